@@ -1,0 +1,1 @@
+"""onhook: no phone caller is ever left on a silent or ringing line."""

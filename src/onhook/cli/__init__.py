@@ -1,0 +1,20 @@
+"""The `onhook` command."""
+
+from __future__ import annotations
+
+import typer
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="onhook",
+    help="No phone caller is ever left on a silent or ringing line.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def main() -> None:
+    """Run the command line interface."""
+    app()
