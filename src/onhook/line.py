@@ -21,12 +21,15 @@ class Announcement:
         audio: A WAV file that is played as it is, or `None`.
         tts: A livekit-agents TTS, or a callable without arguments that makes one, or `None`.
         tts_deadline: Seconds that the TTS gets for the whole rendering.
+        start_deadline: Seconds until the words must be on the line; a later start is a failure,
+            so that the rungs below are not kept waiting.
     """
 
     text: str
     audio: Path | None = None
     tts: Callable[[], Any] | Any | None = None
     tts_deadline: float = 1.5
+    start_deadline: float = 3.0
 
 
 class Line(Protocol):
