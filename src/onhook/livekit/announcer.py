@@ -1,0 +1,140 @@
+"""Speaks to a caller on a track of its own, whatever became of the agent's session."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from livekit import rtc
+from livekit.rtc.participant import PublishTrackError, UnpublishTrackError
+
+from onhook.errors import OnhookError
+from onhook.livekit.audio import Pcm
+from onhook.livekit.credentials import ANNOUNCER, Credentials
+from onhook.types import Call
+
+__all__ = ["joined", "speak"]
+
+logger = logging.getLogger("onhook")
+
+_CHUNK = 0.02
+_QUEUE_MS = 200
+_LEAD = 0.06
+"""Seconds of silence first, so that a receiver that is just opening clips nothing."""
+_TAIL = 0.25
+"""Seconds after the last sample: the SIP service plays out a jitter buffer of its own."""
+_ANSWER = 1.0
+"""Seconds that a ringing line gets to become active once our track is there."""
+_RELEASE = 1.0
+
+
+@contextlib.asynccontextmanager
+async def joined(
+    credentials: Credentials, room: str, *, deadline: float
+) -> AsyncIterator[rtc.Room]:
+    """Join a room as the announcer, for calls whose agent never connected or has left.
+
+    Args:
+        credentials: Key and secret sign the join token.
+        room: Room name. Ask the server first whether it exists: joining would create it.
+        deadline: Seconds for the connection.
+
+    Raises:
+        OnhookError: It could not be joined in time.
+    """
+    mine = rtc.Room()
+    token = credentials.join_token(room, f"onhook-{ANNOUNCER}-{uuid.uuid4().hex[:8]}")
+    url = credentials.url
+    try:
+        try:
+            async with asyncio.timeout(deadline):
+                await mine.connect(url, token, options=rtc.RoomOptions(auto_subscribe=False))
+        except (TimeoutError, rtc.ConnectError) as error:
+            raise OnhookError(
+                f"the announcer could not join room {room!r} at {url} "
+                f"within {deadline:g} s: {error}"
+            ) from error
+        yield mine
+    finally:
+        await _within(_RELEASE, mine.disconnect())
+
+
+async def speak(room: rtc.Room, pcm: Pcm, *, deadline: float, picture: Callable[[], Call]) -> None:
+    """Publish a track, wait until it is heard, play the audio to its end, take the track away.
+
+    Stops early when the last caller hangs up.
+
+    Args:
+        room: A connected room.
+        pcm: The audio.
+        deadline: Seconds until somebody must have subscribed to the track.
+        picture: The call now; a line that rings is answered by our publishing (livekit-sip).
+
+    Raises:
+        OnhookError: Nobody subscribed in time, or the track could not be published.
+    """
+    source = rtc.AudioSource(pcm.rate, 1, queue_size_ms=_QUEUE_MS)
+    track = rtc.LocalAudioTrack.create_audio_track("onhook", source)
+    options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+    publication: rtc.LocalTrackPublication | None = None
+    try:
+        try:
+            async with asyncio.timeout(deadline):
+                publication = await room.local_participant.publish_track(track, options)
+                await publication.wait_for_subscription()
+        except (TimeoutError, PublishTrackError) as error:
+            raise OnhookError(
+                f"nobody in room {room.name!r} listened to the announcement within "
+                f"{deadline:g} s {error}"
+            ) from error
+        await _active(room, picture)
+        await _play(source, pcm, picture)
+    finally:
+        source.clear_queue()
+        if publication is not None:
+            await _within(_RELEASE, room.local_participant.unpublish_track(publication.sid))
+        await source.aclose()
+
+
+async def _active(room: rtc.Room, picture: Callable[[], Call]) -> None:
+    """Wait until a ringing line is active, but not for long: words into ringback are lost."""
+    changed = asyncio.Event()
+
+    def wake(*_: object) -> None:
+        changed.set()
+
+    room.on("participant_attributes_changed", wake)
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ANSWER):
+                while picture().ringing:
+                    await changed.wait()
+                    changed.clear()
+    finally:
+        room.off("participant_attributes_changed", wake)
+
+
+async def _play(source: rtc.AudioSource, pcm: Pcm, picture: Callable[[], Call]) -> None:
+    data = bytes(2 * int(pcm.rate * _LEAD)) + pcm.samples.tobytes()
+    step = 2 * int(pcm.rate * _CHUNK)
+    for start in range(0, len(data), step):
+        if not picture().callers:
+            return
+        chunk = data[start : start + step]
+        await source.capture_frame(rtc.AudioFrame(chunk, pcm.rate, 1, len(chunk) // 2))
+    await source.wait_for_playout()
+    await asyncio.sleep(_TAIL)
+
+
+async def _within(seconds: float, cleanup: Awaitable[None]) -> None:
+    """Run a cleanup that must not hang; the room may be gone already, and that is as good."""
+    try:
+        async with asyncio.timeout(seconds):
+            await cleanup
+    except TimeoutError:
+        logger.warning("cleaning up after an announcement took longer than %g s", seconds)
+    except UnpublishTrackError as error:
+        logger.debug("the announcement's track was gone already: %s", error)

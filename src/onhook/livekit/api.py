@@ -1,0 +1,149 @@
+"""The server API under deadlines. livekit-api 1.2 has no default time-out of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import TypeVar
+
+import aiohttp
+from livekit import api
+from livekit.protocol.models import ParticipantInfo
+
+from onhook.errors import ApiError
+from onhook.livekit.credentials import Credentials
+
+__all__ = ["ServerApi"]
+
+T = TypeVar("T")
+
+_NOT_FOUND = "not_found"
+_REFUSED = ("unauthenticated", "permission_denied")
+_TOO_MANY_REQUESTS = 429
+
+
+class ServerApi:
+    """The few requests that a rescue needs, each with a deadline and a typed error.
+
+    The connection is opened by the first request and closed by leaving the context: a healthy
+    call costs nothing.
+
+    Args:
+        credentials: Server and key.
+        timeout: Seconds for one request.
+    """
+
+    def __init__(self, credentials: Credentials, *, timeout: float) -> None:
+        self._credentials = credentials
+        self._timeout = timeout
+        self._client: api.LiveKitAPI | None = None
+
+    async def __aenter__(self) -> ServerApi:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connection; safe to repeat."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def participants(self, room: str) -> Sequence[ParticipantInfo]:
+        """List who is in a room. A room that does not exist has nobody in it.
+
+        Raises:
+            ApiError: The request failed; needs the grant `roomAdmin` for the room.
+        """
+        listing = await self._request(
+            "list the participants of",
+            room,
+            "roomAdmin",
+            lambda client: client.room.list_participants(api.ListParticipantsRequest(room=room)),
+        )
+        return () if listing is None else tuple(listing.participants)
+
+    async def remove(self, room: str, identity: str) -> None:
+        """Remove one participant; one that is gone already is success.
+
+        Raises:
+            ApiError: The request failed; needs the grant `roomAdmin` for the room.
+        """
+        await self._request(
+            f"remove {identity!r} from",
+            room,
+            "roomAdmin",
+            lambda client: client.room.remove_participant(
+                api.RoomParticipantIdentity(room=room, identity=identity)
+            ),
+        )
+
+    async def delete_room(self, room: str) -> None:
+        """Delete a room; one that is gone already is success.
+
+        Raises:
+            ApiError: The request failed; needs the grant `roomCreate`.
+        """
+        await self._request(
+            "delete",
+            room,
+            "roomCreate",
+            lambda client: client.room.delete_room(api.DeleteRoomRequest(room=room)),
+        )
+
+    def _connected(self) -> api.LiveKitAPI:
+        if self._client is None:
+            c = self._credentials
+            self._client = (
+                api.LiveKitAPI(c.url, token=c.token)
+                if c.token and not c.key
+                else api.LiveKitAPI(c.url, c.key, c.secret)
+            )
+        return self._client
+
+    async def _request(
+        self, verb: str, room: str, grant: str, send: Callable[[api.LiveKitAPI], Awaitable[T]]
+    ) -> T | None:
+        """Send one request; `None` means that what it was about does not exist."""
+        what = f"could not {verb} room {room!r}"
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await send(self._connected())
+        except TimeoutError as error:
+            raise ApiError(
+                f"{what}: no answer within {self._timeout:g} s from {self._credentials.url}",
+                code="timeout",
+                passing=True,
+            ) from error
+        except api.ServerError as error:
+            if error.code == _NOT_FOUND:
+                return None
+            raise _refusal(what, grant, error) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise ApiError(
+                f"{what}: {self._credentials.url} is not reachable ({error})",
+                code="transport",
+                passing=True,
+            ) from error
+
+
+def _refusal(what: str, grant: str, error: api.ServerError) -> ApiError:
+    passing = error.status >= 500 or error.status == _TOO_MANY_REQUESTS
+    mend = ""
+    if error.code in _REFUSED:
+        mend = (
+            f". The key or token is wrong or lacks the grant {grant!r}: "
+            "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
+        )
+    return ApiError(
+        f"{what}: the server answered {error.status} {error.code} ({error.message}){mend}",
+        code=error.code,
+        passing=passing,
+    )

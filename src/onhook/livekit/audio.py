@@ -1,0 +1,116 @@
+"""Audio that is ready to be spoken: checked WAV files, and the built-in prompt."""
+
+from __future__ import annotations
+
+import wave
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from onhook.errors import AudioError
+
+__all__ = ["Pcm", "audible", "built_in_prompt", "load_wav", "save_wav"]
+
+_RATES = (8000, 48000)
+_SHORTEST = 0.1
+_QUIETEST = 10 ** (-50 / 20)
+"""Root mean square of full scale below which a prompt would be silence on a phone line."""
+_WINDOW = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Pcm:
+    """Mono 16-bit audio.
+
+    Args:
+        samples: The samples.
+        rate: Samples a second.
+    """
+
+    samples: npt.NDArray[np.int16]
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        """The length in seconds."""
+        return len(self.samples) / self.rate
+
+
+def audible(pcm: Pcm) -> bool:
+    """Return whether any tenth of a second is louder than -50 dBFS, as any speech is."""
+    window = max(1, int(pcm.rate * _WINDOW))
+    whole = len(pcm.samples) // window * window
+    if not whole:
+        return False
+    frames = pcm.samples[:whole].reshape(-1, window).astype(np.float64) / 32768
+    return bool(np.sqrt((frames**2).mean(axis=1)).max() >= _QUIETEST)
+
+
+def load_wav(path: Path) -> Pcm:
+    """Read a WAV file that can be spoken to a caller.
+
+    Args:
+        path: Mono 16-bit PCM, 8000 to 48000 Hz, at least 0.1 s, not silent.
+
+    Raises:
+        AudioError: Names the file, what it holds and the command that mends it.
+    """
+    try:
+        with wave.open(str(path), "rb") as file:
+            channels, width, rate, count, *_ = file.getparams()
+            data = file.readframes(count)
+    except FileNotFoundError:
+        raise AudioError(
+            f"there is no audio file {str(path)!r}: give the path of a WAV file"
+        ) from None
+    except OSError as error:
+        raise AudioError(f"cannot read the audio file {str(path)!r}: {error.strerror}") from error
+    except (wave.Error, EOFError) as error:
+        raise AudioError(f"{str(path)!r} is no PCM WAV file ({error}): {_mend(path)}") from error
+    if channels != 1 or width != 2 or not _RATES[0] <= rate <= _RATES[1]:
+        raise AudioError(
+            f"{str(path)!r} has {channels} channel(s), {8 * width} bits, {rate} Hz; needed are "
+            f"1 channel, 16 bits, {_RATES[0]} to {_RATES[1]} Hz: {_mend(path)}"
+        )
+    pcm = Pcm(np.frombuffer(data[: len(data) // 2 * 2], dtype="<i2").astype(np.int16), rate)
+    if pcm.seconds < _SHORTEST or not audible(pcm):
+        raise AudioError(
+            f"{str(path)!r} is silent ({pcm.seconds:.2f} s): a caller would hear nothing. "
+            "Record it again, or leave `audio` out to use the built-in prompt"
+        )
+    return pcm
+
+
+def save_wav(path: Path, pcm: Pcm) -> None:
+    """Write a mono 16-bit WAV file, whole or not at all.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    with wave.open(str(part), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(pcm.rate)
+        file.writeframes(pcm.samples.astype("<i2").tobytes())
+    part.replace(path)
+
+
+@cache
+def built_in_prompt() -> Pcm:
+    """Return the prompt that ships with onhook: an apology in English, about five seconds."""
+    with (
+        files("onhook").joinpath("prompts", "apology.wav").open("rb") as raw,
+        wave.open(raw) as file,
+    ):
+        data = file.readframes(file.getnframes())
+        return Pcm(np.frombuffer(data, dtype="<i2").astype(np.int16), file.getframerate())
+
+
+def _mend(path: Path) -> str:
+    return f"sox {str(path)!r} -r 24000 -c 1 -b 16 mended.wav"

@@ -1,0 +1,122 @@
+"""Who is on a call: from the job's own room where it is connected, else from the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from livekit import rtc
+from livekit.protocol.models import ParticipantInfo, TrackType
+
+from onhook.livekit.credentials import ANNOUNCER, ROLE
+from onhook.types import Call, Direction, Leg, LegKind, LineState
+
+__all__ = ["from_listing", "from_room", "has_audio"]
+
+_PUBLISHES_ON_BEHALF = "lk.publish_on_behalf"
+"""Set on avatar participants: they are their agent's voice, nobody else's (livekit-agents)."""
+
+_KINDS: Mapping[int, LegKind] = {
+    rtc.ParticipantKind.PARTICIPANT_KIND_SIP: LegKind.CALLER,
+    rtc.ParticipantKind.PARTICIPANT_KIND_AGENT: LegKind.AGENT,
+    rtc.ParticipantKind.PARTICIPANT_KIND_EGRESS: LegKind.OTHER,
+    rtc.ParticipantKind.PARTICIPANT_KIND_INGRESS: LegKind.OTHER,
+}
+"""Every other kind is a person: standard clients, and connectors from other networks."""
+
+
+def from_room(room: rtc.Room, *, job: str = "") -> Call:
+    """Picture the call as the connected room sees it, without any request.
+
+    Hidden participants are not in a room's own view (livekit-server), so they need no test here.
+
+    Args:
+        room: A connected room.
+        job: LiveKit job id.
+    """
+    me = room.local_participant
+    mine = Leg(me.identity, LegKind.AGENT, audible=has_audio(me))
+    legs = (
+        _leg(
+            p.identity, p.kind, p.attributes, audible=has_audio(p), hidden=False, agent=me.identity
+        )
+        for p in room.remote_participants.values()
+    )
+    attributes = (p.attributes for p in room.remote_participants.values())
+    return Call(room.name, (mine, *legs), me.identity, job, _direction(attributes))
+
+
+def from_listing(
+    room: str, listing: Iterable[ParticipantInfo], *, agent: str = "", job: str = ""
+) -> Call:
+    """Picture the call as the server lists it.
+
+    Args:
+        room: Room name.
+        listing: The participants.
+        agent: Identity of the guarded agent.
+        job: LiveKit job id.
+    """
+    here = [p for p in listing if p.state != ParticipantInfo.State.DISCONNECTED]
+    legs = tuple(
+        _leg(
+            p.identity,
+            p.kind,
+            p.attributes,
+            audible=any(t.type == TrackType.AUDIO and not t.muted for t in p.tracks),
+            hidden=p.permission.hidden,
+            agent=agent,
+        )
+        for p in here
+    )
+    return Call(room, legs, agent, job, _direction(p.attributes for p in here))
+
+
+def has_audio(participant: rtc.Participant) -> bool:
+    """Return whether a participant publishes an audio track that is not muted."""
+    return any(
+        publication.kind == rtc.TrackKind.KIND_AUDIO and not publication.muted
+        for publication in participant.track_publications.values()
+    )
+
+
+def _leg(
+    identity: str,
+    kind: int,
+    attributes: Mapping[str, str],
+    *,
+    audible: bool,
+    hidden: bool,
+    agent: str,
+) -> Leg:
+    mine = attributes.get(ROLE) == ANNOUNCER
+    avatar = bool(agent) and attributes.get(_PUBLISHES_ON_BEHALF) == agent
+    if hidden or mine or avatar:
+        return Leg(identity, LegKind.OTHER, audible=audible and avatar)
+    leg = _KINDS.get(kind, LegKind.HUMAN)
+    if leg is not LegKind.CALLER:
+        return Leg(identity, leg, audible=audible)
+    return Leg(
+        identity,
+        leg,
+        _line_state(attributes.get("sip.callStatus", "")),
+        audible,
+        attributes.get("sip.callID", ""),
+    )
+
+
+def _line_state(status: str) -> LineState:
+    # "automation" is DTMF being dialled into an answered line (livekit-sip, outbound)
+    status = "active" if status == "automation" else status
+    try:
+        return LineState(status)
+    except ValueError:
+        return LineState.UNKNOWN
+
+
+def _direction(attributes: Iterable[Mapping[str, Any]]) -> Direction:
+    """Only a call that came in was matched by a dispatch rule (`sip.ruleID`, livekit-sip)."""
+    legs = [a for a in attributes if "sip.callID" in a]
+    if not legs:
+        return Direction.UNKNOWN
+    return Direction.INBOUND if legs[0].get("sip.ruleID") else Direction.OUTBOUND
