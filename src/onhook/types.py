@@ -85,6 +85,7 @@ class Call:
         agent: Identity of the agent that is guarded; empty when unknown.
         job: LiveKit job id; empty when unknown.
         direction: Who dialled.
+        complete: Whether `legs` is known to be everybody; `False` when nobody could be asked.
     """
 
     room: str
@@ -92,6 +93,7 @@ class Call:
     agent: str = ""
     job: str = ""
     direction: Direction = Direction.UNKNOWN
+    complete: bool = True
 
     @property
     def callers(self) -> tuple[Leg, ...]:

@@ -1,0 +1,70 @@
+"""A TTS that needs no network and no key: espeak-ng behind the framework's own interface."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import uuid
+import wave
+
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectionError, APIConnectOptions, tts
+
+__all__ = ["EspeakTTS"]
+
+_RATE = 22050
+"""espeak-ng's own sample rate, Hz."""
+
+
+class EspeakTTS(tts.TTS[str]):
+    """Speaks with the espeak-ng program.
+
+    Args:
+        voice: A voice of `espeak-ng --voices`, with an optional variant.
+    """
+
+    def __init__(self, voice: str = "en-gb") -> None:
+        super().__init__(
+            capabilities=tts.TTSCapabilities(streaming=False), sample_rate=_RATE, num_channels=1
+        )
+        self.voice = voice
+
+    @property
+    def provider(self) -> str:
+        """The program's name."""
+        return "espeak-ng"
+
+    @property
+    def model(self) -> str:
+        """The voice, which is all that espeak-ng's models are."""
+        return self.voice
+
+    def synthesize(
+        self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
+    ) -> tts.ChunkedStream:
+        """See `livekit.agents.tts.TTS.synthesize`."""
+        return _Stream(tts=self, input_text=text, conn_options=conn_options)
+
+
+class _Stream(tts.ChunkedStream):
+    async def _run(self, output_emitter: tts.AudioEmitter) -> None:
+        try:
+            program = await asyncio.create_subprocess_exec(
+                "espeak-ng",
+                *("-v", self._tts.model, "--stdout", "--", self.input_text),
+                stdout=asyncio.subprocess.PIPE,
+            )
+        except FileNotFoundError as error:
+            raise APIConnectionError("espeak-ng is not installed") from error
+        try:
+            data, _ = await program.communicate()
+        finally:
+            if program.returncode is None:
+                program.kill()
+                await program.wait()
+        with wave.open(io.BytesIO(data)) as file:
+            pcm = file.readframes(file.getnframes())
+        output_emitter.initialize(
+            request_id=uuid.uuid4().hex, sample_rate=_RATE, num_channels=1, mime_type="audio/pcm"
+        )
+        output_emitter.push(pcm)
+        output_emitter.flush()

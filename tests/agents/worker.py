@@ -1,0 +1,71 @@
+"""A real worker whose jobs fail as their dispatch metadata says, guarded as it says.
+
+    python -m tests.agents.worker start
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+
+from livekit import api
+from livekit.agents import AgentServer, JobContext, cli
+
+import onhook
+from tests.agents.faults import FAULTS, note
+from tests.livekit.voices import hanging_tts, raising_tts, silent_tts
+
+AGENT = "faulty"
+
+
+async def hand_written(ctx: JobContext) -> None:
+    """What LiveKit's guide asks every developer to write."""
+    scenario = json.loads(ctx.job.metadata)
+    try:
+        await FAULTS[scenario["fault"]](ctx)
+    except Exception:
+        await ctx.api.room.delete_room(api.DeleteRoomRequest(room=ctx.room.name))
+        raise
+
+
+def with_tts(tts: Callable[[], object]) -> Callable[[], onhook.Policy]:
+    words = "These words are spoken by a voice that fails."
+    return lambda: onhook.Policy(lost=[onhook.Say(words, tts=tts), onhook.HangUp()])
+
+
+POLICIES: dict[str, Callable[[], onhook.Policy]] = {
+    "default": lambda: onhook.Policy(),
+    "silent": lambda: onhook.Policy(lost=[onhook.HangUp()]),
+    "callers": lambda: onhook.Policy(lost=[onhook.Say(), onhook.RemoveCallers()]),
+    "reject": lambda: onhook.Policy(ringing="reject"),
+    "quick": lambda: onhook.Policy(first_audio=2.0),
+    "tts_hangs": with_tts(hanging_tts),
+    "tts_raises": with_tts(raising_tts),
+    "tts_silent": with_tts(silent_tts),
+}
+
+server = AgentServer(port=0, num_idle_processes=2, load_fnc=lambda: 0.0, drain_timeout=1)
+
+
+@server.rtc_session(agent_name=AGENT)
+async def entrypoint(ctx: JobContext) -> None:
+    scenario = json.loads(ctx.job.metadata)
+    body = FAULTS[scenario["fault"]]
+    match scenario["guard"]:
+        case "off":
+            await body(ctx)
+        case "hand-written":
+            await hand_written(ctx)
+        case name:
+            await onhook.guard(POLICIES[name](), reraise=scenario.get("reraise", True))(body)(ctx)
+
+
+async def main() -> None:
+    server.on("worker_registered", lambda *_: note("registered", pid=os.getpid()))
+    await server.run()
+
+
+if __name__ == "__main__":
+    cli.run_app(server)

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import gc
+import socket
+
+import aiohttp
+import pytest
+from livekit.protocol.models import ParticipantInfo
+from livekit.protocol.room import ListParticipantsResponse
+
+from onhook.errors import ApiError, ConfigurationError
+from onhook.livekit import Credentials, ServerApi
+from tests.livekit.twirp import SECRET, Twirp, error, hang, ok, twirp
+from aiohttp import web
+
+
+async def test_lists_removes_and_deletes() -> None:
+    async def listing() -> web.Response:
+        body = ListParticipantsResponse(participants=[ParticipantInfo(identity="sip_1")])
+        return web.Response(body=body.SerializeToString(), content_type="application/protobuf")
+
+    async with twirp(ListParticipants=[listing]) as server, api_of(server) as api:
+        assert [p.identity for p in await api.participants("r")] == ["sip_1"]
+        await api.remove("r", "sip_1")
+        await api.delete_room("r")
+    assert server.calls == ["ListParticipants", "RemoveParticipant", "DeleteRoom"]
+
+
+async def test_what_is_gone_already_is_success() -> None:
+    gone = [error(404, "not_found")]
+    async with (
+        twirp(ListParticipants=gone, RemoveParticipant=gone, DeleteRoom=gone) as server,
+        api_of(server) as api,
+    ):
+        assert await api.participants("r") == ()
+        await api.remove("r", "sip_1")
+        await api.delete_room("r")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "passing"),
+    [
+        (401, "unauthenticated", False),
+        (403, "permission_denied", False),
+        (400, "invalid_argument", False),
+        (429, "resource_exhausted", True),
+        (500, "internal", True),
+        (503, "unavailable", True),
+    ],
+)
+async def test_a_refusal_tells_whether_it_may_pass(status: int, code: str, passing: bool) -> None:
+    async with twirp(DeleteRoom=[error(status, code)]) as server, api_of(server) as api:
+        with pytest.raises(ApiError) as caught:
+            await api.delete_room("r")
+    assert (caught.value.code, caught.value.passing) == (code, passing)
+    assert "delete room 'r'" in str(caught.value)
+
+
+async def test_a_missing_grant_is_named() -> None:
+    refused = [error(401, "unauthenticated")]
+    async with (
+        twirp(DeleteRoom=refused, RemoveParticipant=refused) as server,
+        api_of(server) as api,
+    ):
+        with pytest.raises(ApiError, match="roomCreate"):
+            await api.delete_room("r")
+        with pytest.raises(ApiError, match="roomAdmin"):
+            await api.remove("r", "sip_1")
+
+
+async def test_a_server_that_hangs_is_left_at_the_deadline() -> None:
+    async with twirp(DeleteRoom=[hang]) as server, api_of(server, timeout=0.05) as api:
+        with pytest.raises(ApiError, match=r"no answer within 0\.05 s") as caught:
+            await api.delete_room("r")
+    assert caught.value.passing
+
+
+async def test_a_server_that_is_not_there_is_passing() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        credentials = Credentials(f"ws://127.0.0.1:{closed.getsockname()[1]}", "key", SECRET)
+        async with ServerApi(credentials, timeout=1.0) as api:
+            with pytest.raises(ApiError, match="not reachable") as caught:
+                await api.delete_room("r")
+    assert (caught.value.code, caught.value.passing) == ("transport", True)
+
+
+async def test_leaves_no_session_open_and_opens_none_unasked() -> None:
+    async with twirp(DeleteRoom=[ok]) as server:
+        async with api_of(server):
+            assert open_sessions() == 0
+        async with api_of(server) as api:
+            await api.delete_room("r")
+            assert open_sessions() == 1
+        assert open_sessions() == 0
+
+
+@pytest.mark.parametrize("missing", ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"])
+def test_a_missing_variable_is_named(missing: str) -> None:
+    env = {"LIVEKIT_URL": "wss://x", "LIVEKIT_API_KEY": "k", "LIVEKIT_API_SECRET": SECRET}
+    env[missing] = ""
+    with pytest.raises(ConfigurationError, match=f"{missing} not set"):
+        Credentials.from_env(env)
+
+
+def test_a_wrong_url_is_refused_and_the_secret_is_never_shown() -> None:
+    with pytest.raises(ConfigurationError, match="LIVEKIT_URL is 'localhost:7880'"):
+        Credentials("localhost:7880", "key", SECRET)
+    assert SECRET not in repr(Credentials("ws://localhost:7880", "key", SECRET))
+
+
+def test_a_token_alone_opens_the_api_but_no_room() -> None:
+    credentials = Credentials.from_env({"LIVEKIT_URL": "wss://x", "LIVEKIT_TOKEN": "t"})
+    with pytest.raises(ConfigurationError, match="LIVEKIT_API_KEY"):
+        credentials.join_token("r", "me")
+
+
+def api_of(server: Twirp, timeout: float = 5.0) -> ServerApi:
+    return ServerApi(server.credentials, timeout=timeout)
+
+
+def open_sessions() -> int:
+    gc.collect()
+    return sum(isinstance(o, aiohttp.ClientSession) and not o.closed for o in gc.get_objects())

@@ -1,0 +1,68 @@
+"""A Twirp server on loopback that answers as scripted: the failures a real server won't give."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from onhook.livekit import Credentials
+
+SECRET = "a-secret-of-at-least-thirty-two-characters"
+
+Answer = Callable[[], Awaitable[web.Response]]
+
+
+async def ok() -> web.Response:
+    return web.Response(body=b"", content_type="application/protobuf")
+
+
+def error(status: int, code: str) -> Answer:
+    async def answer() -> web.Response:
+        return web.json_response({"code": code, "msg": f"scripted {code}"}, status=status)
+
+    return answer
+
+
+async def hang() -> web.Response:
+    await asyncio.Event().wait()
+    return await ok()
+
+
+@dataclass
+class Twirp:
+    """The last answer of a method's script repeats for ever."""
+
+    scripts: dict[str, list[Answer]] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    port: int = 0
+
+    @property
+    def credentials(self) -> Credentials:
+        return Credentials(f"http://127.0.0.1:{self.port}", "key", SECRET)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        method = request.path.rsplit("/", 1)[-1]
+        self.calls.append(method)
+        script = self.scripts.get(method, [ok])
+        answer = script.pop(0) if len(script) > 1 else script[0]
+        return await answer()
+
+
+@contextlib.asynccontextmanager
+async def twirp(**scripts: list[Answer]) -> AsyncIterator[Twirp]:
+    server = Twirp(dict(scripts))
+    app = web.Application()
+    app.router.add_post("/{path:.*}", server.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    server.port = runner.addresses[0][1]
+    try:
+        yield server
+    finally:
+        await runner.cleanup()
