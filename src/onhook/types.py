@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from onhook.faults import Fault, Severity
 
 __all__ = [
     "Call",
     "Direction",
+    "Ending",
     "Failure",
     "Incident",
     "Leg",
@@ -203,6 +204,9 @@ class RungReport:
     ended: float
 
 
+Ending: TypeAlias = Literal["released", "kept", "taken_over", "handed_outward"]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The one terminal outcome of an incident.
@@ -213,12 +217,14 @@ class Outcome:
             (somebody living has the call), `handed_outward` (this ring could not; the next must).
         detail: One sentence.
         reports: What each rung did, in order.
+        failure: `cleanup.failed`, where the line could not be released; never the original error.
     """
 
     incident: str
-    ending: Literal["released", "kept", "taken_over", "handed_outward"]
+    ending: Ending
     detail: str
     reports: tuple[RungReport, ...] = ()
+    failure: Failure | None = None
 
     @property
     def safe(self) -> bool:

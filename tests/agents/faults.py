@@ -10,9 +10,9 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from livekit import api, rtc
 from livekit.agents import Agent, AgentSession, JobContext
 
+from livekit import api, rtc
 from onhook.demo.voice import EspeakTTS
 
 FAULTS: dict[str, Callable[[JobContext], Awaitable[None]]] = {}
@@ -194,7 +194,7 @@ async def line_state(room: rtc.Room, state: str) -> None:
     """Wait until the SIP leg is in a state."""
     changed = asyncio.Event()
     for event in ("participant_attributes_changed", "participant_connected"):
-        room.on(event, lambda *_: changed.set())  # type: ignore[arg-type]
+        room.on(event, lambda *_: changed.set())
     async with asyncio.timeout(20):
         while not any(
             p.attributes.get("sip.callStatus") == state for p in room.remote_participants.values()

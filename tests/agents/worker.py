@@ -1,19 +1,18 @@
 """A real worker whose jobs fail as their dispatch metadata says, guarded as it says.
 
-    python -m tests.agents.worker start
+python -m tests.agents.worker start
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from collections.abc import Callable
 
-from livekit import api
 from livekit.agents import AgentServer, JobContext, cli
 
 import onhook
+from livekit import api
 from tests.agents.faults import FAULTS, note
 from tests.livekit.voices import hanging_tts, raising_tts, silent_tts
 
@@ -36,7 +35,7 @@ def with_tts(tts: Callable[[], object]) -> Callable[[], onhook.Policy]:
 
 
 POLICIES: dict[str, Callable[[], onhook.Policy]] = {
-    "default": lambda: onhook.Policy(),
+    "default": onhook.Policy,
     "silent": lambda: onhook.Policy(lost=[onhook.HangUp()]),
     "callers": lambda: onhook.Policy(lost=[onhook.Say(), onhook.RemoveCallers()]),
     "reject": lambda: onhook.Policy(ringing="reject"),

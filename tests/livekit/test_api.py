@@ -5,13 +5,13 @@ import socket
 
 import aiohttp
 import pytest
+from aiohttp import web
 from livekit.protocol.models import ParticipantInfo
 from livekit.protocol.room import ListParticipantsResponse
 
 from onhook.errors import ApiError, ConfigurationError
 from onhook.livekit import Credentials, ServerApi
 from tests.livekit.twirp import SECRET, Twirp, error, hang, ok, twirp
-from aiohttp import web
 
 
 async def test_lists_removes_and_deletes() -> None:

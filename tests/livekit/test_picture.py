@@ -76,7 +76,9 @@ def test_audible_is_who_publishes_audio_that_is_not_muted() -> None:
         person("speaks", Kind.AGENT, tracks=[AUDIO]),
         person("muted", Kind.STANDARD, tracks=[muted]),
         person("camera", Kind.STANDARD, tracks=[video]),
-        person("avatar", Kind.AGENT, attributes={"lk.publish_on_behalf": "agent-1"}, tracks=[AUDIO]),
+        person(
+            "avatar", Kind.AGENT, attributes={"lk.publish_on_behalf": "agent-1"}, tracks=[AUDIO]
+        ),
         person("ours", Kind.AGENT, attributes={"onhook.role": "announcer"}, tracks=[AUDIO]),
     )
     assert {leg.identity for leg in call.legs if leg.audible} == {"speaks", "avatar"}

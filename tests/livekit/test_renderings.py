@@ -67,4 +67,4 @@ async def test_a_failing_voice_prepares_nothing_and_raises_nothing(tmp_path: Pat
     renderings = Renderings(tmp_path)
     await renderings.prepare("sorry", ScriptedTTS(raises))
     await renderings.prepare("sorry", ScriptedTTS(silence))
-    assert list(tmp_path.rglob("*.wav")) == []
+    assert await asyncio.to_thread(lambda: list(tmp_path.rglob("*.wav"))) == []

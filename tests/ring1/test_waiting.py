@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from onhook.guard.waiting import caller_waits
+from onhook.ring1.waiting import caller_waits
 from onhook.types import Call, Direction, Leg, LegKind, LineState
 
 IN, OUT = Direction.INBOUND, Direction.OUTBOUND

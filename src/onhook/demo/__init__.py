@@ -1,0 +1,1 @@
+"""One agent, four calls: what its caller hears, with and without onhook."""

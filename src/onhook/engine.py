@@ -1,0 +1,206 @@
+"""The only place where the stages meet: an incident goes in, one outcome comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from onhook.errors import ApiError, OnhookError
+from onhook.faults import Fault
+from onhook.journal import Entry, Journal, MemoryJournal, Step
+from onhook.line import Line
+from onhook.observe import Observer
+from onhook.policy import Plan, Policy, plan
+from onhook.rungs import Climb, Keep, Rung
+from onhook.types import Call, Ending, Failure, Incident, Outcome, Result, RungReport
+
+__all__ = ["Engine"]
+
+logger = logging.getLogger("onhook")
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
+
+
+class Engine:
+    """Carries one incident of one call to its one terminal outcome.
+
+    Args:
+        line: The call's line.
+        policy: What the developer wants.
+        journal: Keeps the evidence; in memory when omitted.
+        observers: Are told of every stage.
+        clock: Seconds of a monotonic clock.
+        sleep: Waits for some seconds between retries.
+        jitter: Returns a number from 0 to 1, by which pauses are spread.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        *,
+        policy: Policy | None = None,
+        journal: Journal | None = None,
+        observers: Sequence[Observer] = (),
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._line = line
+        self._policy = policy or Policy()
+        self._journal = journal if journal is not None else MemoryJournal()
+        self._observers = tuple(observers)
+        self._clock = clock
+        self._sleep = sleep
+        self._jitter = jitter
+        self._taken = False
+        self._reports: list[RungReport] = []
+        self._last_error: Exception | None = None
+        self.outcome: Outcome | None = None
+        """The outcome, once there is one; also when `handle` was left by a cancellation."""
+
+    async def handle(self, incident: Incident) -> Outcome:
+        """Plan, act and record.
+
+        Cancelled once, it leaves out what does not release the line, releases it within
+        `Policy.cancel_grace`, and lets the cancellation go on; cancelled twice, it hands the
+        incident outward at once. `KeyboardInterrupt` and `SystemExit` count as a cancellation.
+
+        Args:
+            incident: What happened. An engine handles one.
+
+        Raises:
+            OnhookError: This engine has an incident already.
+        """
+        if self._taken:
+            raise OnhookError(f"{incident.id}: an engine handles one incident; make another")
+        self._taken = True
+        self._record(incident, Step.OPENED, incident.fault, detail=incident.failure.detail)
+        self._tell("opened", incident)
+        chosen = plan(self._policy, incident, incident.call)
+        try:
+            outcome = await self._climb(incident, chosen)
+        except GeneratorExit:
+            raise
+        except BaseException:
+            self._close(incident, await self._hurried(incident, chosen.ladder.last))
+            raise
+        return self._close(incident, outcome)
+
+    async def _climb(self, incident: Incident, chosen: Plan) -> Outcome:
+        *steps, last = chosen.ladder.rungs
+        for rung in steps:
+            await self._run(rung, incident, incident.call)
+        return await self._end(last, incident)
+
+    async def _hurried(self, incident: Incident, last: Rung) -> Outcome:
+        """Release the line although the rescue was cancelled."""
+        try:
+            async with asyncio.timeout(self._policy.cancel_grace):
+                return await self._end(last, incident)
+        except TimeoutError:
+            why = f"the line was not released within {self._policy.cancel_grace:g} s"
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit) as error:
+            why = f"interrupted again by {error!r} before the line was released"
+        return self._handed_outward(incident, f"the rescue was cancelled, and {why}")
+
+    async def _end(self, last: Rung, incident: Incident) -> Outcome:
+        if isinstance(last, Keep):
+            report = await self._run(last, incident, incident.call)
+            return self._outcome(incident, "kept", report.detail)
+        call = await self._fresh(incident)
+        if call.complete and not call.callers:
+            return self._outcome(incident, "released", "no caller is on the line any more")
+        if who := _taken_over(incident.call, call):
+            return self._outcome(incident, "taken_over", f"{who!r} has joined the caller")
+        report = await self._run(last, incident, call)
+        if report.result is Result.DONE:
+            return self._outcome(incident, "released", report.detail)
+        return self._handed_outward(incident, f"the line was not released: {report.detail}")
+
+    async def _fresh(self, incident: Incident) -> Call:
+        """Look again; where nobody can be asked, the last picture stands."""
+        try:
+            async with asyncio.timeout(self._policy.api_timeout):
+                return await self._line.picture()
+        except Exception as error:  # noqa: BLE001 - a line may raise anything, and the rung still runs
+            logger.warning("%s could not see who is on the call: %r", incident.id, error)
+            return incident.call
+
+    async def _run(self, rung: Rung, incident: Incident, call: Call) -> RungReport:
+        """Climb one rung under its deadline; only cancellations come out of here."""
+        self._record(incident, Step.INTENT, rung.name)
+        self._tell("intent", incident, rung.name)
+        started = self._clock()
+        errors: list[Exception] = []
+        result, detail = Result.CANCELLED, "cancelled"
+        try:
+            async with asyncio.timeout(rung.deadline):
+                detail = await self._attempt(rung, Climb(self._line, incident, call), errors)
+            result = Result.DONE
+        except TimeoutError:
+            result = Result.TIMED_OUT
+            because = f"; last: {errors[-1]}" if errors else ""
+            detail = f"not done within {rung.deadline:g} s{because}"
+        except Exception as error:  # noqa: BLE001 - what a rung raises is its outcome
+            errors.append(error)
+            result, detail = Result.FAILED, str(error) or repr(error)
+        finally:
+            self._last_error = errors[-1] if errors else None
+            report = RungReport(rung.name, result, detail, started, self._clock())
+            self._reports.append(report)
+            self._record(incident, Step.RUNG, rung.name, result, detail)
+            self._tell("climbed", incident, report)
+        return report
+
+    async def _attempt(self, rung: Rung, climb: Climb, errors: list[Exception]) -> str:
+        """Retry what fails for a passing reason, where giving up would leave the caller there."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return await rung.climb(climb)
+            except ApiError as error:
+                errors.append(error)
+                if not (rung.terminal and error.passing):
+                    raise
+            await self._sleep(pause * (0.5 + self._jitter() / 2))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _outcome(self, incident: Incident, ending: Ending, detail: str) -> Outcome:
+        return Outcome(incident.id, ending, detail, tuple(self._reports))
+
+    def _handed_outward(self, incident: Incident, detail: str) -> Outcome:
+        failure = Failure(Fault.CLEANUP_FAILED, detail, self._clock(), self._last_error)
+        return Outcome(incident.id, "handed_outward", detail, tuple(self._reports), failure)
+
+    def _close(self, incident: Incident, outcome: Outcome) -> Outcome:
+        self.outcome = outcome
+        self._record(incident, Step.CLOSED, outcome.ending, detail=outcome.detail)
+        self._tell("closed", incident, outcome)
+        return outcome
+
+    def _record(
+        self, incident: Incident, step: Step, subject: str, result: str = "", detail: str = ""
+    ) -> None:
+        self._journal.record(
+            Entry(incident.id, step, self._clock(), str(subject), str(result), detail)
+        )
+
+    def _tell(self, stage: str, *facts: object) -> None:
+        for observer in self._observers:
+            try:
+                getattr(observer, stage)(*facts)
+            except Exception:
+                logger.exception("the observer %r raised; the rescue goes on", observer)
+
+
+def _taken_over(before: Call, now: Call) -> str:
+    """Name the person or agent who has joined since the incident was opened, if any."""
+    if not (before.complete and now.complete):
+        return ""
+    known = {leg.identity for leg in before.legs}
+    joined = [leg for leg in (*now.humans, *now.other_agents) if leg.identity not in known]
+    return joined[0].identity if joined else ""

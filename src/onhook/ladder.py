@@ -1,0 +1,146 @@
+"""A ladder: the rungs for an incident, in order, in a form that can travel."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onhook.errors import LadderError, PolicyError
+from onhook.rungs import DeleteRoom, HangUp, Keep, RemoveCallers, Rung, Say
+
+__all__ = ["Ladder"]
+
+_VERSION = 1
+_KNOWN: Mapping[str, Any] = {
+    kind.name: kind for kind in (Say, RemoveCallers, DeleteRoom, HangUp, Keep)
+}
+_STAYS_HERE = ("tts",)
+"""Fields that hold a living object and are left out of the JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """One or more rungs. `HangUp()` is appended when the last one would not end the ladder.
+
+    Args:
+        rungs: In the order in which they are climbed.
+
+    Raises:
+        LadderError: No rung, something that is none, or a rung below one that ends the ladder.
+    """
+
+    rungs: tuple[Rung, ...]
+
+    def __post_init__(self) -> None:
+        rungs = tuple(self.rungs)
+        if not rungs:
+            raise LadderError("a ladder needs a rung, for example Ladder([Say(), HangUp()])")
+        for place, rung in enumerate(rungs):
+            if isinstance(rung, type) or type(rung) not in _KNOWN.values():
+                hint = f": write {rung.__name__}()" if isinstance(rung, type) else ""
+                raise LadderError(f"rung {place} is {rung!r}, which is no rung{hint or _known()}")
+            if rung.terminal and place < len(rungs) - 1:
+                raise LadderError(
+                    f"rung {place} is {rung!r}, which ends the ladder: nothing below it would ever "
+                    "run. Put it last"
+                )
+        if not rungs[-1].terminal:
+            rungs += (HangUp(),)
+        object.__setattr__(self, "rungs", rungs)
+
+    @classmethod
+    def of(cls, rungs: Ladder | Iterable[Rung]) -> Ladder:
+        """Return a ladder, or make one of its rungs.
+
+        Raises:
+            LadderError: It is neither.
+        """
+        if isinstance(rungs, Ladder):
+            return rungs
+        try:
+            return cls(tuple(rungs))
+        except TypeError:
+            message = f"{rungs!r} is no ladder: give a list of rungs, [Say(), HangUp()]"
+            raise LadderError(message) from None
+
+    @property
+    def last(self) -> Rung:
+        """The rung that ends the ladder."""
+        return self.rungs[-1]
+
+    def to_json(self) -> str:
+        """Write the ladder as JSON; a `tts` stays behind, its text travels."""
+        return json.dumps({"version": _VERSION, "rungs": [_to_dict(rung) for rung in self.rungs]})
+
+    @classmethod
+    def from_json(cls, text: str) -> Ladder:
+        """Read a ladder that `to_json` wrote.
+
+        Raises:
+            LadderError: Names the rung, its place, what is wrong and what would be right.
+        """
+        try:
+            data = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
+        except ValueError as error:
+            raise LadderError(f"the ladder is no JSON: {error}") from error
+        if not isinstance(data, dict) or set(data) != {"version", "rungs"}:
+            raise LadderError('the ladder must be {"version": 1, "rungs": [...]}')
+        if type(data["version"]) is not int or data["version"] != _VERSION:
+            raise LadderError(
+                f"the ladder has version {data['version']!r}; this onhook reads {_VERSION}: "
+                "run the same onhook on both sides"
+            )
+        if not isinstance(data["rungs"], list):
+            raise LadderError(f"rungs is {data['rungs']!r}, which is no list")
+        return cls(tuple(_from_dict(place, rung) for place, rung in enumerate(data["rungs"])))
+
+
+def _to_dict(rung: Any) -> dict[str, Any]:
+    fields = (f.name for f in dataclasses.fields(rung) if f.name not in _STAYS_HERE)
+    values = {name: getattr(rung, name) for name in fields}
+    plain = {k: str(v) if isinstance(v, Path) else v for k, v in values.items() if v is not None}
+    return {"rung": rung.name, **plain}
+
+
+def _from_dict(place: int, data: object) -> Rung:
+    if not isinstance(data, dict) or not isinstance(data.get("rung"), str):
+        raise LadderError(f'rung {place} is {data!r}; it must be {{"rung": NAME, ...}}')
+    name = data["rung"]
+    if name not in _KNOWN:
+        near = difflib.get_close_matches(name, _KNOWN, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise LadderError(f"rung {place} is {name!r}, which is no rung{hint}{_known()}")
+    kind = _KNOWN[name]
+    settings = {key: value for key, value in data.items() if key != "rung"}
+    known = {f.name for f in dataclasses.fields(kind)} - set(_STAYS_HERE)
+    if unknown := set(settings) - known:
+        raise LadderError(
+            f"rung {place} ({name}) has no setting {sorted(unknown)[0]!r}: "
+            f"it has {', '.join(sorted(known)) or 'none'}"
+        )
+    try:
+        rung: Rung = kind(**settings)
+    except PolicyError as error:
+        raise LadderError(f"rung {place} ({name}): {error}") from error
+    return rung
+
+
+def _known() -> str:
+    return f" (known are {', '.join(sorted(_KNOWN))})"
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} is given twice")
+    return dict(pairs)

@@ -1,0 +1,19 @@
+"""The rungs: what can be done for a caller, one class each."""
+
+from __future__ import annotations
+
+from onhook.rungs.base import Climb, Rung
+from onhook.rungs.keep import Keep
+from onhook.rungs.release import DeleteRoom, HangUp, RemoveCallers
+from onhook.rungs.say import APOLOGY, Say
+
+__all__ = [
+    "APOLOGY",
+    "Climb",
+    "DeleteRoom",
+    "HangUp",
+    "Keep",
+    "RemoveCallers",
+    "Rung",
+    "Say",
+]

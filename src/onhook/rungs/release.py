@@ -1,0 +1,101 @@
+"""The rungs that release the line: remove the callers, delete the room, or whichever is right."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import ClassVar
+
+from onhook.errors import ApiError
+from onhook.limits import require_seconds
+from onhook.line import Line
+from onhook.rungs.base import Climb
+from onhook.types import Call
+
+__all__ = ["DeleteRoom", "HangUp", "RemoveCallers"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Release:
+    """A rung that ends the call for its callers.
+
+    Args:
+        deadline: Seconds for everything, retries included.
+
+    Raises:
+        PolicyError: The deadline is no positive number.
+    """
+
+    deadline: float = 10.0
+
+    def __post_init__(self) -> None:
+        require_seconds(type(self).__name__, "deadline", self.deadline)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveCallers(_Release):
+    """Remove the SIP legs, and nobody else. Needs the grant `roomAdmin`."""
+
+    name: ClassVar[str] = "remove_callers"
+    terminal: ClassVar[bool] = True
+
+    async def climb(self, climb: Climb) -> str:
+        """See `Rung.climb`."""
+        return await _remove_callers(climb.line, await _whole(climb))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteRoom(_Release):
+    """Delete the room: everybody in it is disconnected. Needs the grant `roomCreate`."""
+
+    name: ClassVar[str] = "delete_room"
+    terminal: ClassVar[bool] = True
+
+    async def climb(self, climb: Climb) -> str:
+        """See `Rung.climb`."""
+        return await _delete_room(climb.line)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp(_Release):
+    """Remove the callers while another human is in the room, else delete the room.
+
+    When the server refuses the deletion for good, the callers are removed instead.
+    """
+
+    name: ClassVar[str] = "hang_up"
+    terminal: ClassVar[bool] = True
+
+    async def climb(self, climb: Climb) -> str:
+        """See `Rung.climb`."""
+        call = await _whole(climb)
+        if call.humans:
+            return await _remove_callers(climb.line, call)
+        try:
+            return await _delete_room(climb.line)
+        except ApiError as error:
+            if error.passing:
+                raise
+            done = await _remove_callers(climb.line, call)
+            return f"{done}, because the room could not be deleted: {error}"
+
+
+async def _whole(climb: Climb) -> Call:
+    """Never release blindly: somebody who must stay may be in a room that could not be seen."""
+    return climb.call if climb.call.complete else await climb.line.picture()
+
+
+async def _remove_callers(line: Line, call: Call) -> str:
+    results = await asyncio.gather(
+        *(line.remove(leg.identity) for leg in call.callers), return_exceptions=True
+    )
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    names = ", ".join(leg.identity for leg in call.callers) or "nobody"
+    return f"removed {names}"
+
+
+async def _delete_room(line: Line) -> str:
+    await line.delete_room()
+    return "deleted the room"

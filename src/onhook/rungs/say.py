@@ -1,0 +1,75 @@
+"""`Say`: tell the caller what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from onhook.errors import PolicyError
+from onhook.limits import require_seconds
+from onhook.line import Announcement
+from onhook.rungs.base import Climb
+
+__all__ = ["APOLOGY", "Say"]
+
+APOLOGY = "I'm sorry, we are having a technical problem. Please call again later. Goodbye."
+"""The words of the built-in prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Speak to the caller on a track of its own, independent of the broken session.
+
+    The audio is, in this order: the given file; the cached rendering of the text; the given TTS
+    within its deadline; the built-in prompt. A failure never blocks the rungs below.
+
+    Args:
+        text: The words.
+        audio: A WAV file to play as it is: mono, 16 bit, 8 to 48 kHz.
+        tts: A livekit-agents TTS, or a callable without arguments that makes one. Not part of the
+            ladder's JSON.
+        tts_deadline: Seconds that the TTS gets for the whole text.
+        start_deadline: Seconds until the words must be on the line.
+        deadline: Seconds for everything, the words included.
+
+    Raises:
+        PolicyError: A value is of the wrong type or out of range.
+    """
+
+    name: ClassVar[str] = "say"
+    terminal: ClassVar[bool] = False
+
+    text: str = APOLOGY
+    _: KW_ONLY
+    audio: Path | str | None = None
+    tts: Callable[[], Any] | Any | None = field(default=None, repr=False)
+    tts_deadline: float = 1.5
+    start_deadline: float = 3.0
+    deadline: float = 20.0
+
+    def __post_init__(self) -> None:
+        if not (_is_text(self.text) and self.text.strip()):
+            raise PolicyError(f"Say(text={self.text!r}): give the words to say")
+        if self.audio is not None and not isinstance(self.audio, str | Path):
+            raise PolicyError(f"Say(audio={self.audio!r}): give the path of a WAV file")
+        for name in ("tts_deadline", "start_deadline", "deadline"):
+            require_seconds("Say", name, getattr(self, name))
+
+    async def climb(self, climb: Climb) -> str:
+        """See `Rung.climb`."""
+        source = await climb.line.say(
+            Announcement(
+                self.text,
+                Path(self.audio) if self.audio is not None else None,
+                self.tts,
+                self.tts_deadline,
+                self.start_deadline,
+            )
+        )
+        return f"said {self.text!r} ({source})"
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
