@@ -44,7 +44,8 @@ def choose_ports() -> Ports:
         first = random.randrange(_FIRST, _LAST - _RTP_BLOCK - 5, 2)  # noqa: S311 - no secret
         singles = range(first + _RTP_BLOCK, first + _RTP_BLOCK + 5)
         if all(map(_free, (*singles, first, first + 1, singles[0] - 1))):
-            return Ports(*singles, first)
+            redis, http, tcp, udp, sip = singles
+            return Ports(redis, http, tcp, udp, sip, first)
     raise StackError(f"found no free ports between {_FIRST} and {_LAST}: stop other servers")
 
 
