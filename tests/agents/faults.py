@@ -25,15 +25,15 @@ def fault(entrypoint: Callable[[JobContext], Awaitable[None]]) -> Callable[..., 
     return entrypoint
 
 
-def note(event: str, **more: object) -> None:
+def note(event: str, scenario: str = "", **more: object) -> None:
     """Write an event and when it was, on the clock that the phone reads too (CLOCK_MONOTONIC)."""
-    line = json.dumps({"event": event, "at": time.monotonic(), **more})
+    line = json.dumps({"event": event, "at": time.monotonic(), "id": scenario, **more})
     with Path(os.environ["ONHOOK_TEST_EVENTS"]).open("a") as file:
         file.write(line + "\n")
 
 
 def strike(ctx: JobContext) -> None:
-    note("fault", room=ctx.job.room.name)
+    note("fault", json.loads(ctx.job.metadata)["id"], room=ctx.job.room.name)
 
 
 async def greet(ctx: JobContext) -> AgentSession[None]:
@@ -185,7 +185,7 @@ async def waits_for_the_deploy(ctx: JobContext) -> None:
 async def is_healthy(ctx: JobContext) -> None:
     await reach(ctx)
     session = await greet(ctx)
-    note("greeted", room=ctx.job.room.name)
+    note("greeted", json.loads(ctx.job.metadata)["id"], room=ctx.job.room.name)
     while ctx.room.isconnected():
         await session.say("All our lines are fine.").wait_for_playout()
 

@@ -45,7 +45,9 @@ POLICIES: dict[str, Callable[[], onhook.Policy]] = {
     "tts_silent": with_tts(silent_tts),
 }
 
-server = AgentServer(port=0, num_idle_processes=2, load_fnc=lambda: 0.0, drain_timeout=1)
+server = AgentServer(
+    host="127.0.0.1", port=0, num_idle_processes=2, load_fnc=lambda: 0.0, drain_timeout=1
+)
 
 
 @server.rtc_session(agent_name=AGENT)
@@ -61,10 +63,6 @@ async def entrypoint(ctx: JobContext) -> None:
             await onhook.guard(POLICIES[name](), reraise=scenario.get("reraise", True))(body)(ctx)
 
 
-async def main() -> None:
-    server.on("worker_registered", lambda *_: note("registered", pid=os.getpid()))
-    await server.run()
-
-
 if __name__ == "__main__":
+    server.on("worker_registered", lambda *_: note("registered", pid=os.getpid()))
     cli.run_app(server)

@@ -84,8 +84,8 @@ class GuardedJob:
             await entrypoint(self._ctx)
             return
         entry = asyncio.current_task()
-        watch = asyncio.create_task(self._watch(entry), name="onhook-watch")
-        self._ctx.add_shutdown_callback(self._shutdown_callback(watch))
+        self._watcher = asyncio.create_task(self._watch(entry), name="onhook-watch")
+        self._ctx.add_shutdown_callback(self._shutdown_callback())
         try:
             await entrypoint(self._ctx)
         except GeneratorExit:
@@ -190,17 +190,15 @@ class GuardedJob:
             return None
         return voice if isinstance(voice, tts.TTS) else None
 
-    def _shutdown_callback(
-        self, watch: asyncio.Task[None]
-    ) -> Callable[[str], Coroutine[None, None, None]]:
+    def _shutdown_callback(self) -> Callable[[str], Coroutine[None, None, None]]:
         # livekit-agents reads `callback.__code__`: it takes a function and no callable object
         async def onhook_guard(reason: str) -> None:
             self._ended = True
             try:
                 await self._rescue(self._shutdown_failure(reason))
             finally:
-                watch.cancel()
-                await asyncio.gather(watch, return_exceptions=True)
+                self._watcher.cancel()
+                await asyncio.gather(self._watcher, return_exceptions=True)
 
         return onhook_guard
 
@@ -261,6 +259,15 @@ class GuardedJob:
             logger.warning("could not see who is on the call: %s", error)
             return self._unseen()
 
+    @property
+    def _torn_down(self) -> bool:
+        """Whether the event loop is being closed: the tasks that serve the room are cancelled too.
+
+        Only that, and the end of the job, cancel the watch; `sys.exit()` in any task leads there
+        (livekit-agents `ipc/proc_client.py`, `run`).
+        """
+        return not self._ended and self._watcher.cancelling() > 0
+
     def _unseen(self) -> Call:
         return Call(
             self._ctx.job.room.name,
@@ -273,7 +280,7 @@ class GuardedJob:
         return LiveKitLine(
             Credentials.from_env(),
             self._ctx.job.room.name,
-            own=self._ctx.room,
+            own=None if self._torn_down else self._ctx.room,
             agent=self._ctx.local_participant_identity,
             job=self._ctx.job.id,
             api_timeout=self._policy.api_timeout,

@@ -1,0 +1,150 @@
+"""The bench for whole calls: real servers, a real worker, a real phone, one clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from livekit import api
+
+from onhook.phone import Answering, Call, Phone
+from onhook.stack import Route, Stack
+
+AGENT = "faulty"
+WORKER_START = 60.0
+API = 10.0
+FAULT = 30.0
+
+_numbers = itertools.count(5550100)
+_POLL = 0.02
+
+
+@dataclass
+class Worker:
+    """A worker process and the events its jobs write."""
+
+    process: asyncio.subprocess.Process
+    events: Path
+    log: Path
+
+    def event(self, name: str, scenario: str = "") -> dict[str, Any] | None:
+        if not self.events.exists():
+            return None
+        for line in self.events.read_text().splitlines():
+            event: dict[str, Any] = json.loads(line)
+            if event["event"] == name and event["id"] == scenario:
+                return event
+        return None
+
+    async def wait(self, name: str, scenario: str = "", *, deadline: float = FAULT) -> float:
+        """Wait until an event is written; return when it was."""
+        try:
+            async with asyncio.timeout(deadline):
+                while (event := self.event(name, scenario)) is None:
+                    assert self.process.returncode is None, f"the worker died:\n{self.tail()}"
+                    await asyncio.sleep(_POLL)  # jobs are other processes: their file is all we see
+        except TimeoutError:
+            raise AssertionError(f"no event {name!r} in {deadline} s:\n{self.tail()}") from None
+        return float(event["at"])
+
+    def tail(self, lines: int = 60) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+@contextlib.asynccontextmanager
+async def worker(
+    stack: Stack, folder: Path, module: str = "tests.agents.worker", **env: str
+) -> AsyncIterator[Worker]:
+    """Run a real worker until the context is left."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log, events = folder / "worker.log", folder / "events.jsonl"
+    variables = {
+        **os.environ,
+        **stack.env,
+        "ONHOOK_TEST_EVENTS": str(events),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        **env,
+    }
+    with log.open("wb") as out:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", module, "start"),
+            env=variables,
+            stdout=out,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+    running = Worker(process, events, log)
+    try:
+        await running.wait("registered", deadline=WORKER_START)
+        yield running
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+@dataclass
+class Bench:
+    """Places calls that fail as they are told to."""
+
+    stack: Stack
+    worker: Worker
+    ids: itertools.count[int] = field(default_factory=itertools.count)
+
+    def scenario(self, fault: str, guard: str, **more: object) -> dict[str, Any]:
+        return {"id": f"s{next(self.ids)}", "fault": fault, "guard": guard, **more}
+
+    async def call_in(self, phone: Phone, scenario: Mapping[str, Any]) -> Call:
+        """Dial a number that rings at the faulty agent."""
+        number = f"+1{next(_numbers)}"
+        await self.stack.add_route(Route(number, AGENT, json.dumps(scenario)))
+        assert self.stack.sip_address
+        return await phone.dial(number, self.stack.sip_address)
+
+    async def call_out(self, phone: Phone, scenario: Mapping[str, Any]) -> Call:
+        """Let the faulty agent dial the phone."""
+        trunk = await self.stack.add_outbound_trunk(phone.address)
+        metadata = json.dumps({**scenario, "trunk": trunk, "callee": phone.number})
+        async with self.api() as server, asyncio.timeout(API):
+            await server.agent_dispatch.create_dispatch(
+                api.CreateAgentDispatchRequest(
+                    agent_name=AGENT, room=f"out-{scenario['id']}", metadata=metadata
+                )
+            )
+        return await phone.incoming(timeout=FAULT)
+
+    async def place(self, direction: str, phone: Phone, scenario: Mapping[str, Any]) -> Call:
+        return await (self.call_in if direction == "inbound" else self.call_out)(phone, scenario)
+
+    async def struck(self, scenario: Mapping[str, Any]) -> float:
+        """Wait until the fault has struck; return when it did."""
+        return await self.worker.wait("fault", scenario["id"])
+
+    def room(self, scenario: Mapping[str, Any]) -> str:
+        event = self.worker.event("fault", scenario["id"])
+        assert event is not None
+        return str(event["room"])
+
+    @contextlib.asynccontextmanager
+    async def api(self) -> AsyncIterator[api.LiveKitAPI]:
+        env = self.stack.env
+        async with api.LiveKitAPI(
+            env["LIVEKIT_URL"], env["LIVEKIT_API_KEY"], env["LIVEKIT_API_SECRET"]
+        ) as server:
+            yield server
+
+
+def phone_for(direction: str, *, never_answers: bool = False) -> Phone:
+    """Return a phone that calls, or that is called and answers or rings on."""
+    rings_on = direction == "outbound" and never_answers
+    return Phone(answering=Answering(after=None if rings_on else 0.3))

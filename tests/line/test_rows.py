@@ -1,0 +1,91 @@
+"""The fault matrix at the phone: each row once without onhook, and once with it, in the same test.
+
+Bounds are those of the fault matrix plus `NOISE` for a busy machine; `make bench` prints the figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from onhook.phone import Ending
+from tests.line.bench import Bench, phone_for
+
+pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
+
+NOISE = 1.0
+PATIENCE = 4.0
+"""Seconds for which the unguarded caller is watched: long past the bound, and still silent."""
+WORDS = 12.0
+"""Seconds after which a released call must have ended, words included."""
+
+RAISED, EXITED, STALLED, SHUTDOWN = 0.4, 1.0, 2.0 + 0.5, 1.0
+"""Seconds from the fault to `safe`; STALLED is `Policy(first_audio=2.0)` + 0.5."""
+
+BOTH = ("inbound", "outbound")
+ROWS = [
+    ("inbound", "raises_before_connect", "default", RAISED),
+    ("inbound", "raises_while_ringing", "default", RAISED),
+    ("inbound", "raises_before_connect", "reject", RAISED),
+    ("inbound", "raises_while_ringing", "reject", RAISED),
+    ("outbound", "raises_while_ringing", "default", RAISED),
+    *((way, "raises_after_answer", "default", RAISED) for way in BOTH),
+    *((way, "raises_in_task_group", "default", RAISED) for way in BOTH),
+    *((way, "is_cancelled", "default", RAISED) for way in BOTH),
+    *((way, "exits", "default", EXITED) for way in BOTH),
+    *((way, "exits_in_a_task", "default", EXITED) for way in BOTH),
+    *((way, "is_interrupted", "default", EXITED) for way in BOTH),
+    ("inbound", "stalls_before_connect", "quick", STALLED),
+    *((way, "stalls_after_connect", "quick", STALLED) for way in BOTH),
+    *((way, "returns_without_audio", "quick", STALLED) for way in BOTH),
+    *((way, "shuts_down", "default", SHUTDOWN) for way in BOTH),
+]
+
+
+@pytest.mark.parametrize(("direction", "fault", "guard", "bound"), ROWS)
+async def test_the_caller_is_safe_within_the_bound(
+    bench: Bench, direction: str, fault: str, guard: str, bound: float
+) -> None:
+    await asyncio.gather(
+        unguarded_hears_nothing(bench, direction, fault, PATIENCE),
+        guarded_is_safe(bench, direction, fault, guard, bound + NOISE),
+    )
+
+
+async def unguarded_hears_nothing(
+    bench: Bench, direction: str, fault: str, patience: float
+) -> None:
+    scenario = bench.scenario(fault, "off")
+    async with phone_for(direction, never_answers=fault == "raises_while_ringing") as phone:
+        call = await bench.place(direction, phone, scenario)
+        struck = await bench.struck(scenario)
+        await asyncio.sleep(max(0.0, struck + patience - time.monotonic()))
+        report = call.report()
+        assert report.ending is None, f"the line was released without onhook: {report}"
+        assert call.ear.hearing(struck + 0.5, time.monotonic()).first_sound() is None
+
+
+async def guarded_is_safe(
+    bench: Bench, direction: str, fault: str, guard: str, bound: float
+) -> None:
+    scenario = bench.scenario(fault, guard)
+    async with phone_for(direction, never_answers=fault == "raises_while_ringing") as phone:
+        call = await bench.place(direction, phone, scenario)
+        struck = await bench.struck(scenario)
+        ended = await call.ended(timeout=WORDS + bound)
+        report = call.report()
+        rescue = call.ear.hearing(struck, ended).first_sound()
+        safe = min(ended, rescue if rescue is not None else ended) - struck
+        assert safe <= bound, f"safe after {safe:.2f} s: {report}\n{bench.worker.tail()}"
+        if report.answered_at is None:
+            assert report.ending in (Ending.REJECTED, Ending.CANCELLED)
+            assert "486" in report.status or direction == "outbound"
+        else:
+            assert report.ending is Ending.BYE_RECEIVED
+        if fault == "shuts_down" or report.answered_at is None:
+            assert rescue is None
+        else:
+            assert rescue is not None
+            assert 3 < ended - rescue < WORDS
