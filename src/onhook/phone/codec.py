@@ -37,6 +37,11 @@ class Codec:
     payload_type: int
     ffmpeg: str
 
+    def load(self) -> None:
+        """Make the tables ready; without, the first frame does it, which takes 0.1 s."""
+        _encoding(self.ffmpeg)
+        _decoding(self.ffmpeg)
+
     def encode(self, samples: Samples) -> bytes:
         """Return one byte for each sample."""
         return _encoding(self.ffmpeg)[samples.view(np.uint16)].tobytes()

@@ -8,16 +8,15 @@ dropped while the ear is behind, so that a burst after a stall is caught up with
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 
 import numpy as np
 
 from onhook.phone.codec import RATE, Samples
-from onhook.phone.errors import CallTimeoutError
 from onhook.phone.hearing import Frame, Hearing, Segmenter, Threshold, level_of
 from onhook.phone.rtp import FRAME
+from onhook.phone.waiting import Change
 
 __all__ = ["Ear"]
 
@@ -40,13 +39,13 @@ class Ear:
         self._segmenter = Segmenter(threshold)
         self._pieces: list[tuple[float, Samples]] = []
         self._cursor = -math.inf
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._change = Change()
 
     def push(self, at: float, samples: Samples) -> None:
         """Hear the audio of a packet that arrived then; whole frames of 20 ms, and the rest."""
         for begin in range(0, len(samples), FRAME):
             self._place(at + begin / RATE, samples[begin : begin + FRAME])
-        self._wake()
+        self._change.notify()
 
     def hearing(self, begin: float, end: float) -> Hearing:
         """Return what was heard between two moments of the monotonic clock."""
@@ -69,10 +68,9 @@ class Ear:
         Raises:
             CallTimeoutError: Nothing was, within `timeout` seconds.
         """
-        deadline = time.monotonic() + timeout
-        while (found := self._first_sound(after, new=new)) is None:
-            await self._change(deadline, f"no sound within {timeout:g} s")
-        return found
+        return await self._change.until(
+            lambda: self._first_sound(after, new=new), timeout, f"no sound within {timeout:g} s"
+        )
 
     async def silence(self, seconds: float, begin: float, timeout: float) -> float:
         """Return when a silence of so many seconds began, at or after a moment.
@@ -92,7 +90,7 @@ class Ear:
             if left <= 0 and not self._segmenter.sounding:
                 return since
             message = f"no silence of {seconds:g} s within {timeout:g} s"
-            await self._change(deadline, message, wake=max(left, 0.005))
+            await self._change.wait(deadline, message, wake=max(left, 0.005))
 
     def _first_sound(self, after: float, *, new: bool) -> float | None:
         for start, end in self._segmenter.sounds():
@@ -115,21 +113,3 @@ class Ear:
         self._cursor = start + seconds
         self._pieces.append((start, samples))
         self._segmenter.push(Frame(start, seconds, level))
-
-    async def _change(self, deadline: float, message: str, wake: float = math.inf) -> None:
-        """Wait for the next packet, for `wake` seconds, or until the deadline, which raises."""
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise CallTimeoutError(message)
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.add(waiter)
-        try:
-            await asyncio.wait([waiter], timeout=min(left, wake))
-        finally:
-            self._waiting.discard(waiter)
-
-    def _wake(self) -> None:
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._waiting.clear()

@@ -17,6 +17,7 @@ __all__ = [
     "Host",
     "Received",
     "branch_of",
+    "check_header",
     "contact_uri",
     "destination_of",
     "parse_message",
@@ -54,6 +55,7 @@ REASONS = {
 """The phrases of RFC 3261, section 21, and RFC 3515, that the phone sends."""
 
 _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s]+)", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z0-9!%*_+`'~.-]+")
 _FOLD = re.compile(rb"\r\n[ \t]+")
 
 
@@ -122,6 +124,17 @@ def contact_uri(message: Request | Response) -> URI | None:
 def destination_of(uri: URI) -> Host:
     """Return where to send a request for this address."""
     return uri.host, uri.port or 5060
+
+
+def check_header(name: str, value: str) -> str:
+    """Return a value that can stand in a header field.
+
+    Raises:
+        SipError: The name is no token, or the value has a line break.
+    """
+    if not _NAME.fullmatch(name) or not value.isprintable():
+        raise SipError(f"cannot send the header field {name!r}: {value!r}")
+    return value
 
 
 def parse_uri(text: str) -> URI:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onhook.phone.codec import PCMA, PCMU, RATE, Codec
 from onhook.phone.errors import SdpError
@@ -103,25 +103,26 @@ def offer(host: str, port: int, codecs: Sequence[Codec]) -> SessionDescription:
     )
 
 
-def answer(
-    offered: SessionDescription, host: str, port: int, codecs: Sequence[Codec]
-) -> SessionDescription:
+def answer(offered: SessionDescription, ours: SessionDescription) -> SessionDescription:
     """Return the answer to an offer: the first of its codecs that we can do (RFC 3264, section 6).
+
+    Args:
+        offered: Their description.
+        ours: What we can do; the answer is its next version (section 8).
 
     Raises:
         SdpError: There is none.
     """
-    common = [codec for codec in offered.codecs if codec in codecs]
-    if not common:
-        ours = ", ".join(codec.name for codec in codecs)
-        raise SdpError(f"the offer has none of our codecs ({ours}); allow another with `codecs`")
-    return SessionDescription(
-        host,
-        port,
-        (common[0],),
-        offered.event_type,
-        _MIRROR.get(offered.direction, offered.direction),
-        session=secrets.randbelow(2**31),
+    common = [codec for codec in offered.codecs if codec in ours.codecs]
+    if not common or offered.port == 0:
+        names = ", ".join(codec.name for codec in ours.codecs)
+        raise SdpError(f"the offer has none of our codecs ({names}); allow another with `codecs`")
+    return replace(
+        ours,
+        codecs=(common[0],),
+        event_type=offered.event_type,
+        direction=_MIRROR.get(offered.direction, offered.direction),
+        version=ours.version + 1,
     )
 
 

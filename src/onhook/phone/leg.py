@@ -1,0 +1,168 @@
+"""One call within the phone: its signalling, its audio, its story, and the tasks that it owns."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from sipmessage import Request
+
+from onhook.phone.codec import Codec
+from onhook.phone.dialog import Dialog
+from onhook.phone.ear import Ear
+from onhook.phone.endpoint import Endpoint
+from onhook.phone.errors import CallTimeoutError, PhoneError
+from onhook.phone.hearing import Threshold
+from onhook.phone.media import Media
+from onhook.phone.message import Host
+from onhook.phone.refer import ReferAnswer
+from onhook.phone.report import Ending
+from onhook.phone.sdp import SessionDescription, agree, answer, offer
+from onhook.phone.story import Story
+
+__all__ = ["Leg", "Line"]
+
+logger = logging.getLogger("onhook.phone")
+
+_RELEASE = 5.0
+"""Seconds to wait until the other side confirms that the call is over. It is, in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What every call of a phone has in common.
+
+    Args:
+        host: The local address.
+        codecs: What the phone can do, the best first.
+        threshold: Where sound begins.
+        on_refer: What to say to a REFER.
+    """
+
+    host: str
+    codecs: tuple[Codec, ...]
+    threshold: Threshold
+    on_refer: ReferAnswer
+
+
+@dataclass(slots=True, eq=False)
+class Leg:
+    """One call; `inviting`, `answering` and `indialog` drive it.
+
+    Args:
+        endpoint: Sends and receives SIP.
+        media: Sends and receives audio.
+        dialog: What the two sides call the call.
+        story: What has happened.
+        number: The other side.
+        outgoing: Whether we dialled.
+        ours: The session description that we sent, or would offer.
+        on_refer: What to say to a REFER.
+    """
+
+    endpoint: Endpoint
+    media: Media
+    dialog: Dialog
+    story: Story
+    number: str
+    outgoing: bool
+    ours: SessionDescription
+    on_refer: ReferAnswer
+    give_up: asyncio.Event = field(default_factory=asyncio.Event)
+    gave_up: Ending | None = None
+    ack: tuple[Request, Host] | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @classmethod
+    async def open(
+        cls,
+        endpoint: Endpoint,
+        dialog: Dialog,
+        line: Line,
+        *,
+        number: str,
+        outgoing: bool,
+    ) -> Leg:
+        """Begin a call; its audio gets a free port.
+
+        Raises:
+            PhoneError: There is none.
+        """
+        media = await Media.open(line.host, Ear(line.threshold))
+        story = Story(f"{number} (Call-ID {dialog.call_id})", time.monotonic(), media.stop)
+        media.on_digit = story.pressed
+        ours = offer(*media.local, line.codecs)
+        return cls(endpoint, media, dialog, story, number, outgoing, ours, line.on_refer)
+
+    async def agree(self, theirs: bytes) -> None:
+        """Take their answer to our offer: audio flows from now on.
+
+        Raises:
+            SdpError: It agrees to nothing that we offered.
+        """
+        await self.media.agree(agree(self.ours, SessionDescription.parse(theirs)))
+
+    async def agree_to(self, offered: bytes) -> bytes:
+        """Take their offer, and return our answer; audio flows from now on.
+
+        Raises:
+            SdpError: It has nothing that we can do.
+        """
+        theirs = SessionDescription.parse(offered)
+        self.ours = answer(theirs, self.ours)
+        await self.media.agree(agree(self.ours, theirs))
+        return bytes(self.ours)
+
+    async def hang_up(self) -> None:
+        """End the call in the way of its state; see `Call.hang_up`."""
+        story = self.story
+        if story.answered_at is None and story.ending is None:
+            self.give_up.set()
+            try:
+                await story.until(
+                    lambda: story.ending or story.answered_at, _RELEASE, "not released"
+                )
+            except CallTimeoutError as error:
+                story.ended(Ending.CANCELLED, time.monotonic(), str(error))
+        if story.ending is None:
+            await self.bye()
+
+    async def bye(self, ending: Ending = Ending.BYE_SENT, reason: str = "") -> None:
+        """Release an answered call."""
+        self.story.ended(ending, time.monotonic(), reason)
+        transaction = await self.endpoint.send(
+            self.dialog.request("BYE"), self.dialog.destination()
+        )
+        try:
+            async with asyncio.timeout(_RELEASE):
+                await transaction.final()
+        except TimeoutError:
+            logger.warning("call to %s: nobody answered our BYE", self.story.name)
+
+    def own(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run something until the call is closed; a `PhoneError` in it ends the call."""
+
+        async def watched() -> None:
+            try:
+                await work
+            except PhoneError as error:
+                ending = Ending.TIMEOUT if isinstance(error, TimeoutError) else Ending.FAILED
+                logger.warning("call to %s: %s", self.story.name, error)
+                self.story.ended(ending, time.monotonic(), str(error))
+
+        task = asyncio.create_task(watched(), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def aclose(self) -> None:
+        """Cancel what is under way, and close the audio."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.story.ended(Ending.FAILED, time.monotonic(), "the phone was closed")
+        await self.media.aclose()
