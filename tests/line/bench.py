@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from livekit import api
-
-from onhook.phone import Answering, Call, Phone
+from onhook.phone import Answer, Call, Phone, Ring
 from onhook.stack import Route, Stack
 
 AGENT = "faulty"
@@ -65,7 +64,6 @@ async def worker(
     stack: Stack, folder: Path, module: str = "tests.agents.worker", **env: str
 ) -> AsyncIterator[Worker]:
     """Run a real worker until the context is left."""
-    folder.mkdir(parents=True, exist_ok=True)
     log, events = folder / "worker.log", folder / "events.jsonl"
     variables = {
         **os.environ,
@@ -109,11 +107,11 @@ class Bench:
         number = f"+1{next(_numbers)}"
         await self.stack.add_route(Route(number, AGENT, json.dumps(scenario)))
         assert self.stack.sip_address
-        return await phone.dial(number, self.stack.sip_address)
+        return await phone.dial(number, server=self.stack.sip_address)
 
     async def call_out(self, phone: Phone, scenario: Mapping[str, Any]) -> Call:
         """Let the faulty agent dial the phone."""
-        trunk = await self.stack.add_outbound_trunk(phone.address)
+        trunk = await self.stack.add_outbound_trunk("{}:{}".format(*phone.address))
         metadata = json.dumps({**scenario, "trunk": trunk, "callee": phone.number})
         async with self.api() as server, asyncio.timeout(API):
             await server.agent_dispatch.create_dispatch(
@@ -121,7 +119,7 @@ class Bench:
                     agent_name=AGENT, room=f"out-{scenario['id']}", metadata=metadata
                 )
             )
-        return await phone.incoming(timeout=FAULT)
+        return await phone.next_call(timeout=FAULT)
 
     async def place(self, direction: str, phone: Phone, scenario: Mapping[str, Any]) -> Call:
         return await (self.call_in if direction == "inbound" else self.call_out)(phone, scenario)
@@ -147,4 +145,4 @@ class Bench:
 def phone_for(direction: str, *, never_answers: bool = False) -> Phone:
     """Return a phone that calls, or that is called and answers or rings on."""
     rings_on = direction == "outbound" and never_answers
-    return Phone(answering=Answering(after=None if rings_on else 0.3))
+    return Phone(answering=Ring() if rings_on else Answer(after=0.3))
