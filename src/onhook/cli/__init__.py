@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from onhook.cli import call, demo, stack
+
 __all__ = ["app", "main"]
 
 app = typer.Typer(
@@ -13,6 +15,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("demo")(demo.demo)
+app.command("call")(call.call)
+app.add_typer(stack.app, name="stack")
 
 
 def main() -> None:

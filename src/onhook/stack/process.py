@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from onhook.stack import leash
@@ -29,12 +29,16 @@ class Server:
         name: For messages and the log's name.
         command: Program and arguments. Secrets do not belong here.
         log: Where its output goes.
+        env: Variables to add to ours.
     """
 
-    def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.log = log
         self._command = command
+        self._env = {**os.environ, **(env or {})}
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -62,7 +66,7 @@ class Server:
                 stdout=log,
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
-                cwd=self.log.parent,
+                env=self._env,
             )
 
     async def healthy(self, check: Callable[[], Awaitable[bool]], *, deadline: float) -> None:

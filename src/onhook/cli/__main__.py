@@ -1,0 +1,7 @@
+"""`python -m onhook.cli`."""
+
+from __future__ import annotations
+
+from onhook.cli import main
+
+main()

@@ -1,0 +1,175 @@
+"""`onhook stack`: the real servers on loopback, to develop and to test against."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from onhook.errors import OnhookError
+from onhook.stack.state import StackState, forget, remember, running
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="The real redis-server, livekit-server and livekit-sip on loopback.", no_args_is_help=True
+)
+
+_READY = 60.0
+_DOWN = 20.0
+_POLL = 0.1
+
+Name = Annotated[str, typer.Option(help="Which stack; several run side by side.")]
+
+
+@app.command()
+def up(
+    name: Name = "default",
+    agent: Annotated[str, typer.Option(help="Agent that --number rings at.")] = "front-desk",
+    number: Annotated[str, typer.Option(help="Number that rings at --agent.")] = "+15550100",
+    detach: Annotated[bool, typer.Option("--detach", help="Leave it running.")] = False,
+    sip: Annotated[bool, typer.Option(help="With or without the SIP service.")] = True,
+) -> None:
+    """Start a stack and keep it until Ctrl-C. Exits 1 when a server does not start or dies."""
+    if any(state.name == name for state in running()):
+        _fail(f"a stack {name!r} is running: `onhook stack down --name {name}` ends it")
+    if detach:
+        _detached(name, agent, number, sip=sip)
+        return
+    try:
+        asyncio.run(_serve(name, agent, number, sip=sip))
+    except OnhookError as error:
+        _fail(str(error))
+
+
+@app.command()
+def down(
+    name: Name = "default",
+    every: Annotated[bool, typer.Option("--all", help="End every stack of this user.")] = False,
+) -> None:
+    """End a stack and wait until it is gone. Exits 1 when there is none, or it does not end."""
+    states = [state for state in running() if every or state.name == name]
+    if not states and not every:
+        _fail(f"no stack {name!r} is running; `onhook stack status` lists those that are")
+    for state in states:
+        os.kill(state.pid, signal.SIGTERM)
+    until = time.monotonic() + _DOWN
+    while time.monotonic() < until:
+        left = {state.name for state in running()} & {state.name for state in states}
+        if not left:
+            return
+        time.sleep(_POLL)
+    _fail(f"{', '.join(sorted(left))} did not end within {_DOWN:g} s")
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """List the stacks that run. Exits 1 when there is none."""
+    states = running()
+    if as_json:
+        typer.echo(json.dumps([_public(state) for state in states], indent=1))
+    elif states:
+        table = Table("name", "LiveKit", "SIP", "numbers", "pid")
+        for state in states:
+            numbers = ", ".join(state.numbers)
+            table.add_row(state.name, state.url, state.sip or "-", numbers, str(state.pid))
+        Console().print(table)
+        for state in states:
+            Console().print(f"{state.name}: . {state.env_file}", soft_wrap=True, highlight=False)
+    else:
+        typer.echo("no stack is running; `onhook stack up` starts one")
+    if not states:
+        raise typer.Exit(1)
+
+
+async def _serve(name: str, agent: str, number: str, *, sip: bool) -> None:
+    from onhook.stack import Route, Stack, StackError  # noqa: PLC0415 - loads livekit-api
+
+    this = asyncio.current_task()
+    for sig in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sig, lambda: this and this.cancel())
+    with tempfile.TemporaryDirectory(prefix=f"onhook-{name}-") as folder:
+        routes = [Route(number, agent)]
+        stack = Stack(routes, folder=Path(folder), sip="required" if sip else "off")
+        try:
+            async with stack:
+                env_file = _write_env(Path(folder), stack.env)
+                sip_address = stack.sip_address or ""
+                state = StackState(
+                    name, os.getpid(), stack.url, sip_address, folder, str(env_file), (number,)
+                )
+                remember(state)
+                _announce(state, agent)
+                server = await stack.ended()
+                raise StackError(f"{server.name} died: {server.tail()}")
+        except asyncio.CancelledError:
+            typer.echo(f"stack {name!r} has ended")
+        finally:
+            forget(name)
+
+
+def _announce(state: StackState, agent: str) -> None:
+    typer.echo(f"LiveKit  {state.url}")
+    if state.sip:
+        typer.echo(f"SIP      {state.sip}")
+        typer.echo(f"number   {state.numbers[0]} rings at the agent {agent!r}")
+    typer.echo(f"keys     . {state.env_file}")
+    typer.echo(f"logs     {state.folder}")
+    typer.echo(f"`onhook stack down --name {state.name}` ends it; so does Ctrl-C, where it runs.")
+
+
+def _write_env(folder: Path, env: Mapping[str, str]) -> Path:
+    """Write the variables for a shell to read; the file is its owner's alone."""
+    path = folder / "env.sh"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.writelines(f"export {key}={shlex.quote(value)}\n" for key, value in env.items())
+    return path
+
+
+def _detached(name: str, agent: str, number: str, *, sip: bool) -> None:
+    command = [sys.executable, "-m", "onhook.cli", "stack", "up", "--name", name]
+    command += ["--agent", agent, "--number", number, "--sip" if sip else "--no-sip"]
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(  # noqa: S603 - our own program and checked options
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        until = time.monotonic() + _READY
+        while time.monotonic() < until and process.poll() is None:
+            for state in running():
+                if state.name == name:
+                    _announce(state, agent)
+                    return
+            time.sleep(_POLL)
+        process.terminate()
+        output.seek(0)
+        _fail(output.read().decode(errors="replace").strip() or f"not ready within {_READY:g} s")
+
+
+def _public(state: StackState) -> dict[str, object]:
+    return {**asdict(state), "numbers": list(state.numbers)}
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"onhook stack: {message}", err=True)
+    raise typer.Exit(1)
