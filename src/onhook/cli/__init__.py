@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from onhook.cli import call
+
 __all__ = ["app", "main"]
 
 app = typer.Typer(
@@ -13,6 +15,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("call")(call.call)
+
+
+@app.callback()
+def _root() -> None:
+    """Without this, Typer would drop the name of an only command."""
 
 
 def main() -> None:

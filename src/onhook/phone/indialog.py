@@ -44,11 +44,11 @@ def take_request(leg: Leg, transaction: ServerTransaction) -> None:
 async def _renegotiate(leg: Leg, transaction: ServerTransaction) -> None:
     """Answer a re-INVITE (section 14.2); without an offer it gets our description as it stands."""
     try:
-        body = transaction.request.body
-        ours = await leg.agree_to(body) if body else bytes(leg.ours)
+        if transaction.request.body:
+            await leg.media.agree(leg.answer_to(transaction.request.body))
     except SdpError as error:
         logger.warning("call to %s: refused a re-INVITE: %s", leg.story.name, error)
         transaction.respond(488)
         return
     leg.dialog.target = contact_uri(transaction.request) or leg.dialog.target
-    transaction.respond(200, body=ours, contact=leg.dialog.contact)
+    transaction.respond(200, body=bytes(leg.ours), contact=leg.dialog.contact)

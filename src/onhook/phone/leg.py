@@ -21,7 +21,7 @@ from onhook.phone.media import Media
 from onhook.phone.message import Host
 from onhook.phone.refer import ReferAnswer
 from onhook.phone.report import Ending
-from onhook.phone.sdp import SessionDescription, agree, answer, offer
+from onhook.phone.sdp import Agreement, SessionDescription, agree, answer, offer
 from onhook.phone.story import Story
 
 __all__ = ["Leg", "Line"]
@@ -30,6 +30,8 @@ logger = logging.getLogger("onhook.phone")
 
 _RELEASE = 5.0
 """Seconds to wait until the other side confirms that the call is over. It is, in any case."""
+_NOBODY = 0.5
+"""Seconds to wait for that when the other side never said anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,28 +108,27 @@ class Leg:
         """
         await self.media.agree(agree(self.ours, SessionDescription.parse(theirs)))
 
-    async def agree_to(self, offered: bytes) -> bytes:
-        """Take their offer, and return our answer; audio flows from now on.
+    def answer_to(self, offered: bytes) -> Agreement:
+        """Take their offer; `ours` becomes our answer, and the agreement is for `Media.agree`.
 
         Raises:
             SdpError: It has nothing that we can do.
         """
         theirs = SessionDescription.parse(offered)
         self.ours = answer(theirs, self.ours)
-        await self.media.agree(agree(self.ours, theirs))
-        return bytes(self.ours)
+        return agree(self.ours, theirs)
 
     async def hang_up(self) -> None:
         """End the call in the way of its state; see `Call.hang_up`."""
         story = self.story
         if story.answered_at is None and story.ending is None:
             self.give_up.set()
+            patience = _RELEASE if story.status else _NOBODY
             try:
-                await story.until(
-                    lambda: story.ending or story.answered_at, _RELEASE, "not released"
-                )
-            except CallTimeoutError as error:
-                story.ended(Ending.CANCELLED, time.monotonic(), str(error))
+                await story.until(lambda: story.ending or story.answered_at, patience, "")
+            except CallTimeoutError:
+                reason = "nobody confirmed it" if story.status else "there never was a response"
+                story.ended(Ending.CANCELLED, time.monotonic(), reason)
         if story.ending is None:
             await self.bye()
 
