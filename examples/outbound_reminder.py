@@ -8,10 +8,10 @@ Dispatch it with the number and the trunk in the metadata:
 
 import json
 
+from livekit import api
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext, cli
 
 import onhook
-from livekit import api
 from onhook.demo.voice import EspeakTTS
 
 server = AgentServer()

@@ -10,9 +10,9 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from livekit import api, rtc
 from livekit.agents import Agent, AgentSession, JobContext
 
-from livekit import api, rtc
 from onhook.demo.voice import EspeakTTS
 
 FAULTS: dict[str, Callable[[JobContext], Awaitable[None]]] = {}
@@ -33,7 +33,10 @@ def note(event: str, scenario: str = "", **more: object) -> None:
 
 
 def strike(ctx: JobContext) -> None:
-    note("fault", json.loads(ctx.job.metadata)["id"], room=ctx.job.room.name)
+    scenario = json.loads(ctx.job.metadata)
+    if "api" in scenario:  # from here on the server's API is behind the test's own proxy
+        os.environ["LIVEKIT_URL"] = scenario["api"]
+    note("fault", scenario["id"], room=ctx.job.room.name)
 
 
 async def greet(ctx: JobContext) -> AgentSession[None]:
@@ -181,6 +184,36 @@ async def waits_for_the_deploy(ctx: JobContext) -> None:
     os.kill(json.loads(ctx.job.metadata)["worker"], signal.SIGTERM)
 
 
+async def wait_for_signal(ctx: JobContext) -> None:
+    """Greet, say that the agent is ready, and wait until the test lets the fault strike."""
+    await reach(ctx)
+    await greet(ctx)
+    go = asyncio.Event()
+
+    @ctx.room.on("data_received")
+    def on_data(_: rtc.DataPacket) -> None:
+        go.set()
+
+    scenario = json.loads(ctx.job.metadata)
+    note("ready", scenario["id"], room=ctx.job.room.name)
+    await go.wait()
+    await until(ctx.room, lambda: len(ctx.room.remote_participants) > scenario.get("company", 0))
+
+
+@fault
+async def raises_on_signal(ctx: JobContext) -> None:
+    await wait_for_signal(ctx)
+    strike(ctx)
+    raise RuntimeError("the customer database is down")
+
+
+@fault
+async def shuts_down_on_signal(ctx: JobContext) -> None:
+    await wait_for_signal(ctx)
+    strike(ctx)
+    ctx.shutdown("handed over")
+
+
 @fault
 async def is_healthy(ctx: JobContext) -> None:
     await reach(ctx)
@@ -192,12 +225,20 @@ async def is_healthy(ctx: JobContext) -> None:
 
 async def line_state(room: rtc.Room, state: str) -> None:
     """Wait until the SIP leg is in a state."""
+    await until(
+        room,
+        lambda: any(
+            p.attributes.get("sip.callStatus") == state for p in room.remote_participants.values()
+        ),
+    )
+
+
+async def until(room: rtc.Room, holds: Callable[[], bool]) -> None:
+    """Wait until something holds of who is in the room."""
     changed = asyncio.Event()
     for event in ("participant_attributes_changed", "participant_connected"):
         room.on(event, lambda *_: changed.set())
     async with asyncio.timeout(20):
-        while not any(
-            p.attributes.get("sip.callStatus") == state for p in room.remote_participants.values()
-        ):
+        while not holds():
             await changed.wait()
             changed.clear()

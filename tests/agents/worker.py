@@ -9,10 +9,11 @@ import json
 import os
 from collections.abc import Callable
 
+from livekit import api
 from livekit.agents import AgentServer, JobContext, cli
 
 import onhook
-from livekit import api
+from onhook.types import RungReport
 from tests.agents.faults import FAULTS, note
 from tests.livekit.voices import hanging_tts, raising_tts, silent_tts
 
@@ -39,11 +40,40 @@ POLICIES: dict[str, Callable[[], onhook.Policy]] = {
     "silent": lambda: onhook.Policy(lost=[onhook.HangUp()]),
     "callers": lambda: onhook.Policy(lost=[onhook.Say(), onhook.RemoveCallers()]),
     "reject": lambda: onhook.Policy(ringing="reject"),
+    "impatient": lambda: onhook.Policy(lost=[onhook.HangUp(deadline=2.0)], api_timeout=0.8),
     "quick": lambda: onhook.Policy(first_audio=2.0),
     "tts_hangs": with_tts(hanging_tts),
     "tts_raises": with_tts(raising_tts),
     "tts_silent": with_tts(silent_tts),
 }
+
+
+class Witness:
+    """Tells the test what the engine did."""
+
+    def __init__(self, scenario: str) -> None:
+        self._scenario = scenario
+
+    def opened(self, incident: onhook.Incident) -> None:
+        error = repr(incident.failure.error)
+        note("opened", self._scenario, fault=str(incident.fault), raised=error)
+
+    def intent(self, incident: onhook.Incident, rung: str) -> None:
+        note("intent", self._scenario, rung=rung, incident=incident.id)
+
+    def climbed(self, incident: onhook.Incident, report: RungReport) -> None:
+        note("climbed", self._scenario, incident=incident.id, text=report.detail)
+
+    def closed(self, incident: onhook.Incident, outcome: onhook.Outcome) -> None:
+        note(
+            "closed",
+            self._scenario,
+            incident=incident.id,
+            raised=repr(incident.failure.error),
+            ending=outcome.ending,
+            text="; ".join([*(report.detail for report in outcome.reports), outcome.detail]),
+        )
+
 
 server = AgentServer(
     host="127.0.0.1", port=0, num_idle_processes=2, load_fnc=lambda: 0.0, drain_timeout=1
@@ -60,7 +90,12 @@ async def entrypoint(ctx: JobContext) -> None:
         case "hand-written":
             await hand_written(ctx)
         case name:
-            await onhook.guard(POLICIES[name](), reraise=scenario.get("reraise", True))(body)(ctx)
+            guard = onhook.guard(
+                POLICIES[name](),
+                reraise=scenario.get("reraise", True),
+                observers=[onhook.LoggingObserver(), Witness(scenario["id"])],
+            )
+            await guard(body)(ctx)
 
 
 if __name__ == "__main__":

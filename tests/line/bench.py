@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from livekit import api
+
 from onhook.phone import Answer, Call, Phone, Ring
 from onhook.stack import Route, Stack
 
@@ -91,6 +92,16 @@ async def worker(
         await process.wait()
 
 
+@dataclass(frozen=True)
+class Story:
+    """What the engine says it did."""
+
+    ending: str
+    text: str
+    raised: str
+    closed_at: float
+
+
 @dataclass
 class Bench:
     """Places calls that fail as they are told to."""
@@ -128,10 +139,28 @@ class Bench:
         """Wait until the fault has struck; return when it did."""
         return await self.worker.wait("fault", scenario["id"])
 
-    def room(self, scenario: Mapping[str, Any]) -> str:
-        event = self.worker.event("fault", scenario["id"])
-        assert event is not None
-        return str(event["room"])
+    async def ready(self, scenario: Mapping[str, Any]) -> str:
+        """Wait until an agent that waits for a signal has greeted; return its room."""
+        await self.worker.wait("ready", scenario["id"])
+        return str((self.worker.event("ready", scenario["id"]) or {})["room"])
+
+    async def signal(self, scenario: Mapping[str, Any]) -> None:
+        """Let the fault strike."""
+        room = await self.ready(scenario)
+        async with self.api() as server, asyncio.timeout(API):
+            await server.room.send_data(
+                api.SendDataRequest(room=room, data=b"go", kind=api.DataPacket.Kind.RELIABLE)
+            )
+
+    async def story(self, scenario: Mapping[str, Any]) -> Story:
+        """Wait until the engine has closed the incident."""
+        at = await self.worker.wait("closed", scenario["id"])
+        event = self.worker.event("closed", scenario["id"]) or {}
+        return Story(event["ending"], event["text"], event["raised"], at)
+
+    @property
+    def http_url(self) -> str:
+        return self.stack.url.replace("ws://", "http://")
 
     @contextlib.asynccontextmanager
     async def api(self) -> AsyncIterator[api.LiveKitAPI]:

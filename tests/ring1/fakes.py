@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
+from livekit import rtc
 from livekit.agents import JobContext
 
-from livekit import rtc
 from onhook.line import Line
 from onhook.types import Call
 

@@ -6,6 +6,7 @@ import asyncio
 from types import TracebackType
 
 from livekit import rtc
+
 from onhook.types import Call, Direction, LegKind, LineState
 
 __all__ = ["RoomChanges", "caller_waits", "somebody_speaks"]

@@ -76,7 +76,7 @@ class HangUp(_Release):
         except ApiError as error:
             if error.passing:
                 raise
-            done = await _remove_callers(climb.line, call)
+            done = await _instead(climb.line, call, error)
             return f"{done}, because the room could not be deleted: {error}"
 
 
@@ -94,6 +94,14 @@ async def _remove_callers(line: Line, call: Call) -> str:
             raise result
     names = ", ".join(leg.identity for leg in call.callers) or "nobody"
     return f"removed {names}"
+
+
+async def _instead(line: Line, call: Call, refusal: ApiError) -> str:
+    try:
+        return await _remove_callers(line, call)
+    except ApiError as error:
+        both = f"{refusal}; and {error}"
+        raise ApiError(both, code=error.code, passing=error.passing) from error
 
 
 async def _delete_room(line: Line) -> str:

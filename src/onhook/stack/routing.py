@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import aiohttp
 from google.protobuf.duration_pb2 import Duration
-
 from livekit import api
+
 from onhook.stack.errors import StackError
 
 __all__ = ["CATCH_ALL", "Route", "Router"]
