@@ -1,0 +1,43 @@
+# Every target does its own set-up; a second run finds it done.
+PYTHON := .venv/bin/python
+export PATH := $(CURDIR)/.local/bin:$(PATH)
+
+.PHONY: demo test unit bench soak lint setup lock clean
+
+demo:
+	@scripts/setup.sh demo
+	@.venv/bin/onhook demo
+
+test:
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory lint
+	@$(PYTHON) -m pytest $(ARGS)
+
+lint:
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache --config pyproject.toml
+
+# The figures of the README, printed and not asserted.
+bench: setup
+	@$(PYTHON) -m tests.line.figures
+
+# A healthy call of three minutes: nothing may happen.
+soak: setup
+	@ONHOOK_SOAK_SECONDS=180 $(PYTHON) -m pytest tests/line/test_healthy.py
+
+setup:
+	@scripts/setup.sh test
+
+# Pin what pyproject.toml and requirements/*.in ask for. No file names a package host.
+lock: setup
+	@for name in uv go; do \
+		.local/uv/bin/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
+			--python-version 3.11 requirements/$$name.in -o requirements/$$name.txt; \
+	done
+	@.local/uv/bin/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 pyproject.toml requirements/dev.in -o requirements/dev.txt
+
+clean:
+	rm -rf .venv .local demo-out .mypy_cache .ruff_cache .pytest_cache
