@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sipmessage import Request
@@ -62,6 +62,7 @@ class Leg:
         story: What has happened.
         number: The other side.
         outgoing: Whether we dialled.
+        codecs: What we can do; a later offer may choose another than the first.
         ours: The session description that we sent, or would offer.
         on_refer: What to say to a REFER.
     """
@@ -72,6 +73,7 @@ class Leg:
     story: Story
     number: str
     outgoing: bool
+    codecs: tuple[Codec, ...]
     ours: SessionDescription
     on_refer: ReferAnswer
     give_up: asyncio.Event = field(default_factory=asyncio.Event)
@@ -98,7 +100,9 @@ class Leg:
         story = Story(f"{number} (Call-ID {dialog.call_id})", time.monotonic(), media.stop)
         media.on_digit = story.pressed
         ours = offer(*media.local, line.codecs)
-        return cls(endpoint, media, dialog, story, number, outgoing, ours, line.on_refer)
+        return cls(
+            *(endpoint, media, dialog, story, number, outgoing), line.codecs, ours, line.on_refer
+        )
 
     async def agree(self, theirs: bytes) -> None:
         """Take their answer to our offer: audio flows from now on.
@@ -115,7 +119,7 @@ class Leg:
             SdpError: It has nothing that we can do.
         """
         theirs = SessionDescription.parse(offered)
-        self.ours = answer(theirs, self.ours)
+        self.ours = answer(theirs, replace(self.ours, codecs=self.codecs))
         return agree(self.ours, theirs)
 
     async def hang_up(self) -> None:
