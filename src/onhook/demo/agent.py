@@ -1,4 +1,4 @@
-"""The agent of the demonstration: a real session that greets, and fails three seconds into the call.
+"""The agent of the demonstration: a real session that greets, and fails 3 s into the call.
 
 The job's metadata chooses what stands between its failure and its caller.
 """

@@ -188,9 +188,7 @@ async def _room_of(stack: Stack, number: str) -> str:
 
 def _server(stack: Stack) -> api.LiveKitAPI:
     env = stack.env
-    return api.LiveKitAPI(
-        env["LIVEKIT_URL"], env["LIVEKIT_API_KEY"], env["LIVEKIT_API_SECRET"]
-    )
+    return api.LiveKitAPI(env["LIVEKIT_URL"], env["LIVEKIT_API_KEY"], env["LIVEKIT_API_SECRET"])
 
 
 def _token(stack: Stack, room: str, identity: str, *, kind: str = "standard") -> api.AccessToken:

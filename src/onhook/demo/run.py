@@ -99,4 +99,6 @@ async def _fault(path: Path) -> float:
         if text:
             return float(text)
         await asyncio.sleep(_POLL)
-    raise OnhookError(f"the agent did not fail within {_FAULT:g} s: see {path.parent / 'agent.log'}")
+    raise OnhookError(
+        f"the agent did not fail within {_FAULT:g} s: see {path.parent / 'agent.log'}"
+    )

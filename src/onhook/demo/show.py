@@ -25,7 +25,12 @@ def table(stories: Sequence[Story]) -> Table:
     """Return the table of what the callers heard."""
     grid = Table(title="The agent fails 3 s into the call. What does its caller hear?")
     grid.add_column("guard")
-    for heading in ("answered\nafter", "silence\nheard", "rescue\nheard after", "line\nreleased after"):
+    for heading in (
+        "answered\nafter",
+        "silence\nheard",
+        "rescue\nheard after",
+        "line\nreleased after",
+    ):
         grid.add_column(heading, justify="right")
     for story in stories:
         grid.add_row(

@@ -16,7 +16,7 @@ from onhook.phone.answering import Answer, Answering, Reject, Ring
 from onhook.phone.audio import load_audio, save_wav, speech
 from onhook.phone.auth import Credentials
 from onhook.phone.call import Call
-from onhook.phone.dtmf import Digit
+from onhook.phone.dtmf import Digit, check_digits
 from onhook.phone.errors import (
     CallError,
     CallTimeoutError,
@@ -28,10 +28,11 @@ from onhook.phone.errors import (
 )
 from onhook.phone.hearing import Frame, Hearing, Stretch, Threshold, hear
 from onhook.phone.media import Packets
-from onhook.phone.phone import Phone
+from onhook.phone.phone import Phone, address
 from onhook.phone.refer import Refer, ReferAnswer
 from onhook.phone.report import Ending, Report
 from onhook.phone.transactions import Timers
+from onhook.phone.wire import local_host
 
 __all__ = [
     "Answer",
@@ -59,8 +60,11 @@ __all__ = [
     "Stretch",
     "Threshold",
     "Timers",
+    "address",
+    "check_digits",
     "hear",
     "load_audio",
+    "local_host",
     "save_wav",
     "speech",
 ]

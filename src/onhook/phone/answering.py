@@ -73,11 +73,12 @@ async def take_invite(leg: Leg, transaction: ServerTransaction, answering: Answe
         _reject(leg, transaction, answering.status if isinstance(answering, Reject) else 603)
         return
     try:
-        body = await leg.agree_to(transaction.request.body)
+        agreement = leg.answer_to(transaction.request.body)
     except SdpError as error:
         _reject(leg, transaction, 488, str(error))
         return
-    _respond(leg, transaction, 200, body)
+    _respond(leg, transaction, 200, bytes(leg.ours))
+    await leg.media.agree(agreement)
     if transaction.acknowledged is not None and not await transaction.acknowledged:
         await leg.bye(Ending.TIMEOUT, "the caller never acknowledged our answer")
 

@@ -71,10 +71,10 @@ async def speech(text: str, *, voice: str = "en-us") -> Samples:
 
     Args:
         text: What to say.
-        voice: A voice of `espeak-ng --voices`.
+        voice: A voice of `espeak-ng --voices`; an unknown one becomes its default.
 
     Raises:
-        PhoneError: espeak-ng is not installed, does not know the voice, or hangs.
+        PhoneError: espeak-ng is not installed, fails or hangs.
     """
     program = shutil.which("espeak-ng")
     if program is None:

@@ -116,11 +116,11 @@ class Dialog:
         )
 
     def matches(self, request: Request) -> bool:
-        """Return whether a request of the other side belongs here."""
+        """Return whether a request of the other side belongs here; any of its tags before a 2xx."""
         return (
             request.call_id == self.call_id
             and tag_of(request.headers["To"]) == tag_of(self.local)
-            and tag_of(request.headers["From"]) == tag_of(self.remote)
+            and tag_of(self.remote) in ("", tag_of(request.headers["From"]))
         )
 
 

@@ -21,7 +21,6 @@ from onhook.phone.waiting import Change
 __all__ = ["Ear"]
 
 _LATE = 0.03
-_BEHIND = 0.02
 _FULL = 0.5
 """Seconds that the ear buffers at most; what is more than that ahead of time is not heard."""
 
@@ -75,10 +74,13 @@ class Ear:
     async def silence(self, seconds: float, begin: float, timeout: float) -> float:
         """Return when a silence of so many seconds began, at or after a moment.
 
+        Less than `Threshold.shortest_silence` is no silence.
+
         Raises:
             CallTimeoutError: It was never silent for so long, within `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
+        seconds = max(seconds, self._segmenter.threshold.shortest_silence)
         while True:
             sounds = self._segmenter.sounds()
             since = max([begin, *(end for _, end in sounds)])
@@ -87,7 +89,7 @@ class Ear:
                     return begin
                 begin = max(begin, end)
             left = since + seconds - time.monotonic()
-            if left <= 0 and not self._segmenter.sounding:
+            if left <= 0:
                 return since
             message = f"no silence of {seconds:g} s within {timeout:g} s"
             await self._change.wait(deadline, message, wake=max(left, 0.005))
@@ -104,7 +106,7 @@ class Ear:
         level = level_of(samples)
         audible = self._segmenter.is_audible(level)
         behind = self._cursor - at
-        if behind > (_FULL if audible else _BEHIND):
+        if behind > (_FULL if audible else 0):
             self.overruns += audible
             return
         late = audible and self._segmenter.sounding and -behind <= _LATE

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -120,7 +121,7 @@ class Hearing:
     @property
     def silent_seconds(self) -> float:
         """How long it was silent in all."""
-        return sum(s.seconds for s in self.silences)
+        return sum((s.seconds for s in self.silences), 0.0)
 
     def first_sound(self, after: float = -math.inf, *, new: bool = False) -> float | None:
         """Return when something was first heard.
@@ -167,7 +168,8 @@ class Segmenter:
 
     def __init__(self, threshold: Threshold | None = None) -> None:
         self.threshold = threshold or Threshold()
-        self._frames: list[Frame] = []
+        self._last_end = -math.inf
+        self._table = array("d")  # start and energy of every frame
         self._sounds: list[list[float]] = []  # start, end, seconds of audible frames
         self._audible = False
 
@@ -183,11 +185,11 @@ class Segmenter:
 
     def push(self, frame: Frame) -> None:
         """Take in the next frame."""
-        if self._frames:
-            last = self._frames[-1]
-            if frame.start - (last.start + last.seconds) >= self.threshold.shortest_silence:
-                self._audible = False
-        self._frames.append(frame)
+        if frame.start - self._last_end >= self.threshold.shortest_silence:
+            self._audible = False
+        self._last_end = frame.start + frame.seconds
+        power = 10 ** (frame.level / 10) if frame.level > FLOOR else 0.0
+        self._table.extend((frame.start, power * frame.seconds))
         self._audible = self.is_audible(frame.level)
         if not self._audible:
             return
@@ -225,9 +227,8 @@ class Segmenter:
 
     def _levels(self, edges: list[float]) -> list[float]:
         """Return the mean power between each two edges; a frame belongs where it starts."""
-        table = np.array(self._frames, dtype=np.float64).reshape(-1, 3)
-        energy = np.where(table[:, 2] > FLOOR, 10 ** (table[:, 2] / 10), 0.0) * table[:, 1]
-        total = np.concatenate(([0.0], np.cumsum(energy)))
+        table = np.array(self._table).reshape(-1, 2)
+        total = np.concatenate(([0.0], np.cumsum(table[:, 1])))
         at = np.searchsorted(table[:, 0], np.array(edges) - 1e-9)
         sums = np.diff(total[at])
         lengths = np.maximum(np.diff(edges), 1e-9)

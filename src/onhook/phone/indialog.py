@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
-from onhook.phone.errors import SdpError
+from onhook.phone.errors import CallTimeoutError, SdpError
 from onhook.phone.leg import Leg
 from onhook.phone.message import contact_uri
 from onhook.phone.report import Ending
@@ -15,9 +16,27 @@ __all__ = ["take_request"]
 
 logger = logging.getLogger("onhook.phone")
 
+_SETTLE = 0.5
+"""Seconds that a request may be ahead of the answer to our INVITE."""
+
 
 def take_request(leg: Leg, transaction: ServerTransaction) -> None:
-    """Do what the other side asks of a call."""
+    """Do what the other side asks of a call, once our INVITE has been settled."""
+    if leg.outgoing and leg.story.answered_at is None and leg.story.ending is None:
+        leg.own(_settle_first(leg, transaction), "phone-early-request")
+    else:
+        _take(leg, transaction)
+
+
+async def _settle_first(leg: Leg, transaction: ServerTransaction) -> None:
+    """Let the answer be taken in before a BYE that came on its heels."""
+    story = leg.story
+    with contextlib.suppress(CallTimeoutError):
+        await story.until(lambda: story.answered_at or story.ended_at, _SETTLE, "not settled")
+    _take(leg, transaction)
+
+
+def _take(leg: Leg, transaction: ServerTransaction) -> None:
     request = transaction.request
     if request.cseq.sequence < leg.dialog.remote_sequence:
         transaction.respond(500, reason="CSeq Out Of Order")
@@ -44,11 +63,11 @@ def take_request(leg: Leg, transaction: ServerTransaction) -> None:
 async def _renegotiate(leg: Leg, transaction: ServerTransaction) -> None:
     """Answer a re-INVITE (section 14.2); without an offer it gets our description as it stands."""
     try:
-        body = transaction.request.body
-        ours = await leg.agree_to(body) if body else bytes(leg.ours)
+        if transaction.request.body:
+            await leg.media.agree(leg.answer_to(transaction.request.body))
     except SdpError as error:
         logger.warning("call to %s: refused a re-INVITE: %s", leg.story.name, error)
         transaction.respond(488)
         return
     leg.dialog.target = contact_uri(transaction.request) or leg.dialog.target
-    transaction.respond(200, body=ours, contact=leg.dialog.contact)
+    transaction.respond(200, body=bytes(leg.ours), contact=leg.dialog.contact)

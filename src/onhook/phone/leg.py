@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sipmessage import Request
@@ -21,7 +21,7 @@ from onhook.phone.media import Media
 from onhook.phone.message import Host
 from onhook.phone.refer import ReferAnswer
 from onhook.phone.report import Ending
-from onhook.phone.sdp import SessionDescription, agree, answer, offer
+from onhook.phone.sdp import Agreement, SessionDescription, agree, answer, offer
 from onhook.phone.story import Story
 
 __all__ = ["Leg", "Line"]
@@ -30,6 +30,8 @@ logger = logging.getLogger("onhook.phone")
 
 _RELEASE = 5.0
 """Seconds to wait until the other side confirms that the call is over. It is, in any case."""
+_NOBODY = 0.5
+"""Seconds to wait for that when the other side never said anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Leg:
         story: What has happened.
         number: The other side.
         outgoing: Whether we dialled.
+        codecs: What we can do; a later offer may choose another than the first.
         ours: The session description that we sent, or would offer.
         on_refer: What to say to a REFER.
     """
@@ -70,6 +73,7 @@ class Leg:
     story: Story
     number: str
     outgoing: bool
+    codecs: tuple[Codec, ...]
     ours: SessionDescription
     on_refer: ReferAnswer
     give_up: asyncio.Event = field(default_factory=asyncio.Event)
@@ -96,7 +100,9 @@ class Leg:
         story = Story(f"{number} (Call-ID {dialog.call_id})", time.monotonic(), media.stop)
         media.on_digit = story.pressed
         ours = offer(*media.local, line.codecs)
-        return cls(endpoint, media, dialog, story, number, outgoing, ours, line.on_refer)
+        return cls(
+            *(endpoint, media, dialog, story, number, outgoing), line.codecs, ours, line.on_refer
+        )
 
     async def agree(self, theirs: bytes) -> None:
         """Take their answer to our offer: audio flows from now on.
@@ -106,28 +112,27 @@ class Leg:
         """
         await self.media.agree(agree(self.ours, SessionDescription.parse(theirs)))
 
-    async def agree_to(self, offered: bytes) -> bytes:
-        """Take their offer, and return our answer; audio flows from now on.
+    def answer_to(self, offered: bytes) -> Agreement:
+        """Take their offer; `ours` becomes our answer, and the agreement is for `Media.agree`.
 
         Raises:
             SdpError: It has nothing that we can do.
         """
         theirs = SessionDescription.parse(offered)
-        self.ours = answer(theirs, self.ours)
-        await self.media.agree(agree(self.ours, theirs))
-        return bytes(self.ours)
+        self.ours = answer(theirs, replace(self.ours, codecs=self.codecs))
+        return agree(self.ours, theirs)
 
     async def hang_up(self) -> None:
         """End the call in the way of its state; see `Call.hang_up`."""
         story = self.story
         if story.answered_at is None and story.ending is None:
             self.give_up.set()
+            patience = _RELEASE if story.status else _NOBODY
             try:
-                await story.until(
-                    lambda: story.ending or story.answered_at, _RELEASE, "not released"
-                )
-            except CallTimeoutError as error:
-                story.ended(Ending.CANCELLED, time.monotonic(), str(error))
+                await story.until(lambda: story.ending or story.answered_at, patience, "")
+            except CallTimeoutError:
+                reason = "nobody confirmed it" if story.status else "there never was a response"
+                story.ended(Ending.CANCELLED, time.monotonic(), reason)
         if story.ending is None:
             await self.bye()
 

@@ -213,7 +213,7 @@ class Media(asyncio.DatagramProtocol):
         codec = _CODECS.get(packet.payload_type)
         if codec is not None:
             self.ear.push(at, codec.decode(packet.payload))
-        elif self._agreement is None or packet.payload_type == self._agreement.event_type:
+        elif self._agreement is not None and packet.payload_type == self._agreement.heard_type:
             digit = self._digits_in.push(packet, at)
             if digit is not None and self.on_digit is not None:
                 self.on_digit(digit)

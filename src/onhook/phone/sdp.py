@@ -86,6 +86,7 @@ class Agreement:
         port: The port there.
         codec: What to send.
         event_type: The payload type for telephone events, None when they cannot be sent.
+        heard_type: The payload type that theirs come with, which may be another.
         sending: Whether the other side wants to receive.
     """
 
@@ -93,6 +94,7 @@ class Agreement:
     port: int
     codec: Codec
     event_type: int | None
+    heard_type: int | None
     sending: bool
 
 
@@ -138,7 +140,7 @@ def agree(ours: SessionDescription, theirs: SessionDescription) -> Agreement:
     events = theirs.event_type if ours.event_type is not None else None
     held = theirs.host == "0.0.0.0"  # the old way to hold (RFC 3264, section 8.4)
     sending = theirs.direction in ("sendrecv", "recvonly") and not held
-    return Agreement(theirs.host, theirs.port, common[0], events, sending)
+    return Agreement(theirs.host, theirs.port, common[0], events, ours.event_type, sending)
 
 
 def _parse(text: str) -> SessionDescription:

@@ -15,7 +15,16 @@ from sipmessage import Request, Response
 from onhook.phone.errors import PhoneError, SipError
 from onhook.phone.message import Host, Received, parse_message
 
-__all__ = ["TRANSPORTS", "Receiver", "TcpWire", "UdpWire", "Wire", "open_wire", "resolve"]
+__all__ = [
+    "TRANSPORTS",
+    "Receiver",
+    "TcpWire",
+    "UdpWire",
+    "Wire",
+    "local_host",
+    "open_wire",
+    "resolve",
+]
 
 logger = logging.getLogger("onhook.phone")
 
@@ -98,6 +107,22 @@ async def resolve(to: Host) -> Host:
     except (OSError, TimeoutError) as error:
         raise PhoneError(f"cannot find the address of {to[0]!r} ({error!r}); give an IP") from error
     return str(found[0][4][0]), to[1]
+
+
+async def local_host(towards: Host) -> str:
+    """Return which of our addresses reaches a host: loopback for loopback, and so on.
+
+    Raises:
+        PhoneError: The name is unknown, or there is no route.
+    """
+    to = await resolve(towards)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(to)  # a datagram socket only looks up the route
+        except OSError as error:
+            raise PhoneError(f"no route to {to[0]}:{to[1]}: {error.strerror}") from error
+        host: str = probe.getsockname()[0]
+        return host
 
 
 def _take(data: bytes, source: Host, receive: Receiver) -> None:
