@@ -32,7 +32,7 @@ async def front_desk(ctx: JobContext) -> None:
     session: AgentSession[None] = AgentSession(tts=EspeakTTS())
     await session.start(Agent(instructions="You are the front desk."), room=ctx.room)
     answered = time.monotonic()
-    session.say("Hello, this is the front desk. One moment, I'll look up your booking.")
+    session.say("Good day, the front desk.")
     await asyncio.sleep(answered + FAILS_AFTER - time.monotonic())
     note = Path(os.environ[FOLDER]) / f"{ctx.job.metadata}.fault"
     note.write_text(str(time.monotonic()))

@@ -18,7 +18,7 @@ from onhook.stack.process import Server
 
 __all__ = ["SCENARIOS", "run_demo"]
 
-SCENARIOS = ("unguarded", "hand-written", "onhook", "onhook, with a colleague")
+SCENARIOS = ("unguarded", "hand-written", "onhook", "onhook + colleague")
 """What stands between the failure and the caller, call by call."""
 
 _PATIENCE = 10.0

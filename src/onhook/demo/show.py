@@ -25,22 +25,19 @@ def table(stories: Sequence[Story]) -> Table:
     """Return the table of what the callers heard."""
     grid = Table(title="The agent fails 3 s into the call. What does its caller hear?")
     grid.add_column("guard")
-    for heading in (
-        "answered\nafter",
-        "silence\nheard",
-        "rescue\nheard after",
-        "line\nreleased after",
-    ):
+    grid.add_column("fault\nraised at", justify="right")
+    for heading in ("answered\nafter", "silence\nheard", "rescue\nafter", "released\nafter"):
         grid.add_column(heading, justify="right")
     for story in stories:
         grid.add_row(
             story.name,
+            f"{story.fails_after:.1f} s",
             f"{story.answered_after:.2f} s",
             f"{story.silence:.1f} s",
-            "never" if story.rescue_after is None else f"{story.rescue_after:.2f} s",
+            "none" if story.rescue_after is None else f"{story.rescue_after:.2f} s",
             "never" if story.released_after is None else f"{story.released_after:.2f} s",
         )
-    grid.caption = "Fault: entrypoint.raised. Times run from it, measured at the phone."
+    grid.caption = "entrypoint.raised; times run from it, measured at the caller's phone"
     return grid
 
 

@@ -53,6 +53,11 @@ class Story:
         return self.heard.answered_at - self.heard.dialled_at
 
     @property
+    def fails_after(self) -> float:
+        """Seconds from the answer to the failure."""
+        return self.fault_at - self.heard.answered_at
+
+    @property
     def silence(self) -> float:
         """Seconds of silence that the caller heard after the failure."""
         after = (s for s in self.heard.hearing.stretches if not s.audible)

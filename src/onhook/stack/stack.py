@@ -188,3 +188,5 @@ class Stack:
         for server in reversed(self._servers.values()):
             await server.stop()
         self._servers.clear()
+        for name in ("server", "sip"):
+            self._file(name).unlink(missing_ok=True)  # they hold the secret, the logs do not
