@@ -13,6 +13,7 @@ from onhook.phone.message import (
     branch_of,
     check_header,
     contact_uri,
+    mark_source,
     parse_message,
     parse_uri,
     reply,
@@ -56,6 +57,17 @@ def test_a_reply_copies_what_it_must() -> None:
     assert len(ok.headers.getlist("Record-Route")) == 1
     assert ok.content_length == 3
     assert not reply(invite(), 486).headers.getlist("Record-Route")
+
+
+def test_the_source_is_noted_when_the_sender_asks_for_it() -> None:
+    request = invite()
+    via = "SIP/2.0/UDP 10.0.0.1:1;rport;branch=z9hG4bKx, SIP/2.0/UDP h;rport"
+    request.headers.setlist("Via", [via, "SIP/2.0/UDP other;rport"])
+    mark_source(request, ("127.0.0.1", 6000))
+    assert request.headers.getlist("Via") == [
+        "SIP/2.0/UDP 10.0.0.1:1;rport=6000;received=127.0.0.1;branch=z9hG4bKx, SIP/2.0/UDP h;rport",
+        "SIP/2.0/UDP other;rport",
+    ]
 
 
 def test_a_callee_keeps_the_order_of_the_routes_and_a_caller_turns_it_round() -> None:

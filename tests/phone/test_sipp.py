@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from onhook.phone import Answer, Phone, ReferAnswer, Reject, Ring
+from onhook.phone import Answer, Credentials, Phone, ReferAnswer, Reject, Ring
 from onhook.phone.codec import PCMA
 from tests.phone.tones import pitch, tone
 
@@ -128,6 +128,24 @@ async def test_it_rings_until_we_give_up(transport: str, tmp_path: Path) -> None
         await call.ringing(3)
         await call.cancel()
         assert call.report().how == "cancelled"
+        await peer.succeeded()
+
+
+@pytest.mark.parametrize("quality", ["", ', qop="auth,auth-int"'], ids=["2069", "7616"])
+@pytest.mark.parametrize("password", ["secret", "wrong"])
+async def test_it_wants_a_proof(password: str, quality: str, tmp_path: Path) -> None:
+    scenario = tmp_path / "auth.xml"
+    scenario.write_text((SCENARIOS / "uas_auth.xml").read_text().replace("QOP", quality))
+    async with (
+        sipp(scenario, tmp_path, "udp") as peer,
+        Phone(credentials=Credentials("joe", password)) as phone,
+    ):
+        call = await phone.dial("100", server=peer.server)
+        if password == "secret":
+            await call.answered(2)
+            await call.hang_up()
+        else:
+            assert (await call.ended(2)).how == "rejected 403"
         await peer.succeeded()
 
 

@@ -136,15 +136,22 @@ def call(
             cancel_after=cancel_after,
         )
         _check(order, save)
+    except OnhookError as error:
+        raise _failed(errors, error, 2) from None
+    try:
         report = asyncio.run(_hold(order, errors, save))
     except OnhookError as error:
-        errors.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(2 if isinstance(error, ValueError) else 1) from None
+        raise _failed(errors, error, 2 if isinstance(error, ValueError) else 1) from None
     if as_json:
         typer.echo(json.dumps(report.as_dict(), indent=2))
     else:
         show(Console(highlight=False), report, save)
     raise typer.Exit(0 if report.answered and report.ending != "failed" else 1)
+
+
+def _failed(errors: Console, error: OnhookError, status: int) -> typer.Exit:
+    errors.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+    return typer.Exit(status)
 
 
 @dataclass(frozen=True, slots=True)

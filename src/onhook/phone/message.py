@@ -20,6 +20,7 @@ __all__ = [
     "check_header",
     "contact_uri",
     "destination_of",
+    "mark_source",
     "parse_message",
     "parse_uri",
     "reply",
@@ -56,6 +57,7 @@ REASONS = {
 
 _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s]+)", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9!%*_+`'~.-]+")
+_RPORT = re.compile(r";\s*rport\s*(?=[;,]|$)", re.IGNORECASE)
 _FOLD = re.compile(rb"\r\n[ \t]+")
 
 
@@ -110,6 +112,14 @@ def tag_of(value: str) -> str:
     """Return the tag of a From or To field, empty when it has none; never unquoted."""
     found = _TAG.search(value[value.rfind(">") + 1 :])
     return found.group(1) if found else ""
+
+
+def mark_source(request: Request, source: Host) -> None:
+    """Note in the topmost Via where a request really came from (RFC 3581, section 4)."""
+    first, *more = request.headers.getlist("Via")
+    top, comma, rest = first.partition(",")
+    marked = _RPORT.sub(f";rport={source[1]};received={source[0]}", top)
+    request.headers.setlist("Via", [f"{marked}{comma}{rest}", *more])
 
 
 def contact_uri(message: Request | Response) -> URI | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from onhook.phone.dtmf import Digit
-from onhook.phone.errors import NotAnsweredError
+from onhook.phone.errors import CallTimeoutError, NotAnsweredError
 from onhook.phone.refer import Refer
 from onhook.phone.report import Ending
 from onhook.phone.waiting import Change
@@ -80,9 +80,12 @@ class Story:
         Raises:
             CallTimeoutError: It saw nothing in time.
         """
-        return await self._change.until(
-            look, timeout, f"call to {self.name}: {what} within {timeout:g} s; {self.now()}"
-        )
+        try:
+            return await self._change.until(look, timeout, what)
+        except CallTimeoutError:
+            raise CallTimeoutError(
+                f"call to {self.name}: {what} within {timeout:g} s; {self.now()}"
+            ) from None
 
     async def until_answered(self, timeout: float) -> float:
         """Return when it was answered.

@@ -10,7 +10,7 @@ from typing import Protocol
 from sipmessage import CSeq, Request, Response
 
 from onhook.phone.errors import CallTimeoutError
-from onhook.phone.message import Host, Received, reply, token
+from onhook.phone.message import Host, Received, mark_source, reply, token
 from onhook.phone.wire import Wire
 
 __all__ = ["ClientTransaction", "Owner", "ServerTransaction", "Timers"]
@@ -194,6 +194,7 @@ class ServerTransaction(_Timed):
 
     def __init__(self, endpoint: Owner, received: Received, request: Request) -> None:
         super().__init__(endpoint.timers)
+        mark_source(request, received.source)
         self.request = request
         self.source = received.source
         self.at = received.at
