@@ -1,0 +1,238 @@
+"""The engine under every order of outcomes, time-outs, cancellations and takeovers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import looptime
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from onhook.engine import Engine
+from onhook.faults import Fault
+from onhook.journal import MemoryJournal, Step
+from onhook.ladder import Ladder
+from onhook.policy import Policy
+from onhook.rungs import DeleteRoom, HangUp, Keep, RemoveCallers, Say
+from onhook.types import Call, Failure, Incident, Outcome, RungReport
+from tests.fakes import AGENT, JOB, ROOM, agent, call_of, caller, human, refused
+
+ERROR = RuntimeError("the original error")
+API_TIMEOUT, GRACE, SAY, RELEASE = 2.0, 1.5, 4.0, 3.0
+
+LADDERS = st.sampled_from(
+    [
+        Ladder((Say(deadline=SAY), HangUp(deadline=RELEASE))),
+        Ladder((Say(deadline=SAY), Say("again", deadline=SAY), RemoveCallers(deadline=RELEASE))),
+        Ladder((DeleteRoom(deadline=RELEASE),)),
+        Ladder((Say(deadline=SAY), Keep("on purpose"))),
+        Ladder((Keep("on purpose"),)),
+    ]
+)
+ANSWERS = st.sampled_from(["done", "refused", "passing", "strange"])
+
+
+class StepwiseLine:
+    """Every request waits until the machine answers it."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.waiting: list[tuple[str, asyncio.Future[None]]] = []
+        self.acts: list[str] = []
+
+    async def _ask(self, what: str) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (what, future)
+        self.waiting.append(entry)
+        try:
+            await future
+        finally:
+            self.waiting.remove(entry)
+
+    async def picture(self) -> Call:
+        await self._ask("picture")
+        return self.call
+
+    async def say(self, announcement: object) -> str:
+        self.acts.append("say")
+        await self._ask("say")
+        return "said"
+
+    async def remove(self, identity: str) -> None:
+        self.acts.append("remove")
+        await self._ask("remove")
+        self.leave(lambda leg_identity: leg_identity == identity)
+
+    async def delete_room(self) -> None:
+        self.acts.append("delete")
+        await self._ask("delete")
+        self.leave(lambda _: True)
+
+    def leave(self, who: Callable[[str], bool]) -> None:
+        legs = tuple(leg for leg in self.call.legs if not who(leg.identity))
+        self.call = Call(ROOM, legs, AGENT, JOB, self.call.direction)
+
+
+class Closings:
+    """Counts what an observer may be told once only."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+        self.reports: list[RungReport] = []
+
+    def opened(self, incident: Incident) -> None:
+        assert incident.failure.error is ERROR
+        self.stages.append("opened")
+
+    def intent(self, incident: Incident, rung: str) -> None:
+        self.stages.append("intent")
+
+    def climbed(self, incident: Incident, report: RungReport) -> None:
+        self.stages.append("climbed")
+        self.reports.append(report)
+
+    def closed(self, incident: Incident, outcome: Outcome) -> None:
+        self.stages.append("closed")
+
+
+class EngineMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = looptime.new_event_loop()
+        self.task: asyncio.Task[Outcome] | None = None
+        self.cancelled = 0
+        self.cancelled_at = 0.0
+        self.joined = False
+
+    @initialize(ladder=LADDERS, company=st.sampled_from(["none", "human"]), seen=st.booleans())
+    def start(self, ladder: Ladder, company: str, seen: bool) -> None:
+        legs = (caller(),) if company == "none" else (caller(), human())
+        call = call_of(*legs)
+        self.line = StepwiseLine(call)
+        self.journal = MemoryJournal()
+        self.watch = Closings()
+        policy = Policy(lost=ladder, api_timeout=API_TIMEOUT, cancel_grace=GRACE)
+        before = call if seen else Call(ROOM, agent=AGENT, job=JOB, complete=False)
+        failure = Failure(Fault.ENTRYPOINT_RAISED, "it broke", 0.0, ERROR)
+        self.incident = Incident(failure, before)
+        self.engine = Engine(
+            self.line,
+            policy=policy,
+            journal=self.journal,
+            observers=[self.watch],
+            clock=self.loop.time,
+        )
+        self.began = self.loop.time()
+        self.task = self.loop.create_task(self.engine.handle(self.incident))
+        self.settle()
+
+    def settle(self, seconds: float = 0.0) -> None:
+        self.run(asyncio.sleep(seconds))
+        for _ in range(20):
+            self.run(asyncio.sleep(0))
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        self.loop.run_until_complete(work)
+
+    @property
+    def running(self) -> bool:
+        return self.task is not None and not self.task.done()
+
+    @precondition(lambda self: self.running and self.line.waiting)
+    @rule(answer=ANSWERS)
+    def answer(self, answer: str) -> None:
+        _, future = self.line.waiting[0]
+        if future.done():
+            return
+        match answer:
+            case "done":
+                future.set_result(None)
+            case "refused":
+                future.set_exception(refused())
+            case "passing":
+                future.set_exception(refused("unavailable", passing=True))
+            case _:
+                future.set_exception(KeyError("strange"))
+        self.settle()
+
+    @rule(seconds=st.sampled_from([0.05, 0.5, 1.0, 2.5, 5.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.settle(seconds)
+
+    @precondition(lambda self: self.running and self.cancelled < 2)
+    @rule()
+    def cancel(self) -> None:
+        assert self.task is not None
+        self.cancelled += 1
+        if self.cancelled == 1:
+            self.cancelled_at = self.loop.time()
+        self.task.cancel()
+        self.settle()
+
+    @precondition(lambda self: self.running and not self.joined)
+    @rule(leg=st.sampled_from([human("colleague"), agent("agent-2", audible=True)]))
+    def somebody_joins(self, leg: Any) -> None:
+        self.joined = True
+        legs = (*self.line.call.legs, leg)
+        self.line.call = Call(ROOM, legs, AGENT, JOB, self.line.call.direction)
+
+    @precondition(lambda self: self.running)
+    @rule()
+    def the_caller_hangs_up(self) -> None:
+        self.line.leave(lambda identity: identity == "sip_1")
+
+    @invariant()
+    def no_rung_after_the_outcome(self) -> None:
+        if self.task is None:
+            return
+        steps = [entry.step for entry in self.journal.entries(self.incident.id)]
+        assert steps.count(Step.CLOSED) <= 1
+        if Step.CLOSED in steps:
+            assert steps[-1] is Step.CLOSED
+            assert self.engine.outcome is not None
+        assert self.watch.stages.count("closed") == steps.count(Step.CLOSED)
+
+    @invariant()
+    def every_deadline_is_kept(self) -> None:
+        if self.task is None:
+            return
+        limits = {"say": SAY, "keep": 1.0}
+        for report in self.watch.reports:
+            assert report.ended - report.started <= limits.get(report.rung, RELEASE) + 1e-6
+        if self.cancelled and self.running:
+            assert self.loop.time() - self.cancelled_at <= GRACE + 1e-6
+
+    def teardown(self) -> None:
+        try:
+            if self.task is not None:
+                self.finish(self.task)
+        finally:
+            self.loop.close()
+
+    def finish(self, task: asyncio.Task[Outcome]) -> None:
+        longest = 2 * SAY + API_TIMEOUT + RELEASE + GRACE + 1
+        self.run(asyncio.sleep(max(0.0, self.began + longest - self.loop.time())))
+        assert task.done(), "the engine hangs"
+        outcome = self.engine.outcome
+        assert outcome is not None, "an incident without an outcome"
+        assert self.incident.failure.error is ERROR
+        assert outcome.safe or outcome.ending == "handed_outward"
+        if outcome.ending == "handed_outward":
+            assert outcome.failure is not None
+            assert outcome.failure.fault is Fault.CLEANUP_FAILED
+            assert outcome.failure.error is not ERROR
+        steps = [entry.step for entry in self.journal.entries(self.incident.id)]
+        assert steps.count(Step.CLOSED) == 1
+        assert steps.count(Step.INTENT) == steps.count(Step.RUNG) == len(outcome.reports)
+        if self.cancelled:
+            assert task.cancelled() or task.exception() is None
+        else:
+            assert task.result() is outcome
+        asyncio.set_event_loop(None)
+
+
+TestEngineMachine = EngineMachine.TestCase
+TestEngineMachine.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
