@@ -1,0 +1,280 @@
+"""The rows that ring 1 sees, with the clock in the test's hands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from onhook.errors import EntrypointStalledError
+from onhook.policy import Policy
+from onhook.ring1.job import GuardedJob
+from onhook.types import Incident, LineState, Outcome, RungReport
+from tests.fakes import FakeLine, call_of, caller, fails, hangs, refused
+from tests.ring1.fakes import FakeJob, opening
+
+pytestmark = pytest.mark.looptime
+
+
+@pytest.fixture(autouse=True)
+def env(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "LIVEKIT_URL": "ws://127.0.0.1:1",
+        "LIVEKIT_API_KEY": "key",
+        "LIVEKIT_API_SECRET": "secret",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+class Watch:
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+        self.outcomes: list[Outcome] = []
+        self.errors: list[BaseException | None] = []
+
+    def opened(self, incident: Incident) -> None:
+        self.faults.append(str(incident.fault))
+        self.errors.append(incident.failure.error)
+
+    def intent(self, incident: Incident, rung: str) -> None: ...
+
+    def climbed(self, incident: Incident, report: RungReport) -> None: ...
+
+    def closed(self, incident: Incident, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+
+
+class Guarded:
+    """One guarded job on a fake line."""
+
+    def __init__(self, line: FakeLine, policy: Policy | None = None) -> None:
+        self.job = FakeJob()
+        self.watch = Watch()
+        loop = asyncio.get_running_loop()
+        self.guard = GuardedJob(
+            self.job.ctx,
+            policy or Policy(),
+            [self.watch],
+            clock=loop.time,
+            open_line=opening(line),
+        )
+
+    def start(self, entrypoint: object, *, reraise: bool = True) -> asyncio.Task[None]:
+        return asyncio.create_task(self.guard.run(entrypoint, reraise=reraise))  # type: ignore[arg-type]
+
+
+async def returns(_: object) -> None:
+    return
+
+
+async def waits(_: object) -> None:
+    await asyncio.Event().wait()
+
+
+def raising(error: BaseException) -> object:
+    async def entrypoint(_: object) -> None:
+        raise error
+
+    return entrypoint
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (RuntimeError("x"), "entrypoint.raised"),
+        (ExceptionGroup("g", [ValueError("y")]), "entrypoint.raised"),
+        (asyncio.CancelledError(), "entrypoint.cancelled"),
+    ],
+)
+async def test_what_the_entrypoint_raises_goes_on_after_the_rescue(
+    error: BaseException, fault: str
+) -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line)
+    with pytest.raises(type(error)) as caught:
+        await guarded.start(raising(error))
+    if not isinstance(error, asyncio.CancelledError):
+        assert caught.value is error
+    assert guarded.watch.faults == [fault]
+    assert line.asked == ["say", "delete"]
+    await guarded.job.end("job crashed")
+    assert line.asked == ["say", "delete"], "one incident, one rescue"
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+async def test_an_exit_goes_on_after_the_rescue(error: BaseException) -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line)
+    # run directly: a task would let these out of the event loop itself
+    with pytest.raises(type(error)):
+        await guarded.guard.run(raising(error), reraise=False)  # type: ignore[arg-type]
+    assert guarded.watch.faults == ["entrypoint.exited"]
+    assert line.asked == ["say", "delete"]
+    await guarded.job.end()
+
+
+async def test_swallowed_errors_end_the_job_in_order() -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line)
+    await guarded.start(raising(RuntimeError("x")), reraise=False)
+    assert guarded.watch.outcomes[0].ending == "released"
+    assert len(guarded.job.shutdowns) == 1
+    await guarded.job.end()
+
+
+async def test_without_a_caller_nothing_is_done() -> None:
+    line = FakeLine(call_of())
+    guarded = Guarded(line)
+    with pytest.raises(RuntimeError):
+        await guarded.start(raising(RuntimeError("x")))
+    await guarded.job.end("job crashed")
+    assert guarded.watch.faults == []
+    assert line.asked == []
+
+
+async def test_a_caller_who_came_after_the_failure_is_seen_at_the_end_of_the_job() -> None:
+    line = FakeLine(call_of())
+    guarded = Guarded(line)
+    with pytest.raises(RuntimeError):
+        await guarded.start(raising(RuntimeError("x")))
+    line.join(caller())
+    await guarded.job.end("job crashed")
+    assert guarded.watch.faults == ["agent.shutdown"]
+    assert line.asked == ["say", "delete"]
+
+
+async def test_an_entrypoint_that_stalls_is_ended_at_first_audio() -> None:
+    line = FakeLine(call_of(caller(LineState.RINGING)))
+    guarded = Guarded(line, Policy(first_audio=8.0))
+    with pytest.raises(EntrypointStalledError, match="8 s"):
+        await guarded.start(waits)
+    assert asyncio.get_running_loop().time() == pytest.approx(8.0, abs=0.1)
+    assert guarded.watch.faults == ["entrypoint.stalled"]
+    assert line.asked == ["say", "delete"]
+    await guarded.job.end()
+
+
+async def test_an_entrypoint_that_returned_silently_is_ended_too() -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line, Policy(first_audio=5.0))
+    await guarded.start(returns)
+    await asyncio.sleep(6)
+    assert guarded.watch.faults == ["entrypoint.stalled"]
+    assert guarded.job.shutdowns
+    await guarded.job.end()
+
+
+async def test_an_entrypoint_that_ignores_its_cancellation_cannot_hold_the_caller() -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line, Policy(first_audio=1.0))
+
+    async def stubborn(_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(60)
+
+    task = guarded.start(stubborn)
+    await asyncio.sleep(1.5)
+    assert line.asked == ["say", "delete"]
+    with pytest.raises(EntrypointStalledError):
+        await task
+    await guarded.job.end()
+
+
+async def test_no_caller_no_stall_until_one_comes() -> None:
+    line = FakeLine(call_of())
+    guarded = Guarded(line, Policy(first_audio=5.0))
+    task = guarded.start(waits)
+    await asyncio.sleep(20)
+    assert guarded.watch.faults == []
+    line.join(caller())
+    with pytest.raises(EntrypointStalledError):
+        await task
+    assert 20 + 5 <= asyncio.get_running_loop().time() <= 20 + 5 + 2.1
+    await guarded.job.end()
+
+
+async def test_the_timer_can_be_turned_off() -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line, Policy(first_audio=None))
+    task = guarded.start(waits)
+    await asyncio.sleep(3600)
+    assert guarded.watch.faults == []
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await guarded.job.end()
+
+
+@pytest.mark.parametrize(
+    ("reason", "asked"),
+    [
+        ("the appointment is made", ["delete"]),
+        ("parent process shutdown", ["say", "delete"]),
+        ("room disconnected", ["say", "delete"]),
+    ],
+)
+async def test_a_job_that_ends_releases_its_caller(reason: str, asked: list[str]) -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line)
+    await guarded.start(returns)
+    await guarded.job.end(reason)
+    assert guarded.watch.faults == ["agent.shutdown"]
+    assert line.asked == asked
+
+
+async def test_the_end_of_a_finished_call_is_no_fault() -> None:
+    line = FakeLine(call_of())
+    guarded = Guarded(line)
+    await guarded.start(returns)
+    await guarded.job.end()
+    assert guarded.watch.faults == []
+
+
+@pytest.mark.parametrize(
+    "failing", [fails(refused()), hangs, fails(refused("internal", passing=True))]
+)
+async def test_a_cleanup_that_fails_leaves_the_original_error_intact(failing: object) -> None:
+    line = FakeLine(call_of(caller()), deletions=[failing], removals=[failing])  # type: ignore[list-item]
+    guarded = Guarded(line)
+    original = RuntimeError("the customer database is down")
+    with pytest.raises(RuntimeError) as caught:
+        await guarded.start(raising(original))
+    assert caught.value is original
+    assert guarded.watch.errors == [original]
+    assert guarded.watch.outcomes[0].ending == "handed_outward"
+    await guarded.job.end("job crashed")
+
+
+async def test_a_job_whose_loop_is_torn_down_rescues_first() -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line)
+    await guarded.start(returns)
+    mine = asyncio.current_task()
+    others = [task for task in asyncio.all_tasks() if task is not mine]
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    assert guarded.watch.faults == ["entrypoint.exited"]
+    assert line.asked == ["say", "delete"]
+
+
+async def test_without_credentials_the_agent_runs_and_the_log_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("LIVEKIT_API_SECRET")
+    guarded = Guarded(FakeLine(call_of(caller())))
+    with caplog.at_level(logging.ERROR, "onhook"):
+        await guarded.start(returns)
+    assert "LIVEKIT_API_SECRET not set" in caplog.text
+    assert guarded.job.callbacks == []
+
+
+async def test_nothing_is_left_running_after_the_job() -> None:
+    guarded = Guarded(FakeLine(call_of(caller())))
+    with pytest.raises(RuntimeError):
+        await guarded.start(raising(RuntimeError("x")))
+    await guarded.job.end("job crashed")
+    assert asyncio.all_tasks() == {asyncio.current_task()}

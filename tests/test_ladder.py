@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onhook.errors import LadderError, PolicyError
+from onhook.ladder import Ladder
+from onhook.rungs import DeleteRoom, HangUp, Keep, RemoveCallers, Rung, Say
+
+seconds = st.floats(min_value=0.001, max_value=1e6)
+words = st.text(min_size=1).filter(str.strip)
+says = st.builds(
+    Say,
+    words,
+    audio=st.none() | st.just("sorry.wav"),
+    tts_deadline=seconds,
+    start_deadline=seconds,
+    deadline=seconds,
+)
+ends: st.SearchStrategy[Rung] = st.one_of(
+    st.builds(HangUp, deadline=seconds),
+    st.builds(DeleteRoom, deadline=seconds),
+    st.builds(RemoveCallers, deadline=seconds),
+    st.builds(Keep, st.text()),
+)
+
+
+@given(st.lists(says, max_size=3), ends)
+def test_a_ladder_comes_back_from_json_as_it_was(first: list[Rung], last: Rung) -> None:
+    ladder = Ladder((*first, last))
+    assert Ladder.from_json(ladder.to_json()) == ladder
+
+
+def test_a_tts_stays_behind_and_its_words_travel() -> None:
+    ladder = Ladder((Say("Sorry.", tts=object()), HangUp()))
+    assert Ladder.from_json(ladder.to_json()) == Ladder((Say("Sorry."), HangUp()))
+
+
+def test_a_ladder_without_an_end_is_given_one() -> None:
+    assert Ladder((Say(),)).rungs == (Say(), HangUp())
+    assert Ladder.of([Say(), Keep()]).last == Keep()
+
+
+def of(*rungs: dict[str, Any], version: object = 1) -> str:
+    return json.dumps({"version": version, "rungs": list(rungs)})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("no json", "is no JSON"),
+        ("[]", "must be"),
+        (of(version=2), "version 2"),
+        (of(version=True), "version True"),
+        ('{"version": 1, "rungs": 3}', "no list"),
+        (of(), "needs a rung"),
+        (of({"rung": "hangup"}), "did you mean 'hang_up'"),
+        (of({"rung": "explode"}), "known are delete_room, hang_up, keep, remove_callers, say"),
+        (of({"deadline": 1}), "rung 0"),
+        (of({"rung": "say"}, {"rung": "hang_up", "speed": 1}), r"rung 1 \(hang_up\).*'speed'"),
+        (of({"rung": "hang_up", "deadline": -1}), r"rung 0 \(hang_up\).*deadline=-1"),
+        (of({"rung": "hang_up", "deadline": "soon"}), "deadline='soon'"),
+        (of({"rung": "hang_up", "deadline": True}), "deadline=True"),
+        (of({"rung": "say", "text": " "}), "text=' '"),
+        (of({"rung": "say", "text": 7}), "text=7"),
+        (of({"rung": "say", "audio": 7}), "audio=7"),
+        (of({"rung": "say", "tts": "x"}), "no setting 'tts'"),
+        (of({"rung": "keep", "reason": 1}), "reason=1"),
+        (of({"rung": "keep"}, {"rung": "say"}), "ends the ladder"),
+        ('{"version":1,"rungs":[{"rung":"hang_up","deadline":NaN}]}', "NaN"),
+        ('{"version":1,"rungs":[{"rung":"hang_up","deadline":1e999}]}', "deadline=inf"),
+        ('{"version":1,"rungs":[{"rung":"keep","rung":"say"}]}', "given twice"),
+    ],
+)
+def test_what_is_no_ladder_is_named(text: str, says: str) -> None:
+    with pytest.raises(LadderError, match=says):
+        Ladder.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("rungs", "says"),
+    [
+        ([], "needs a rung"),
+        ([HangUp], r"write HangUp\(\)"),
+        (["hang_up"], "which is no rung"),
+        ([HangUp(), Say()], "Put it last"),
+        (7, "is no ladder"),
+    ],
+)
+def test_what_is_no_rung_is_refused(rungs: Any, says: str) -> None:
+    with pytest.raises(LadderError, match=says):
+        Ladder.of(rungs)
+
+
+@pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf"), "1", None, True])
+def test_a_deadline_is_a_positive_number(value: Any) -> None:
+    for make in (HangUp, DeleteRoom, RemoveCallers, Say):
+        with pytest.raises(PolicyError, match=f"{make.__name__}\\(deadline="):
+            make(deadline=value)
