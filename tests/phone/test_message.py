@@ -19,7 +19,7 @@ from onhook.phone.message import (
     reply,
     tag_of,
 )
-from onhook.phone.phone import address
+from onhook.phone.number import address
 
 INVITE = b"""INVITE sip:100@127.0.0.1:5060 SIP/2.0\r
 v: SIP/2.0/UDP 127.0.0.1:6000;branch=z9hG4bKa,\r

@@ -28,7 +28,8 @@ from onhook.phone.errors import (
 )
 from onhook.phone.hearing import Frame, Hearing, Stretch, Threshold, hear
 from onhook.phone.media import Packets
-from onhook.phone.phone import Phone, address
+from onhook.phone.number import address
+from onhook.phone.phone import Phone
 from onhook.phone.refer import Refer, ReferAnswer
 from onhook.phone.report import Ending, Report
 from onhook.phone.transactions import Timers

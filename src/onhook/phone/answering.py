@@ -63,6 +63,9 @@ async def take_invite(leg: Leg, transaction: ServerTransaction, answering: Answe
     Raises:
         PhoneError: The caller can no longer be reached.
     """
+    if transaction.status >= 200:
+        leg.story.ended(Ending.CANCELLED, transaction.at)  # before it could even ring
+        return
     after = None if isinstance(answering, Ring) else answering.after
     if after != 0 or isinstance(answering, Answer):
         _respond(leg, transaction, 180)

@@ -149,7 +149,7 @@ class Leg:
             logger.warning("call to %s: nobody answered our BYE", self.story.name)
 
     def own(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Run something until the call is closed; a `PhoneError` in it ends the call."""
+        """Run something until the call is closed; an exception in it ends the call."""
 
         async def watched() -> None:
             try:
@@ -158,6 +158,10 @@ class Leg:
                 ending = Ending.TIMEOUT if isinstance(error, TimeoutError) else Ending.FAILED
                 logger.warning("call to %s: %s", self.story.name, error)
                 self.story.ended(ending, time.monotonic(), str(error))
+            except Exception as error:
+                # The boundary of all that a call does by itself: nothing may fail unseen.
+                logger.exception("call to %s failed", self.story.name)
+                self.story.ended(Ending.FAILED, time.monotonic(), repr(error))
 
         task = asyncio.create_task(watched(), name=name)
         self._tasks.add(task)

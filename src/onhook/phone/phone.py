@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from sipmessage import URI, Response
+from sipmessage import Response
 
 from onhook.phone.answering import Answer, Answering, take_cancel, take_invite
 from onhook.phone.auth import Credentials
@@ -17,17 +16,18 @@ from onhook.phone.call import Call
 from onhook.phone.codec import PCMA, PCMU, codec_named
 from onhook.phone.dialog import Dialog, local_address
 from onhook.phone.endpoint import Endpoint
-from onhook.phone.errors import CallTimeoutError, NumberError, PhoneError, SipError
+from onhook.phone.errors import CallTimeoutError, NumberError, PhoneError
 from onhook.phone.hearing import Threshold
 from onhook.phone.indialog import take_request
 from onhook.phone.inviting import invite
 from onhook.phone.leg import Leg, Line
-from onhook.phone.message import ALLOW, Host, check_header, parse_uri, tag_of, token
+from onhook.phone.message import ALLOW, Host, check_header, tag_of, token
+from onhook.phone.number import address, check_user
 from onhook.phone.refer import ReferAnswer
 from onhook.phone.transactions import ServerTransaction, Timers
 from onhook.phone.wire import open_wire
 
-__all__ = ["Phone", "address"]
+__all__ = ["Phone"]
 
 logger = logging.getLogger("onhook.phone")
 
@@ -35,7 +35,6 @@ _CLOSE = 6.0
 """Seconds that hanging up every call may take when the phone is closed."""
 _WAITING = 16
 """Calls that may wait for `next_call`; further ones are busy."""
-_USER = re.compile(r"[A-Za-z0-9+*#._-]{1,64}")
 
 
 class Phone:
@@ -75,7 +74,7 @@ class Phone:
     ) -> None:
         if not codecs:
             raise PhoneError("a phone needs a codec: give 'pcmu', 'pcma' or both")
-        self.number = _check_user(number)
+        self.number = check_user(number)
         self.answering: Answering = answering or Answer()
         self.calls: list[Call] = []
         self._line = Line(
@@ -90,6 +89,7 @@ class Phone:
         self._endpoint = Endpoint(timers or Timers(), self._on_request, self._on_stray_ok)
         self._legs: list[Leg] = []
         self._incoming: asyncio.Queue[Call] = asyncio.Queue(_WAITING)
+        self._opening = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = False
 
@@ -153,7 +153,7 @@ class Phone:
                 f"{to!r} wants {wanted}; this phone has transport={self._transport!r}"
             )
         extra = [(name, check_header(name, value)) for name, value in (headers or {}).items()]
-        user = _check_user(caller or self.number)
+        user = check_user(caller or self.number)
         wire = self._endpoint.wire
         host, port = wire.local
         dialog = Dialog(
@@ -224,7 +224,7 @@ class Phone:
                     take_request(leg, transaction)
                     return
             transaction.respond(481)
-        elif request.method == "INVITE" and self._open:
+        elif request.method == "INVITE":
             self._on_invite(transaction)
         elif request.method == "OPTIONS":
             transaction.respond(200, headers={"Allow": ALLOW, "Accept": "application/sdp"})
@@ -237,14 +237,15 @@ class Phone:
         via = f"{wire.name} {wire.local[0]}:{wire.local[1]}"
         try:
             dialog = Dialog.accepted(transaction.request, transaction.tag, contact, via)
-        except SipError as error:
+        except ValueError as error:
             logger.warning("refused: %s", error)
             transaction.respond(400)
             return
-        if self._incoming.full():
-            transaction.respond(486)
+        if not self._open or self._incoming.qsize() + self._opening >= _WAITING:
+            transaction.respond(486 if self._open else 480)
             return
         transaction.respond(100)
+        self._opening += 1
         task = asyncio.create_task(self._take(transaction, dialog), name="phone-incoming")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -257,10 +258,10 @@ class Phone:
             logger.warning("refused a call from %s: %s", number, error)
             transaction.respond(500)
             return
+        finally:
+            self._opening -= 1
         leg.story.invited_at = transaction.at
         call = self._add(leg)
-        if transaction.status >= 200:  # cancelled meanwhile
-            leg.give_up.set()
         leg.own(take_invite(leg, transaction, self.answering), "phone-answer")
         self._incoming.put_nowait(call)
 
@@ -272,38 +273,12 @@ class Phone:
         for leg in self._legs:
             if not leg.outgoing and leg.dialog.call_id == invited.request.call_id:
                 take_cancel(leg, transaction, invited)
+                return
+        transaction.respond(200)  # so early that the call has no leg yet
+        invited.respond(487)
 
     def _on_stray_ok(self, response: Response) -> None:
         """Acknowledge an answer again: our ACK was lost (RFC 3261, section 13.2.2.4)."""
         for leg in self._legs:
             if leg.dialog.call_id == response.call_id and leg.ack is not None:
                 self._endpoint.wire.send(*leg.ack)
-
-
-def address(to: str, server: str | None) -> tuple[URI, Host | None]:
-    """Return whom to dial, and where to send it when that is not the host of the address.
-
-    Raises:
-        NumberError: One of them cannot be used, or a number came without a server.
-    """
-    proxy: Host | None = None
-    if server is not None:
-        host, _, port = server.rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) < 65536:
-            raise NumberError(f"cannot reach the server {server!r}: give HOST:PORT, 127.0.0.1:5060")
-        proxy = (host, int(port))
-    if to.startswith(("sip:", "sips:", "tel:")):
-        return parse_uri(to), proxy
-    if proxy is None:
-        raise NumberError(
-            f"no server for the number {to!r}: give server='HOST:PORT', or 'sip:{to}@HOST:PORT'"
-        )
-    return parse_uri(f"sip:{_check_user(to)}@{proxy[0]}:{proxy[1]}"), proxy
-
-
-def _check_user(number: str) -> str:
-    if not _USER.fullmatch(number):
-        raise NumberError(
-            f"{number!r} is no number: give digits, or letters, and + * # . _ -, as in '+15550100'"
-        )
-    return number

@@ -134,7 +134,11 @@ def _take(data: bytes, source: Host, receive: Receiver) -> None:
     except SipError as error:
         logger.warning("dropped what %s:%d sent: %s", *source, error)
         return
-    receive(Received(message, source, at))
+    try:
+        receive(Received(message, source, at))
+    except Exception:
+        # The boundary to the network: no message of a stranger may take the phone down.
+        logger.exception("cannot deal with what %s:%d sent: %r", *source, data[:200])
 
 
 class UdpWire(asyncio.DatagramProtocol):
