@@ -76,6 +76,13 @@ async def raises_before_connect(ctx: JobContext) -> None:
 
 
 @fault
+async def raises_after_connect(ctx: JobContext) -> None:
+    await ctx.connect()
+    strike(ctx)
+    raise RuntimeError("the customer database is down")
+
+
+@fault
 async def raises_while_ringing(ctx: JobContext) -> None:
     await ctx.connect()
     if "callee" in json.loads(ctx.job.metadata):

@@ -108,6 +108,7 @@ class Bench:
 
     stack: Stack
     worker: Worker
+    agent: str = AGENT
     ids: itertools.count[int] = field(default_factory=itertools.count)
 
     def scenario(self, fault: str, guard: str, **more: object) -> dict[str, Any]:
@@ -116,7 +117,7 @@ class Bench:
     async def call_in(self, phone: Phone, scenario: Mapping[str, Any]) -> Call:
         """Dial a number that rings at the faulty agent."""
         number = f"+1{next(_numbers)}"
-        await self.stack.add_route(Route(number, AGENT, json.dumps(scenario)))
+        await self.stack.add_route(Route(number, self.agent, json.dumps(scenario)))
         assert self.stack.sip_address
         return await phone.dial(number, server=self.stack.sip_address)
 
@@ -127,7 +128,7 @@ class Bench:
         async with self.api() as server, asyncio.timeout(API):
             await server.agent_dispatch.create_dispatch(
                 api.CreateAgentDispatchRequest(
-                    agent_name=AGENT, room=f"out-{scenario['id']}", metadata=metadata
+                    agent_name=self.agent, room=f"out-{scenario['id']}", metadata=metadata
                 )
             )
         return await phone.next_call(timeout=FAULT)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -9,12 +8,6 @@ import pytest
 from onhook.phone import Call, Phone, Timers
 
 FAST = Timers(t1=0.05, t2=0.2, t4=0.2)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def no_stray_loop() -> None:
-    """Keep the looptime plugin from making an event loop that nobody closes."""
-    asyncio.set_event_loop(None)
 
 
 @dataclass(frozen=True)

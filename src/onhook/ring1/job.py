@@ -145,10 +145,7 @@ class GuardedJob:
         since: float | None = self._clock()
         with RoomChanges(room) as changes:
             while not self._rescuing:
-                call = from_room(room) if room.isconnected() else None
-                if call is None and since is not None and self._left(limit, since) <= 0:
-                    async with self._open_line() as line:
-                        call = await self._look(line)
+                call = await self._seen(ask=since is None or self._left(limit, since) <= 0)
                 if call is not None:
                     if somebody_speaks(call):
                         return
@@ -159,6 +156,15 @@ class GuardedJob:
                     return
                 pause = _ASK_AGAIN if since is None and not room.isconnected() else None
                 await changes.wait(self._left(limit, since) if since is not None else pause)
+
+    async def _seen(self, *, ask: bool) -> Call | None:
+        """Return the call as the job's room shows it, or, where that must be, as the server does."""
+        if self._ctx.room.isconnected():
+            return from_room(self._ctx.room)
+        if not ask:
+            return None
+        async with self._open_line() as line:
+            return await self._look(line)
 
     def _left(self, limit: float | None, since: float) -> float:
         return float("inf") if limit is None else since + limit - self._clock()

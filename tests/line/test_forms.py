@@ -1,0 +1,26 @@
+"""The guard in every form that agents in the wild use, in real workers of every kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from onhook.phone import Phone
+from onhook.stack import Stack
+from tests.line.bench import Bench, worker
+
+pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest.mark.parametrize("form", ["decorated", "imported", "options", "thread"])
+async def test_the_guard_travels_to_the_job(stack: Stack, tmp_path: Path, form: str) -> None:
+    async with worker(stack, tmp_path, "tests.agents.forms", ONHOOK_FORM=form) as running:
+        bench = Bench(stack, running, agent="formal")
+        scenario = bench.scenario("raises_after_connect", form)
+        async with Phone() as phone:
+            call = await bench.call_in(phone, scenario)
+            struck = await bench.struck(scenario)
+            report = await call.ended(timeout=2.0)
+            assert report.how == "rejected 486"
+            assert (report.ended_at or 0.0) - struck < 1.5
