@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from onhook.errors import OnhookError
-from onhook.stack.state import StackState, forget, remember, running
+from onhook.stack.state import StackState, check_name, forget, remember, running
 
 __all__ = ["app"]
 
@@ -45,12 +45,13 @@ def up(
     sip: Annotated[bool, typer.Option(help="With or without the SIP service.")] = True,
 ) -> None:
     """Start a stack and keep it until Ctrl-C. Exits 1 when a server does not start or dies."""
-    if any(state.name == name for state in running()):
-        _fail(f"a stack {name!r} is running: `onhook stack down --name {name}` ends it")
-    if detach:
-        _detached(name, agent, number, sip=sip)
-        return
     try:
+        check_name(name)
+        if any(state.name == name for state in running()):
+            _fail(f"a stack {name!r} is running: `onhook stack down --name {name}` ends it")
+        if detach:
+            _detached(name, agent, number, sip=sip)
+            return
         asyncio.run(_serve(name, agent, number, sip=sip))
     except OnhookError as error:
         _fail(str(error))

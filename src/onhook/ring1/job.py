@@ -158,7 +158,7 @@ class GuardedJob:
                 await changes.wait(self._left(limit, since) if since is not None else pause)
 
     async def _seen(self, *, ask: bool) -> Call | None:
-        """Return the call as the job's room shows it, or, where that must be, as the server does."""
+        """Return the call as the job's room shows it, or, where that is needed, the server."""
         if self._ctx.room.isconnected():
             return from_room(self._ctx.room)
         if not ask:

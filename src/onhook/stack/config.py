@@ -37,7 +37,7 @@ def livekit_server(ports: Ports, keys: Keys) -> dict[str, Any]:
             "use_external_ip": False,
             "enable_loopback_candidate": True,
             "interfaces": {"includes": ["lo"]},
-            "tcp_port": ports.rtc_tcp,
+            "tcp_port": 0,  # it would listen on every interface; UDP is enough on loopback
             "udp_port": ports.rtc_udp,
         },
         "redis": {"address": f"{HOST}:{ports.redis}"},

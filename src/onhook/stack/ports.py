@@ -14,6 +14,7 @@ HOST = "127.0.0.1"
 _FIRST, _LAST = 10_000, 32_000
 """Linux lends 32768 and up for outgoing connections (ip_local_port_range)."""
 _RTP_BLOCK = 200
+_SINGLES = 4
 _TRIES = 200
 
 
@@ -23,7 +24,6 @@ class Ports:
 
     redis: int
     http: int
-    rtc_tcp: int
     rtc_udp: int
     sip: int
     rtp: int
@@ -41,11 +41,11 @@ def choose_ports() -> Ports:
         StackError: Hardly any port is free.
     """
     for _ in range(_TRIES):
-        first = random.randrange(_FIRST, _LAST - _RTP_BLOCK - 5, 2)  # noqa: S311 - no secret
-        singles = range(first + _RTP_BLOCK, first + _RTP_BLOCK + 5)
+        first = random.randrange(_FIRST, _LAST - _RTP_BLOCK - _SINGLES, 2)  # noqa: S311 - no secret
+        singles = range(first + _RTP_BLOCK, first + _RTP_BLOCK + _SINGLES)
         if all(map(_free, (*singles, first, first + 1, singles[0] - 1))):
-            redis, http, tcp, udp, sip = singles
-            return Ports(redis, http, tcp, udp, sip, first)
+            redis, http, udp, sip = singles
+            return Ports(redis, http, udp, sip, first)
     raise StackError(f"found no free ports between {_FIRST} and {_LAST}: stop other servers")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from onhook.stack.errors import StackError
 
-__all__ = ["StackState", "forget", "remember", "running", "state_folder"]
+__all__ = ["StackState", "check_name", "forget", "remember", "running", "state_folder"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,40}")
 
@@ -81,9 +81,18 @@ def running() -> Sequence[StackState]:
     return found
 
 
-def _path(name: str) -> Path:
+def check_name(name: str) -> None:
+    """Refuse what cannot name a stack.
+
+    Raises:
+        StackError: Says what can.
+    """
     if not _NAME.fullmatch(name):
         raise StackError(f"{name!r} is no name for a stack: use letters, digits, '-', '_' and '.'")
+
+
+def _path(name: str) -> Path:
+    check_name(name)
     return state_folder() / f"{name}.json"
 
 
