@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from typing import Any
 
 from livekit import api
 from livekit.agents import AgentServer, JobContext, cli
@@ -17,7 +18,7 @@ from onhook.types import RungReport
 from tests.agents.faults import FAULTS, note
 from tests.livekit.voices import hanging_tts, raising_tts, silent_tts
 
-AGENT = "faulty"
+AGENT = os.environ.get("ONHOOK_TEST_AGENT", "faulty")
 
 
 async def hand_written(ctx: JobContext) -> None:
@@ -83,6 +84,13 @@ server = AgentServer(
 @server.rtc_session(agent_name=AGENT)
 async def entrypoint(ctx: JobContext) -> None:
     scenario = json.loads(ctx.job.metadata)
+    try:
+        await run(ctx, scenario)
+    finally:
+        note("left", scenario["id"])
+
+
+async def run(ctx: JobContext, scenario: dict[str, Any]) -> None:
     body = FAULTS[scenario["fault"]]
     match scenario["guard"]:
         case "off":

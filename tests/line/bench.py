@@ -123,6 +123,11 @@ class Bench:
 
     async def call_out(self, phone: Phone, scenario: Mapping[str, Any]) -> Call:
         """Let the faulty agent dial the phone."""
+        await self.dispatch(phone, scenario)
+        return await phone.next_call(timeout=FAULT)
+
+    async def dispatch(self, phone: Phone, scenario: Mapping[str, Any]) -> None:
+        """Send the faulty agent to a room of its own, with the phone to call."""
         trunk = await self.stack.add_outbound_trunk("{}:{}".format(*phone.address))
         metadata = json.dumps({**scenario, "trunk": trunk, "callee": phone.number})
         async with self.api() as server, asyncio.timeout(API):
@@ -131,7 +136,6 @@ class Bench:
                     agent_name=self.agent, room=f"out-{scenario['id']}", metadata=metadata
                 )
             )
-        return await phone.next_call(timeout=FAULT)
 
     async def place(self, direction: str, phone: Phone, scenario: Mapping[str, Any]) -> Call:
         return await (self.call_in if direction == "inbound" else self.call_out)(phone, scenario)
