@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -91,7 +92,12 @@ async def entrypoint(ctx: JobContext) -> None:
 
 
 async def run(ctx: JobContext, scenario: dict[str, Any]) -> None:
-    body = FAULTS[scenario["fault"]]
+    before = time.monotonic()
+
+    async def body(ctx: JobContext) -> None:
+        note("entered", scenario["id"], before=before, pid=os.getpid())
+        await FAULTS[scenario["fault"]](ctx)
+
     match scenario["guard"]:
         case "off":
             await body(ctx)

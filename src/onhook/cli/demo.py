@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import shutil
 from collections.abc import Sequence
@@ -28,6 +29,9 @@ def demo(
     from onhook.demo.show import show  # noqa: PLC0415
 
     console = Console(highlight=False)
+    logging.getLogger("livekit").setLevel(
+        logging.CRITICAL
+    )  # a room that is deleted is no error here
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     try:

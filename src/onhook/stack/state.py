@@ -40,14 +40,16 @@ class StackState:
 
 
 def state_folder() -> Path:
-    """Return the folder for state files, made for this user alone."""
-    base = os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/onhook-{os.getuid()}"  # noqa: S108 - checked below
-    folder = Path(base) / "onhook"
+    """Return the folder for state files, made for this user alone.
+
+    Raises:
+        StackError: The folder is another user's, or a link.
+    """
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    folder = Path(runtime) / "onhook" if runtime else Path(f"/tmp/onhook-{os.getuid()}")  # noqa: S108 - checked below
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if folder.stat().st_uid != os.getuid():
-        raise StackError(
-            f"{folder} belongs to another user: set XDG_RUNTIME_DIR to a folder of yours"
-        )
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise StackError(f"{folder} is not yours alone: set XDG_RUNTIME_DIR to a folder of yours")
     return folder
 
 
