@@ -272,6 +272,19 @@ async def test_without_credentials_the_agent_runs_and_the_log_says_what_is_missi
     assert guarded.job.callbacks == []
 
 
+async def test_a_rescue_that_breaks_never_takes_the_place_of_the_original_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    line = FakeLine(call_of(caller()), pictures=[fails(ZeroDivisionError("a bug of ours"))])
+    guarded = Guarded(line)
+    original = RuntimeError("the customer database is down")
+    with pytest.raises(RuntimeError) as caught:
+        await guarded.start(raising(original))
+    assert caught.value is original
+    assert "a bug of ours" in caplog.text
+    await guarded.job.end("job crashed")
+
+
 async def test_nothing_is_left_running_after_the_job() -> None:
     guarded = Guarded(FakeLine(call_of(caller())))
     with pytest.raises(RuntimeError):

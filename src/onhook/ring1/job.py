@@ -223,8 +223,11 @@ class GuardedJob:
             if self._rescuing:
                 return
             self._rescuing = True
-            async with self._open_line() as line:
-                self._rescuing = await self._handle(line, failure)
+            try:
+                async with self._open_line() as line:
+                    self._rescuing = await self._handle(line, failure)
+            except Exception:  # nothing of ours may take the place of the original error
+                logger.exception("onhook could not rescue the call in %s", self._ctx.job.room.name)
 
     async def _handle(self, line: Line, failure: Failure) -> bool:
         cancelled: asyncio.CancelledError | None = None
