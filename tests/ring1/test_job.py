@@ -8,6 +8,7 @@ import logging
 import pytest
 
 from onhook.errors import EntrypointStalledError
+from onhook.journal import MemoryJournal
 from onhook.policy import Policy
 from onhook.ring1.job import GuardedJob
 from onhook.types import Incident, LineState, Outcome, RungReport
@@ -48,7 +49,9 @@ class Watch:
 class Guarded:
     """One guarded job on a fake line."""
 
-    def __init__(self, line: FakeLine, policy: Policy | None = None) -> None:
+    def __init__(
+        self, line: FakeLine, policy: Policy | None = None, journal: MemoryJournal | None = None
+    ) -> None:
         self.job = FakeJob()
         self.watch = Watch()
         loop = asyncio.get_running_loop()
@@ -56,6 +59,7 @@ class Guarded:
             self.job.ctx,
             policy or Policy(),
             [self.watch],
+            journal,
             clock=loop.time,
             open_line=opening(line),
         )
@@ -282,6 +286,16 @@ async def test_a_rescue_that_breaks_never_takes_the_place_of_the_original_error(
         await guarded.start(raising(original))
     assert caught.value is original
     assert "a bug of ours" in caplog.text
+    await guarded.job.end("job crashed")
+
+
+async def test_the_journal_it_is_given_has_the_evidence() -> None:
+    journal = MemoryJournal()
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line, journal=journal)
+    with pytest.raises(RuntimeError):
+        await guarded.start(raising(RuntimeError("x")))
+    assert [entry.subject for entry in journal.entries()][-1] == "released"
     await guarded.job.end("job crashed")
 
 

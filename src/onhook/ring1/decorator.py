@@ -12,6 +12,7 @@ from typing import Any, overload
 from livekit.agents import JobContext
 
 from onhook.errors import DecorationError
+from onhook.journal import Journal
 from onhook.observe import LoggingObserver, Observer
 from onhook.policy import Policy
 from onhook.ring1 import switch
@@ -26,6 +27,7 @@ class _Options:
     policy: Policy = field(default_factory=Policy)
     reraise: bool = True
     observers: Sequence[Observer] = (LoggingObserver(),)
+    journal: Journal | None = None
 
 
 class Guarded:
@@ -46,7 +48,7 @@ class Guarded:
         if not switch.is_active() or ctx.is_fake_job():
             return await self._entrypoint(ctx)
         options = self._options
-        job = GuardedJob(ctx, options.policy, options.observers)
+        job = GuardedJob(ctx, options.policy, options.observers, options.journal)
         return await job.run(self._entrypoint, reraise=options.reraise)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
@@ -78,6 +80,7 @@ def guard(
     *,
     reraise: bool = True,
     observers: Sequence[Observer] | None = None,
+    journal: Journal | None = None,
 ) -> Callable[[Entrypoint], Guarded]: ...
 
 
@@ -87,6 +90,7 @@ def guard(
     *,
     reraise: bool = True,
     observers: Sequence[Observer] | None = None,
+    journal: Journal | None = None,
 ) -> Guarded | Callable[[Entrypoint], Guarded]:
     """Guard the entrypoint of a LiveKit telephony agent.
 
@@ -99,6 +103,7 @@ def guard(
         reraise: Whether the entrypoint's own exception goes on to the framework once the caller
             is safe. With `False` the job ends as if it had asked for its shutdown.
         observers: Who is told of every incident; a `LoggingObserver` when omitted.
+        journal: Keeps the evidence of every incident; in memory, for the incident, when omitted.
 
     Raises:
         DecorationError: The entrypoint is no coroutine function, or the decorators are in the
@@ -108,7 +113,7 @@ def guard(
     policy = entrypoint if isinstance(entrypoint, Policy) else Policy()
     check_audio(policy)
     seen = (LoggingObserver(),) if observers is None else tuple(observers)
-    options = _Options(policy, reraise, seen)
+    options = _Options(policy, reraise, seen, journal)
     if entrypoint is None or isinstance(entrypoint, Policy):
         return lambda target: _guarded(target, options, sys._getframe(1))
     return _guarded(entrypoint, options, sys._getframe(1))

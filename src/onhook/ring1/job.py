@@ -13,6 +13,7 @@ from livekit.agents import JobContext, tts
 from onhook.engine import Engine
 from onhook.errors import ConfigurationError, EntrypointStalledError, OnhookError
 from onhook.faults import Fault
+from onhook.journal import Journal
 from onhook.line import Line
 from onhook.livekit import Credentials, LiveKitLine, Renderings
 from onhook.livekit.picture import from_room
@@ -20,7 +21,7 @@ from onhook.livekit.renderings import Tts
 from onhook.observe import Observer
 from onhook.policy import Policy
 from onhook.ring1.checks import Entrypoint, announcements
-from onhook.ring1.waiting import RoomChanges, caller_waits, somebody_speaks
+from onhook.ring1.waiting import RoomChanges, first_audio
 from onhook.types import Call, Failure, Incident
 
 __all__ = ["GuardedJob"]
@@ -29,8 +30,6 @@ logger = logging.getLogger("onhook")
 
 _LOOK = 1.0
 """Seconds for the first picture of a call; the rescue goes on without it."""
-_ASK_AGAIN = 2.0
-"""Seconds between questions to the server while the job is not in its room."""
 _NOT_THE_AGENT = ("parent process shutdown", "room disconnected", "job crashed")
 """Shutdown reasons that livekit-agents gives by itself (`ipc/job_proc_lazy_main.py`)."""
 
@@ -42,6 +41,7 @@ class GuardedJob:
         ctx: The job.
         policy: What to do.
         observers: Who is told.
+        journal: Keeps the evidence.
         clock: Seconds of a monotonic clock.
         open_line: Opens the call's line; a `LiveKitLine` with the job's credentials when omitted.
     """
@@ -51,6 +51,7 @@ class GuardedJob:
         ctx: JobContext,
         policy: Policy,
         observers: Sequence[Observer],
+        journal: Journal | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         open_line: Callable[[], AbstractAsyncContextManager[Line]] | None = None,
@@ -58,6 +59,7 @@ class GuardedJob:
         self._ctx = ctx
         self._policy = policy
         self._observers = observers
+        self._journal = journal
         self._clock = clock
         self._open_line = open_line or self._livekit_line
         self._renderings = Renderings()
@@ -127,8 +129,14 @@ class GuardedJob:
         """See the job through to its end, also when the event loop is torn down around it."""
         try:
             try:
-                await self._first_audio(entry)
-                await self._prepare()
+                waited_too_long = await first_audio(
+                    self._ctx.room,
+                    self._policy.first_audio,
+                    clock=self._clock,
+                    ask=self._ask,
+                    over=lambda: self._rescuing,
+                )
+                await (self._stall_out(entry) if waited_too_long else self._prepare())
             except Exception:
                 logger.exception("onhook could not watch for the first audio of this call")
             await asyncio.Event().wait()
@@ -138,36 +146,9 @@ class GuardedJob:
                 await self._rescue(Failure(Fault.ENTRYPOINT_EXITED, detail, self._clock()))
             raise
 
-    async def _first_audio(self, entry: asyncio.Task[None] | None) -> None:
-        """Return when somebody can be heard; rescue the call when nobody is for too long."""
-        limit = self._policy.first_audio
-        room = self._ctx.room
-        since: float | None = self._clock()
-        with RoomChanges(room) as changes:
-            while not self._rescuing:
-                call = await self._seen(ask=since is None or self._left(limit, since) <= 0)
-                if call is not None:
-                    if somebody_speaks(call):
-                        return
-                    waiting = caller_waits(call) or not call.complete
-                    since = (self._clock() if since is None else since) if waiting else None
-                if since is not None and self._left(limit, since) <= 0:
-                    await self._stall_out(entry)
-                    return
-                pause = _ASK_AGAIN if since is None and not room.isconnected() else None
-                await changes.wait(self._left(limit, since) if since is not None else pause)
-
-    async def _seen(self, *, ask: bool) -> Call | None:
-        """Return the call as the job's room shows it, or, where that is needed, the server."""
-        if self._ctx.room.isconnected():
-            return from_room(self._ctx.room)
-        if not ask:
-            return None
+    async def _ask(self) -> Call:
         async with self._open_line() as line:
             return await self._look(line)
-
-    def _left(self, limit: float | None, since: float) -> float:
-        return float("inf") if limit is None else since + limit - self._clock()
 
     async def _stall_out(self, entry: asyncio.Task[None] | None) -> None:
         detail = (
@@ -240,7 +221,9 @@ class GuardedJob:
             cancelled = error
         harmed = bool(call.callers) or not call.complete
         if harmed:
-            engine = Engine(line, policy=self._policy, observers=self._observers)
+            engine = Engine(
+                line, policy=self._policy, journal=self._journal, observers=self._observers
+            )
             await engine.handle(Incident(failure, call))
         elif failure.error is not None:
             logger.info("%s, and no caller was on the line", failure.detail)

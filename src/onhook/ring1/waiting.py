@@ -1,15 +1,20 @@
-"""Is a caller waiting for a first word? A pure question, and the events that may change it."""
+"""Is a caller waiting for a first word, and for how long?"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 
 from livekit import rtc
 
+from onhook.livekit.picture import from_room
 from onhook.types import Call, Direction, LegKind, LineState
 
-__all__ = ["RoomChanges", "caller_waits", "somebody_speaks"]
+__all__ = ["RoomChanges", "caller_waits", "first_audio", "somebody_speaks"]
+
+_ASK_AGAIN = 2.0
+"""Seconds between questions to the server while the job is not in its room."""
 
 
 def somebody_speaks(call: Call) -> bool:
@@ -73,3 +78,50 @@ class RoomChanges:
 
     def _wake(self, *_: object) -> None:
         self._changed.set()
+
+
+async def first_audio(
+    room: rtc.Room,
+    limit: float | None,
+    *,
+    clock: Callable[[], float],
+    ask: Callable[[], Awaitable[Call]],
+    over: Callable[[], bool],
+) -> bool:
+    """Wait until somebody can be heard, or a caller has waited too long.
+
+    In the room its events tell of every change; before the job is there, a caller is taken to be
+    waiting from the start, and the server is asked when the time is up.
+
+    Args:
+        room: The job's room.
+        limit: Seconds that a caller may wait; `None` is for ever.
+        clock: Seconds of a monotonic clock.
+        ask: Asks the server who is on the call.
+        over: Whether the question is settled otherwise.
+
+    Returns:
+        Whether a caller has waited too long.
+    """
+    since: float | None = clock()
+
+    def left() -> float:
+        if limit is None or since is None:
+            return float("inf")
+        return since + limit - clock()
+
+    with RoomChanges(room) as changes:
+        while not over():
+            call = from_room(room) if room.isconnected() else None
+            if call is None and (since is None or left() <= 0):
+                call = await ask()
+            if call is not None:
+                if somebody_speaks(call):
+                    return False
+                waiting = caller_waits(call) or not call.complete
+                since = (clock() if since is None else since) if waiting else None
+            if left() <= 0:
+                return True
+            unasked = since is None and not room.isconnected()
+            await changes.wait(_ASK_AGAIN if unasked else left())
+    return False
