@@ -230,6 +230,15 @@ async def is_healthy(ctx: JobContext) -> None:
         await session.say("All our lines are fine.").wait_for_playout()
 
 
+@fault
+async def is_quiet(ctx: JobContext) -> None:
+    """Healthy, with nothing to say: what it costs is the job, and the guard."""
+    await reach(ctx)
+    await greet(ctx)
+    note("greeted", json.loads(ctx.job.metadata)["id"], room=ctx.job.room.name)
+    await asyncio.Event().wait()
+
+
 async def line_state(room: rtc.Room, state: str) -> None:
     """Wait until the SIP leg is in a state."""
     await until(

@@ -21,6 +21,8 @@ from tests.livekit.voices import hanging_tts, raising_tts, silent_tts
 
 AGENT = os.environ.get("ONHOOK_TEST_AGENT", "faulty")
 
+guard = onhook.guard  # loaded with the module, as where it decorates
+
 
 async def hand_written(ctx: JobContext) -> None:
     """What LiveKit's guide asks every developer to write."""
@@ -28,7 +30,8 @@ async def hand_written(ctx: JobContext) -> None:
     try:
         await FAULTS[scenario["fault"]](ctx)
     except Exception:
-        await ctx.api.room.delete_room(api.DeleteRoomRequest(room=ctx.room.name))
+        async with api.LiveKitAPI() as server:
+            await server.room.delete_room(api.DeleteRoomRequest(room=ctx.room.name))
         raise
 
 
@@ -104,12 +107,12 @@ async def run(ctx: JobContext, scenario: dict[str, Any]) -> None:
         case "hand-written":
             await hand_written(ctx)
         case name:
-            guard = onhook.guard(
+            guarded = guard(
                 POLICIES[name](),
                 reraise=scenario.get("reraise", True),
                 observers=[onhook.LoggingObserver(), Witness(scenario["id"])],
             )
-            await guard(body)(ctx)
+            await guarded(body)(ctx)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ async def overhead(bench: Bench) -> tuple[float, float]:
     shares: dict[str, list[float]] = {"off": [], "default": []}
     for _ in range(3):
         for guard in ("off", "default"):
-            scenario = bench.scenario("is_healthy", guard)
+            scenario = bench.scenario("is_quiet", guard)
             async with Phone() as phone:
                 call = await bench.call_in(phone, scenario)
                 await bench.worker.wait("greeted", scenario["id"])

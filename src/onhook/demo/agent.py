@@ -44,7 +44,8 @@ async def hand_written(ctx: JobContext) -> None:
     try:
         await front_desk(ctx)
     except Exception:
-        await ctx.api.room.delete_room(api.DeleteRoomRequest(room=ctx.room.name))
+        async with api.LiveKitAPI() as server:
+            await server.room.delete_room(api.DeleteRoomRequest(room=ctx.room.name))
         raise
 
 
