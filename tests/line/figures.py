@@ -27,7 +27,7 @@ RESCUE = ("hand-written", "silent")
 
 async def to_bye(bench: Bench, guard: str) -> float:
     """Return the seconds from the fault to the BYE at the phone."""
-    scenario = bench.scenario("raises_after_answer", guard)
+    scenario = bench.scenario("raises_after_answer", guard, timed=True)
     async with Phone() as phone:
         call = await bench.call_in(phone, scenario)
         struck = await bench.struck(scenario)
@@ -37,7 +37,7 @@ async def to_bye(bench: Bench, guard: str) -> float:
 
 async def to_words(bench: Bench) -> float:
     """Return the seconds from the fault to the first rescue audio at the phone."""
-    scenario = bench.scenario("raises_after_answer", "default")
+    scenario = bench.scenario("raises_after_answer", "default", timed=True)
     async with Phone() as phone:
         call = await bench.call_in(phone, scenario)
         struck = await bench.struck(scenario)
@@ -50,7 +50,7 @@ async def overhead(bench: Bench) -> tuple[float, float]:
     shares: dict[str, list[float]] = {"off": [], "default": []}
     for _ in range(3):
         for guard in ("off", "default"):
-            scenario = bench.scenario("is_quiet", guard)
+            scenario = bench.scenario("is_quiet", guard, timed=True)
             async with Phone() as phone:
                 call = await bench.call_in(phone, scenario)
                 await bench.worker.wait("greeted", scenario["id"])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import linecache
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from livekit.agents import JobContext, tts
 
@@ -136,7 +139,7 @@ class GuardedJob:
                     ask=self._ask,
                     over=lambda: self._rescuing,
                 )
-                await (self._stall_out(entry) if waited_too_long else self._prepare())
+                await (self._stall_out(entry) if waited_too_long else self._prepare(entry))
             except Exception:
                 logger.exception("onhook could not watch for the first audio of this call")
             await asyncio.Event().wait()
@@ -163,8 +166,11 @@ class GuardedJob:
         if not entry_runs:
             self._ctx.shutdown(detail)
 
-    async def _prepare(self) -> None:
-        """Render what may have to be said in the agent's own voice, while all is well."""
+    async def _prepare(self, entry: asyncio.Task[None] | None) -> None:
+        """Do what a rescue would otherwise do while the caller waits, now that all is well."""
+        _ = self._agent
+        for file in _sources(entry):
+            linecache.getlines(file)  # what a traceback will quote
         for say in announcements(self._policy):
             source = say.tts if say.tts is not None else self._voice()
             if say.audio is None and source is not None:
@@ -260,10 +266,15 @@ class GuardedJob:
         """
         return not self._ended and self._watcher.cancelling() > 0
 
+    @functools.cached_property
+    def _agent(self) -> str:
+        """The agent's identity; livekit-agents verifies a token each time it is asked for it."""
+        return self._ctx.local_participant_identity
+
     def _unseen(self) -> Call:
         return Call(
             self._ctx.job.room.name,
-            agent=self._ctx.local_participant_identity,
+            agent=self._agent,
             job=self._ctx.job.id,
             complete=False,
         )
@@ -273,9 +284,19 @@ class GuardedJob:
             Credentials.from_env(),
             self._ctx.job.room.name,
             own=None if self._torn_down else self._ctx.room,
-            agent=self._ctx.local_participant_identity,
+            agent=self._agent,
             job=self._ctx.job.id,
             api_timeout=self._policy.api_timeout,
             renderings=self._renderings,
             voice=self._voice,
         )
+
+
+def _sources(task: asyncio.Task[None] | None) -> set[str]:
+    """Return the files of the coroutines through which a task waits now."""
+    files = set()
+    waiting: Any = task.get_coro() if task is not None else None
+    while (code := getattr(waiting, "cr_code", None)) is not None:
+        files.add(code.co_filename)
+        waiting = waiting.cr_await
+    return files
