@@ -93,6 +93,16 @@ async def raises_while_ringing(ctx: JobContext) -> None:
 
 
 @fault
+async def raises_in_mid_call(ctx: JobContext) -> None:
+    """Fail when the worker has spawned its next process, which takes both cores until then."""
+    await reach(ctx)
+    await greet(ctx)
+    await asyncio.sleep(6)
+    strike(ctx)
+    raise RuntimeError("the order system answered nonsense")
+
+
+@fault
 async def raises_after_answer(ctx: JobContext) -> None:
     await reach(ctx)
     await greet(ctx)

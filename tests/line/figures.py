@@ -21,13 +21,14 @@ from onhook.stack import Stack
 from tests.line.bench import Bench, worker
 
 RUNS = 10
+BYES = 20
 CPU_SECONDS = 20.0
 RESCUE = ("hand-written", "silent")
 
 
 async def to_bye(bench: Bench, guard: str) -> float:
     """Return the seconds from the fault to the BYE at the phone."""
-    scenario = bench.scenario("raises_after_answer", guard, timed=True)
+    scenario = bench.scenario("raises_in_mid_call", guard, timed=True)
     async with Phone() as phone:
         call = await bench.call_in(phone, scenario)
         struck = await bench.struck(scenario)
@@ -37,7 +38,7 @@ async def to_bye(bench: Bench, guard: str) -> float:
 
 async def to_words(bench: Bench) -> float:
     """Return the seconds from the fault to the first rescue audio at the phone."""
-    scenario = bench.scenario("raises_after_answer", "default", timed=True)
+    scenario = bench.scenario("raises_in_mid_call", "default", timed=True)
     async with Phone() as phone:
         call = await bench.call_in(phone, scenario)
         struck = await bench.struck(scenario)
@@ -83,9 +84,10 @@ async def main() -> None:
             byes: dict[str, list[float]] = {guard: [] for guard in RESCUE}
             words = []
             await to_words(bench)  # makes the cached rendering, as the first healthy call does
-            for _ in range(RUNS):
-                for guard in RESCUE:
+            for run in range(BYES):
+                for guard in RESCUE if run % 2 else reversed(RESCUE):
                     byes[guard].append(await to_bye(bench, guard))
+            for _ in range(RUNS):
                 words.append(await to_words(bench))
             start, share = await overhead(bench)
     table = Table("at the phone, from the fault to", "median", "best", "worst", "runs")

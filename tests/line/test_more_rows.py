@@ -79,6 +79,7 @@ async def test_a_deploy_with_a_caller_on_the_line(stack: Stack, tmp_path: Path, 
         assert (await bench.story(scenario)).ending == "released"
 
 
+@pytest.mark.timeout(HEALTHY + 90)
 async def test_a_healthy_call_is_never_touched(bench: Bench) -> None:
     scenario = bench.scenario("is_healthy", "default")
     async with Phone() as phone:
