@@ -82,13 +82,11 @@ async def main() -> None:
         ):
             bench = Bench(stack, running)
             byes: dict[str, list[float]] = {guard: [] for guard in RESCUE}
-            words = []
             await to_words(bench)  # makes the cached rendering, as the first healthy call does
             for run in range(BYES):
                 for guard in RESCUE if run % 2 else reversed(RESCUE):
                     byes[guard].append(await to_bye(bench, guard))
-            for _ in range(RUNS):
-                words.append(await to_words(bench))
+            words = [await to_words(bench) for _ in range(RUNS)]
             start, share = await overhead(bench)
     table = Table("at the phone, from the fault to", "median", "best", "worst", "runs")
     row(table, "BYE, hand-written try/except", byes["hand-written"])
