@@ -12,6 +12,7 @@ bin=$here/bin
 server_version=1.13.5
 sip_version=1.8.0
 mkdir -p "$bin" "$here/log"
+export UV_SYSTEM_CERTS=true # as pip does: behind a TLS proxy the machine's own store knows it
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "setup: $*"; exit 1; }
