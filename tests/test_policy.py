@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from onhook.errors import LadderError, PolicyError
-from onhook.faults import Fault
+from onhook.faults import Fault, Severity
 from onhook.ladder import Ladder
 from onhook.policy import Policy, plan
 from onhook.rungs import DeleteRoom, HangUp, Keep, RemoveCallers, Say
@@ -23,6 +23,20 @@ def rungs(call: Call, fault: Fault = RAISED, policy: Policy | None = None, by: s
     chosen = plan(policy or Policy(), Incident(failure, call), call)
     assert chosen.reason
     return " ".join(rung.name for rung in chosen.ladder.rungs)
+
+
+def test_a_turn_that_failed_is_softened_and_the_call_goes_on() -> None:
+    def soft(policy: Policy, call: Call) -> str:
+        failure = Failure(Fault.LLM_STALLED, "it hangs", 0.0, severity=Severity.IMPAIRED)
+        chosen = plan(policy, Incident(failure, call), call)
+        return " ".join(rung.name for rung in chosen.ladder.rungs)
+
+    assert soft(Policy(), call_of(caller())) == "say keep"
+    assert soft(Policy(impaired=[Say("Bear with me.")]), call_of(caller())) == "say keep"
+    assert soft(Policy(impaired=[HangUp()]), call_of(caller())) == "hang_up"
+    assert soft(Policy(on={"llm.stalled": [HangUp()]}), call_of(caller())) == "say keep"
+    assert soft(Policy(), call_of(caller(), agent(audible=True))) == "keep"
+    assert soft(Policy(), call_of()) == "keep"
 
 
 @pytest.mark.parametrize("fault", list(Fault))
@@ -73,7 +87,7 @@ def test_a_fault_may_have_a_ladder_of_its_own() -> None:
     assert rungs(call_of(caller()), Fault.ENTRYPOINT_STALLED, policy) == "delete_room"
     assert rungs(call_of(caller()), SHUTDOWN, policy, by="agent") == "keep"
     assert rungs(call_of(caller()), RAISED, policy) == "say hang_up"
-    assert len(policy.ladders) == 3
+    assert len(policy.ladders) == 4, "lost, impaired and two of their own"
 
 
 def test_lists_become_ladders_and_a_policy_pickles() -> None:
@@ -86,6 +100,10 @@ def test_lists_become_ladders_and_a_policy_pickles() -> None:
     ("settings", "says"),
     [
         ({"first_audio": -1}, "first_audio=-1"),
+        ({"dead_air": 0}, "dead_air=0"),
+        ({"tool_limit": None}, "tool_limit=None"),
+        ({"impaired": []}, "impaired"),
+        ({"impaired": Say}, "impaired"),
         ({"first_audio": 0}, "more than 0"),
         ({"first_audio": "8"}, "first_audio='8'"),
         ({"api_timeout": float("inf")}, "api_timeout=inf"),

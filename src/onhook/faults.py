@@ -29,10 +29,21 @@ class Fault(StrEnum):
     """The entrypoint was cancelled with the caller still on the line."""
     AGENT_SHUTDOWN = "agent.shutdown"
     """The job ends, in an orderly way, with the caller still on the line."""
+    SESSION_CLOSED = "session.closed"
+    """The agent's session closed on an error; the agent sits mute in the room."""
+    LLM_FAILED = "llm.failed"
+    """The language model, or the realtime model, failed for good."""
+    STT_FAILED = "stt.failed"
+    """The speech recognition failed for good."""
+    TTS_FAILED = "tts.failed"
+    """The speech synthesis failed for good."""
+    LLM_STALLED = "llm.stalled"
+    """The agent thinks, and nothing comes."""
+    LLM_EMPTY = "llm.empty"
+    """The agent has thought, and has nothing to say."""
+    TTS_MUTE = "tts.mute"
+    """There is an answer, and none of it can be heard."""
+    TURN_STUCK = "turn.stuck"
+    """The caller's turn leads nowhere: a tool, a callback or a handoff hangs or raised."""
     CLEANUP_FAILED = "cleanup.failed"
     """A rung that should have released the line did not."""
-
-    @property
-    def severity(self) -> Severity:
-        """All faults of the entrypoint and the job leave nobody to speak."""
-        return Severity.LOST

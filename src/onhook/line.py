@@ -23,6 +23,8 @@ class Announcement:
         tts_deadline: Seconds that the TTS gets for the whole rendering.
         start_deadline: Seconds until the words must be on the line; a later start is a failure,
             so that the rungs below are not kept waiting.
+        gentle: The agent may still speak: its own voice is left alone, and where no audio of the
+            text can be had the built-in words ask for patience instead of saying goodbye.
     """
 
     text: str
@@ -30,6 +32,7 @@ class Announcement:
     tts: Callable[[], Any] | Any | None = None
     tts_deadline: float = 1.5
     start_deadline: float = 3.0
+    gentle: bool = False
 
 
 class Line(Protocol):

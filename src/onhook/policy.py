@@ -7,17 +7,23 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from onhook.errors import LadderError, PolicyError
-from onhook.faults import Fault
+from onhook.faults import Fault, Severity
 from onhook.ladder import Ladder
 from onhook.limits import require_seconds
-from onhook.rungs import HangUp, Keep, Rung, Say
+from onhook.rungs import ONE_MOMENT, HangUp, Keep, Rung, Say
 from onhook.types import Call, Direction, Incident
 
 __all__ = ["Plan", "Policy", "plan"]
 
+_PATIENCE = Keep("the agent may recover")
+
 
 def _default_ladder() -> Ladder:
     return Ladder((Say(), HangUp()))
+
+
+def _soft_ladder() -> Ladder:
+    return Ladder((Say(ONE_MOMENT), _PATIENCE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +32,16 @@ class Policy:
 
     Args:
         lost: The ladder for an agent that cannot speak any more.
+        impaired: The ladder for a turn that failed, climbed at most once a turn; it ends in a
+            `Keep` of its own where it would not end the call.
         on: Ladders for single faults, by `Fault` or its word (`"agent.shutdown"`).
         first_audio: Seconds that a caller may wait for the agent to publish audio; `None` for an
             agent that never speaks.
+        dead_air: Seconds that a caller who has finished speaking may hear nothing: then the turn
+            is impaired, and as many seconds later, or in the next turn, the agent is lost. `None`
+            for an agent that may be silent as long as it likes.
+        tool_limit: Seconds that a silent turn may last while one of its tools still runs. A tool
+            that tells the caller to wait, in any words, has all the time it needs.
         ringing: What to do with a line that still rings. Publishing audio answers it, which may
             start billing: `"say"` does that, `"reject"` releases the line unanswered (486), for
             carriers that route onward.
@@ -41,8 +54,11 @@ class Policy:
     """
 
     lost: Ladder | Iterable[Rung] = field(default_factory=_default_ladder)
+    impaired: Ladder | Iterable[Rung] = field(default_factory=_soft_ladder)
     on: Mapping[Fault | str, Ladder | Iterable[Rung]] = field(default_factory=dict)
     first_audio: float | None = 8.0
+    dead_air: float | None = 6.0
+    tool_limit: float = 30.0
     ringing: Literal["say", "reject"] = "say"
     api_timeout: float = 5.0
     late_caller: float = 2.0
@@ -50,14 +66,17 @@ class Policy:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lost", _ladder("lost", self.lost))
+        object.__setattr__(self, "impaired", _ladder("impaired", _patient(self.impaired)))
         if not isinstance(self.on, Mapping):
             raise PolicyError(f"Policy(on={self.on!r}): give a dict of fault to ladder")
         ladders = {_fault(name): _ladder(f"on[{name!r}]", rungs) for name, rungs in self.on.items()}
         object.__setattr__(self, "on", ladders)
-        if self.first_audio is not None:
-            require_seconds("Policy", "first_audio", self.first_audio)
+        for name in ("first_audio", "dead_air"):
+            if getattr(self, name) is not None:
+                require_seconds("Policy", name, getattr(self, name))
         if self.ringing not in ("say", "reject"):
             raise PolicyError(f"Policy(ringing={self.ringing!r}): give 'say' or 'reject'")
+        require_seconds("Policy", "tool_limit", self.tool_limit)
         require_seconds("Policy", "api_timeout", self.api_timeout)
         require_seconds("Policy", "late_caller", self.late_caller, zero=True)
         require_seconds("Policy", "cancel_grace", self.cancel_grace)
@@ -65,7 +84,7 @@ class Policy:
     @property
     def ladders(self) -> tuple[Ladder, ...]:
         """Every ladder of the policy."""
-        return tuple(Ladder.of(rungs) for rungs in (self.lost, *self.on.values()))
+        return tuple(Ladder.of(rungs) for rungs in (self.lost, self.impaired, *self.on.values()))
 
     def ladder_for(self, fault: Fault) -> Ladder:
         """Return the ladder that the policy gives for a fault."""
@@ -97,6 +116,12 @@ def plan(policy: Policy, incident: Incident, call: Call) -> Plan:
         return _keep("no caller is on the line")
     if stays := _who_stays_with_the_caller(incident, call):
         return _keep(stays)
+    if incident.severity is Severity.IMPAIRED:
+        return Plan(Ladder.of(policy.impaired), "the ladder for a turn that failed")
+    return _rescue(policy, incident, call)
+
+
+def _rescue(policy: Policy, incident: Incident, call: Call) -> Plan:
     asked = incident.failure.evidence.get("by") == "agent"
     if incident.fault is Fault.AGENT_SHUTDOWN and asked and incident.fault not in policy.on:
         return Plan(Ladder((HangUp(),)), "the agent ended the job: it has said what it wanted")
@@ -126,6 +151,13 @@ def _keep(reason: str) -> Plan:
 
 def _mute(ladder: Ladder) -> Ladder:
     return Ladder(tuple(rung for rung in ladder.rungs if not isinstance(rung, Say)))
+
+
+def _patient(rungs: Ladder | Iterable[Rung]) -> Ladder | Iterable[Rung]:
+    """End a ladder that does not end the call in patience, where `Ladder` would hang up."""
+    if isinstance(rungs, Ladder) or not isinstance(rungs, list | tuple) or not rungs:
+        return rungs
+    return rungs if getattr(rungs[-1], "terminal", True) else [*rungs, _PATIENCE]
 
 
 def _ladder(name: str, rungs: Ladder | Iterable[Rung]) -> Ladder:

@@ -141,6 +141,7 @@ class Failure:
         at: When, in seconds of the monotonic clock.
         error: The original exception, never replaced by anything cleanup raises.
         evidence: Further facts as plain strings (for example the shutdown reason).
+        severity: How bad it is for the caller.
     """
 
     fault: Fault
@@ -148,6 +149,7 @@ class Failure:
     at: float
     error: BaseException | None = None
     evidence: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    severity: Severity = Severity.LOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ class Incident:
     @property
     def severity(self) -> Severity:
         """The grade of the incident."""
-        return self.failure.fault.severity
+        return self.failure.severity
 
 
 class Result(StrEnum):

@@ -15,6 +15,7 @@ from livekit import api
 from livekit.agents import AgentServer, JobContext, cli
 
 import onhook
+import tests.agents.conversations  # noqa: F401 - its faults join the others
 from onhook.types import RungReport
 from tests.agents.faults import FAULTS, note
 from tests.livekit.voices import hanging_tts, raising_tts, silent_tts
@@ -46,7 +47,7 @@ POLICIES: dict[str, Callable[[], onhook.Policy]] = {
     "callers": lambda: onhook.Policy(lost=[onhook.Say(), onhook.RemoveCallers()]),
     "reject": lambda: onhook.Policy(ringing="reject"),
     "impatient": lambda: onhook.Policy(lost=[onhook.HangUp(deadline=2.0)], api_timeout=0.8),
-    "quick": lambda: onhook.Policy(first_audio=2.0),
+    "quick": lambda: onhook.Policy(first_audio=2.0, dead_air=2.0),
     "tts_hangs": with_tts(hanging_tts),
     "tts_raises": with_tts(raising_tts),
     "tts_silent": with_tts(silent_tts),
@@ -61,7 +62,10 @@ class Witness:
 
     def opened(self, incident: onhook.Incident) -> None:
         error = repr(incident.failure.error)
-        note("opened", self._scenario, fault=str(incident.fault), raised=error)
+        severity = str(incident.severity)
+        note("opened", self._scenario, fault=str(incident.fault), raised=error, severity=severity)
+        if incident.severity is onhook.Severity.LOST:
+            note("lost", self._scenario)
 
     def intent(self, incident: onhook.Incident, rung: str) -> None:
         note("intent", self._scenario, rung=rung, incident=incident.id)

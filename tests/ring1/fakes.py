@@ -8,7 +8,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from livekit import rtc
-from livekit.agents import JobContext
+from livekit.agents import (
+    AgentStateChangedEvent,
+    JobContext,
+    UserInputTranscribedEvent,
+    UserStateChangedEvent,
+)
+from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
 
 from onhook.line import Line
 from onhook.types import Call
@@ -37,10 +43,13 @@ class FakeJob:
         self.callbacks: list[Callable[[str], Awaitable[None]]] = []
         self.shutdowns: list[str] = []
         self.fake = False
+        self.session: FakeSession | None = None
 
     @property
     def primary_session(self) -> Any:
-        raise RuntimeError("No AgentSession was started for this job")
+        if self.session is None:
+            raise RuntimeError("No AgentSession was started for this job")
+        return self.session
 
     @property
     def ctx(self) -> JobContext:
@@ -60,6 +69,46 @@ class FakeJob:
         """End the job as livekit-agents does: run the shutdown callbacks."""
         for callback in self.callbacks:
             await callback(reason)
+
+
+class FakeSpeaker(AudioOutput):
+    def __init__(self) -> None:
+        super().__init__(label="speaker", capabilities=AudioOutputCapabilities(pause=True))
+        self.frames = 0
+
+    async def capture_frame(self, frame: rtc.AudioFrame) -> None:
+        await super().capture_frame(frame)
+        self.frames += 1
+
+    def flush(self) -> None:
+        super().flush()
+
+    def clear_buffer(self) -> None: ...
+
+
+class FakeSession(rtc.EventEmitter[Any]):
+    """The part of an `AgentSession` that a watch touches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.llm = self.tts = None
+        self.agent_state = "listening"
+        self.output = type("Output", (), {"audio": FakeSpeaker()})()
+
+    def becomes(self, state: Any) -> None:
+        old, self.agent_state = self.agent_state, state
+        self.emit("agent_state_changed", AgentStateChangedEvent(old_state=old, new_state=state))  # type: ignore[arg-type]
+
+    def caller_says(self, text: str = "a table for two") -> None:
+        for old, new in (("listening", "speaking"), ("speaking", "listening")):
+            self.emit("user_state_changed", UserStateChangedEvent(old_state=old, new_state=new))  # type: ignore[arg-type]
+        self.emit(
+            "user_input_transcribed", UserInputTranscribedEvent(transcript=text, is_final=True)
+        )
+
+    async def sends(self, *, audible: bool = True) -> None:
+        sample = b"\x00\x20" if audible else b"\x00\x00"
+        await self.output.audio.capture_frame(rtc.AudioFrame(sample * 1600, 16000, 1, 1600))
 
 
 def opening(line: Line) -> Callable[[], contextlib.AbstractAsyncContextManager[Line]]:

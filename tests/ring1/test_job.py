@@ -6,14 +6,27 @@ import asyncio
 import logging
 
 import pytest
+from livekit.agents import CloseEvent, CloseReason
 
 from onhook.errors import EntrypointStalledError
 from onhook.journal import MemoryJournal
 from onhook.policy import Policy
 from onhook.ring1.job import GuardedJob
-from onhook.types import Incident, LineState, Outcome, RungReport
-from tests.fakes import FakeLine, call_of, caller, fails, hangs, refused
-from tests.ring1.fakes import FakeJob, opening
+from onhook.types import Call, Incident, LineState, Outcome, RungReport
+from tests.fakes import (
+    AGENT,
+    ROOM,
+    FakeLine,
+    agent,
+    call_of,
+    caller,
+    done,
+    fails,
+    hangs,
+    refused,
+    takes,
+)
+from tests.ring1.fakes import FakeJob, FakeSession, opening
 
 pytestmark = pytest.mark.looptime
 
@@ -305,3 +318,60 @@ async def test_nothing_is_left_running_after_the_job() -> None:
         await guarded.start(raising(RuntimeError("x")))
     await guarded.job.end("job crashed")
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+SPEAKING = Call(ROOM, (agent(AGENT, audible=True), caller()), AGENT, "AJ_1")
+"""The agent can be heard: its session is what counts now."""
+
+
+async def conversing(line: FakeLine, policy: Policy) -> tuple[Guarded, FakeSession]:
+    """Start a guarded job whose agent is heard, and wait until its session is followed."""
+    guarded = Guarded(line, policy)
+    session = guarded.job.session = FakeSession()
+    guarded.start(waits)
+    await asyncio.sleep(policy.first_audio or 0.0)
+    await asyncio.sleep(1.0)
+    return guarded, session
+
+
+async def test_a_silent_turn_is_softened_once_and_its_answer_ends_the_soft_words() -> None:
+    line = FakeLine(SPEAKING, says=[takes(3.0)])
+    guarded, session = await conversing(line, Policy(dead_air=4.0))
+    session.caller_says()
+    await asyncio.sleep(4.5)
+    assert line.asked == ["say"]
+    await session.sends()
+    session.output.audio.flush()
+    await asyncio.sleep(60)
+    assert guarded.watch.faults == ["turn.stuck"]
+    assert [outcome.ending for outcome in guarded.watch.outcomes] == ["kept"]
+    assert line.asked == ["say"], "the caller's own silence is no fault"
+    assert guarded.job.shutdowns == []
+    await guarded.job.end("agent is done")
+
+
+async def test_lasting_silence_is_softened_and_then_rescued() -> None:
+    line = FakeLine(SPEAKING)
+    guarded, session = await conversing(line, Policy(dead_air=4.0))
+    session.caller_says()
+    session.becomes("thinking")
+    await asyncio.sleep(8.5)
+    assert guarded.watch.faults == ["llm.stalled", "llm.stalled"]
+    assert line.asked == ["say", "say", "delete"]
+    assert [outcome.ending for outcome in guarded.watch.outcomes] == ["kept", "released"]
+    assert len(guarded.job.shutdowns) == 1
+    await guarded.job.end()
+
+
+async def test_a_rescue_does_not_wait_for_soft_words() -> None:
+    line = FakeLine(SPEAKING, says=[takes(10.0), done])
+    guarded, session = await conversing(line, Policy(dead_air=4.0))
+    session.caller_says()
+    await asyncio.sleep(4.5)
+    began = asyncio.get_running_loop().time()
+    session.emit("close", CloseEvent(reason=CloseReason.ERROR))
+    await asyncio.sleep(4.0)
+    assert guarded.watch.faults == ["turn.stuck", "session.closed"]
+    assert guarded.watch.outcomes[-1].ending == "released"
+    assert asyncio.get_running_loop().time() - began < 5.0
+    await guarded.job.end()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from onhook.livekit.api import ServerApi
 from onhook.livekit.credentials import Credentials
 from onhook.livekit.line import LiveKitLine
+from onhook.livekit.meter import Listener, Meter
 from onhook.livekit.renderings import Renderings
 
-__all__ = ["Credentials", "LiveKitLine", "Renderings", "ServerApi"]
+__all__ = ["Credentials", "Listener", "LiveKitLine", "Meter", "Renderings", "ServerApi"]

@@ -102,10 +102,14 @@ def save_wav(path: Path, pcm: Pcm) -> None:
 
 
 @cache
-def built_in_prompt() -> Pcm:
-    """Return the prompt that ships with onhook: an apology in English, about five seconds."""
+def built_in_prompt(name: str = "apology") -> Pcm:
+    """Return a prompt that ships with onhook, in English.
+
+    Args:
+        name: `"apology"`, about five seconds, or `"one-moment"`, about one.
+    """
     with (
-        files("onhook").joinpath("prompts", "apology.wav").open("rb") as raw,
+        files("onhook").joinpath("prompts", f"{name}.wav").open("rb") as raw,
         wave.open(raw) as file,
     ):
         data = file.readframes(file.getnframes())

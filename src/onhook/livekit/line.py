@@ -92,7 +92,7 @@ class LiveKitLine:
         """See `onhook.line.Line.say`."""
         finding = asyncio.create_task(self._find(announcement))
         try:
-            async with self._stage(announcement.start_deadline) as room:
+            async with self._stage(announcement) as room:
                 pcm, source = await finding
                 call = functools.partial(picture.from_room, room)
                 await announcer.speak(room, pcm, deadline=announcement.start_deadline, picture=call)
@@ -102,14 +102,16 @@ class LiveKitLine:
         return f"{source}, {pcm.seconds:.1f} s"
 
     @contextlib.asynccontextmanager
-    async def _stage(self, deadline: float) -> AsyncIterator[rtc.Room]:
+    async def _stage(self, announcement: Announcement) -> AsyncIterator[rtc.Room]:
         """Give the room to speak in: the job's, with its own voice silenced, or one of ours."""
         if self._own is not None and _live(self._own):
-            _silence(self._own)
+            if not announcement.gentle:
+                _silence(self._own)
             yield self._own
             return
         if not (await self.picture()).callers:
             raise OnhookError(f"no caller is in room {self._room!r} any more: nobody to speak to")
+        deadline = announcement.start_deadline
         async with announcer.joined(self._credentials, self._room, deadline=deadline) as room:
             yield room
 
@@ -134,7 +136,8 @@ class LiveKitLine:
                 logger.warning("falling back to the built-in prompt: %s", error)
             else:
                 return pcm, "TTS"
-        return built_in_prompt(), "built-in prompt"
+        prompt = "one-moment" if announcement.gentle else "apology"
+        return built_in_prompt(prompt), "built-in prompt"
 
 
 def _live(room: rtc.Room) -> bool:

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import linecache
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from livekit.agents import JobContext, tts
+from livekit.agents import AgentSession, JobContext, tts
 
 from onhook.engine import Engine
 from onhook.errors import ConfigurationError, EntrypointStalledError, OnhookError
-from onhook.faults import Fault
+from onhook.faults import Fault, Severity
 from onhook.journal import Journal
 from onhook.line import Line
 from onhook.livekit import Credentials, LiveKitLine, Renderings
-from onhook.livekit.picture import from_room
 from onhook.livekit.renderings import Tts
 from onhook.observe import Observer
 from onhook.policy import Policy
-from onhook.ring1.checks import Entrypoint, announcements
-from onhook.ring1.waiting import RoomChanges, first_audio
-from onhook.types import Call, Failure, Incident
+from onhook.ring1.checks import Entrypoint
+from onhook.ring1.failures import left_by, shut_down
+from onhook.ring1.preparing import prepare
+from onhook.ring1.session import SessionWatch
+from onhook.ring1.waiting import first_audio, late_caller
+from onhook.types import Call, Failure, Incident, Outcome
 
 __all__ = ["GuardedJob"]
 
@@ -33,8 +34,8 @@ logger = logging.getLogger("onhook")
 
 _LOOK = 1.0
 """Seconds for the first picture of a call; the rescue goes on without it."""
-_NOT_THE_AGENT = ("parent process shutdown", "room disconnected", "job crashed")
-"""Shutdown reasons that livekit-agents gives by itself (`ipc/job_proc_lazy_main.py`)."""
+_FIND = 0.5
+"""Seconds between looks for the job's session: livekit-agents tells of its start by no event."""
 
 
 class GuardedJob:
@@ -70,6 +71,8 @@ class GuardedJob:
         self._rescuing = False
         self._ended = False
         self._stall: EntrypointStalledError | None = None
+        self._outcome: Outcome | None = None
+        self._softening: asyncio.Task[None] | None = None
 
     async def run(self, entrypoint: Entrypoint, *, reraise: bool) -> None:
         """Run the entrypoint under guard.
@@ -96,7 +99,7 @@ class GuardedJob:
         except GeneratorExit:
             raise
         except BaseException as error:
-            failure = self._failure_of(error)
+            failure = left_by(error, self._clock())
             if not self._stalled(error, entry):
                 await self._rescue(failure)
                 if reraise or not isinstance(error, Exception):
@@ -116,18 +119,6 @@ class GuardedJob:
             return entry.uncancel() == 0
         return True
 
-    def _failure_of(self, error: BaseException) -> Failure:
-        match error:
-            case asyncio.CancelledError():
-                fault, verb = Fault.ENTRYPOINT_CANCELLED, "was cancelled"
-            case SystemExit() | KeyboardInterrupt():
-                fault, verb = Fault.ENTRYPOINT_EXITED, f"left by {error!r}"
-            case BaseExceptionGroup():
-                fault, verb = Fault.ENTRYPOINT_RAISED, f"raised {error}"
-            case _:
-                fault, verb = Fault.ENTRYPOINT_RAISED, f"raised {error!r}"
-        return Failure(fault, f"the entrypoint {verb}", self._clock(), error)
-
     async def _watch(self, entry: asyncio.Task[None] | None) -> None:
         """See the job through to its end, also when the event loop is torn down around it."""
         try:
@@ -139,9 +130,9 @@ class GuardedJob:
                     ask=self._ask,
                     over=lambda: self._rescuing,
                 )
-                await (self._stall_out(entry) if waited_too_long else self._prepare(entry))
+                await (self._stall_out(entry) if waited_too_long else self._accompany(entry))
             except Exception:
-                logger.exception("onhook could not watch for the first audio of this call")
+                logger.exception("onhook could not watch this call any further")
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             if not self._ended:
@@ -166,21 +157,53 @@ class GuardedJob:
         if not entry_runs:
             self._ctx.shutdown(detail)
 
-    async def _prepare(self, entry: asyncio.Task[None] | None) -> None:
-        """Do what a rescue would otherwise do while the caller waits, now that all is well."""
-        _ = self._agent
-        for file in _sources(entry):
-            linecache.getlines(file)  # what a traceback will quote
-        for say in announcements(self._policy):
-            source = say.tts if say.tts is not None else self._voice()
-            if say.audio is None and source is not None:
-                await self._renderings.prepare(say.text, source)
+    async def _accompany(self, entry: asyncio.Task[None] | None) -> None:
+        """Be with the agent's session until it is lost."""
+        _ = self._agent  # known before it is needed: the seconds after a fault are the caller's
+        async with asyncio.TaskGroup() as group:
+            group.create_task(prepare(self._policy, self._renderings, self._voice, entry))
+            group.create_task(self._follow())
 
-    def _voice(self) -> Tts | None:
+    async def _follow(self) -> None:
+        while (session := self._session()) is None:  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(_FIND)
+        with SessionWatch(session, self._policy, self._clock) as watch:
+            while (failure := await watch.failure()).severity is Severity.IMPAIRED:
+                await self._soften(failure, watch)
+        await self._rescue(failure)
+        if self._outcome is not None and self._outcome.ending != "kept":
+            self._ctx.shutdown(failure.detail)
+
+    async def _soften(self, failure: Failure, watch: SessionWatch) -> None:
+        """Climb the soft ladder, and stop as soon as the agent speaks or all is lost."""
+        soft = asyncio.create_task(self._climb_softly(failure), name="onhook-soft")
+        settled = asyncio.create_task(watch.settled(), name="onhook-settled")
+        self._softening = soft
         try:
-            voice = self._ctx.primary_session.tts
+            await asyncio.wait((soft, settled), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            soft.cancel()
+            settled.cancel()
+            await asyncio.gather(soft, settled, return_exceptions=True)
+
+    async def _climb_softly(self, failure: Failure) -> None:
+        try:
+            async with self._open_line() as line:
+                call = await self._look(line)
+                if call.callers and not self._rescuing:
+                    await self._engine(line).handle(Incident(failure, call))
+        except Exception:  # soft words that fail leave the call as it is
+            logger.exception("onhook could not soften the silence in %s", self._ctx.job.room.name)
+
+    def _session(self) -> AgentSession[Any] | None:
+        try:
+            return self._ctx.primary_session
         except RuntimeError:  # no session was started
             return None
+
+    def _voice(self) -> Tts | None:
+        session = self._session()
+        voice = session.tts if session is not None else None
         return voice if isinstance(voice, tts.TTS) else None
 
     def _shutdown_callback(self) -> Callable[[str], Coroutine[None, None, None]]:
@@ -188,18 +211,12 @@ class GuardedJob:
         async def onhook_guard(reason: str) -> None:
             self._ended = True
             try:
-                await self._rescue(self._shutdown_failure(reason))
+                await self._rescue(shut_down(reason, self._clock()))
             finally:
                 self._watcher.cancel()
                 await asyncio.gather(self._watcher, return_exceptions=True)
 
         return onhook_guard
-
-    def _shutdown_failure(self, reason: str) -> Failure:
-        by = "worker" if reason in _NOT_THE_AGENT else "agent"
-        detail = f"the job ended ({reason}) with the caller still on the line"
-        evidence = {"reason": reason, "by": by}
-        return Failure(Fault.AGENT_SHUTDOWN, detail, self._clock(), evidence=evidence)
 
     async def _rescue(self, failure: Failure) -> None:
         """Open the one incident of this call and see it to its outcome; later causes wait for it.
@@ -210,6 +227,8 @@ class GuardedJob:
             if self._rescuing:
                 return
             self._rescuing = True
+            if self._softening is not None:
+                self._softening.cancel()
             try:
                 async with self._open_line() as line:
                     self._rescuing = await self._handle(line, failure)
@@ -222,32 +241,22 @@ class GuardedJob:
         try:
             call = await self._look(line)
             if call.complete and not call.callers:
-                call = await self._late_caller(call)
+                call = await late_caller(
+                    self._ctx.room, call, self._policy.late_caller, clock=self._clock
+                )
         except asyncio.CancelledError as error:
             cancelled = error
         harmed = bool(call.callers) or not call.complete
         if harmed:
-            engine = Engine(
-                line, policy=self._policy, journal=self._journal, observers=self._observers
-            )
-            await engine.handle(Incident(failure, call))
+            self._outcome = await self._engine(line).handle(Incident(failure, call))
         elif failure.error is not None:
             logger.info("%s, and no caller was on the line", failure.detail)
         if cancelled is not None:
             raise cancelled
         return harmed
 
-    async def _late_caller(self, call: Call) -> Call:
-        """Give a leg that is just being dialled, or is just joining, a moment to appear."""
-        room = self._ctx.room
-        if call.humans or not room.isconnected():
-            return call
-        until = self._clock() + self._policy.late_caller
-        with RoomChanges(room) as changes:
-            while room.isconnected() and not call.callers and self._clock() < until:
-                await changes.wait(until - self._clock())
-                call = from_room(room) if room.isconnected() else call
-        return call
+    def _engine(self, line: Line) -> Engine:
+        return Engine(line, policy=self._policy, journal=self._journal, observers=self._observers)
 
     async def _look(self, line: Line) -> Call:
         try:
@@ -290,13 +299,3 @@ class GuardedJob:
             renderings=self._renderings,
             voice=self._voice,
         )
-
-
-def _sources(task: asyncio.Task[None] | None) -> set[str]:
-    """Return the files of the coroutines through which a task waits now."""
-    files = set()
-    waiting: Any = task.get_coro() if task is not None else None
-    while (code := getattr(waiting, "cr_code", None)) is not None:
-        files.add(code.co_filename)
-        waiting = waiting.cr_await
-    return files

@@ -11,7 +11,7 @@ from livekit import rtc
 from onhook.livekit.picture import from_room
 from onhook.types import Call, Direction, LegKind, LineState
 
-__all__ = ["RoomChanges", "caller_waits", "first_audio", "somebody_speaks"]
+__all__ = ["RoomChanges", "caller_waits", "first_audio", "late_caller", "somebody_speaks"]
 
 _ASK_AGAIN = 2.0
 """Seconds between questions to the server while the job is not in its room."""
@@ -125,3 +125,24 @@ async def first_audio(
             unasked = since is None and not room.isconnected()
             await changes.wait(_ASK_AGAIN if unasked else left())
     return False
+
+
+async def late_caller(
+    room: rtc.Room, call: Call, seconds: float, *, clock: Callable[[], float]
+) -> Call:
+    """Give a leg that is just being dialled, or is just joining, a moment to appear.
+
+    Args:
+        room: The job's room.
+        call: A picture without callers.
+        seconds: How long a moment is.
+        clock: Seconds of a monotonic clock.
+    """
+    if call.humans or not room.isconnected():
+        return call
+    until = clock() + seconds
+    with RoomChanges(room) as changes:
+        while room.isconnected() and not call.callers and clock() < until:
+            await changes.wait(until - clock())
+            call = from_room(room) if room.isconnected() else call
+    return call

@@ -5,10 +5,11 @@ from __future__ import annotations
 from onhook.rungs.base import Climb, Rung
 from onhook.rungs.keep import Keep
 from onhook.rungs.release import DeleteRoom, HangUp, RemoveCallers
-from onhook.rungs.say import APOLOGY, Say
+from onhook.rungs.say import APOLOGY, ONE_MOMENT, Say
 
 __all__ = [
     "APOLOGY",
+    "ONE_MOMENT",
     "Climb",
     "DeleteRoom",
     "HangUp",

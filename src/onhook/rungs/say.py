@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from onhook.errors import PolicyError
+from onhook.faults import Severity
 from onhook.limits import require_seconds
 from onhook.line import Announcement
 from onhook.rungs.base import Climb
 
-__all__ = ["APOLOGY", "Say"]
+__all__ = ["APOLOGY", "ONE_MOMENT", "Say"]
 
 APOLOGY = "I'm sorry, we are having a technical problem. Please call again later. Goodbye."
 """The words of the built-in prompt."""
+ONE_MOMENT = "One moment please."
+"""The words of the built-in prompt for a turn that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Say:
                 self.tts,
                 self.tts_deadline,
                 self.start_deadline,
+                gentle=climb.incident.severity is Severity.IMPAIRED,
             )
         )
         return f"said {self.text!r} ({source})"

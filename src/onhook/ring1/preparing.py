@@ -1,0 +1,54 @@
+"""Done while all is well, so that no caller waits for it once something is not."""
+
+from __future__ import annotations
+
+import asyncio
+import linecache
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from onhook.livekit import Renderings
+from onhook.livekit.renderings import Tts
+from onhook.policy import Policy
+from onhook.ring1.checks import announcements
+
+__all__ = ["prepare"]
+
+logger = logging.getLogger("onhook")
+
+
+async def prepare(
+    policy: Policy,
+    renderings: Renderings,
+    voice: Callable[[], Tts | None],
+    entry: asyncio.Task[None] | None,
+) -> None:
+    """Render what may have to be said, and read the sources that a traceback would quote.
+
+    Args:
+        policy: Its announcements are rendered, in the agent's own voice unless they have one.
+        renderings: Where renderings are kept.
+        voice: Returns the TTS of the running session, or `None`.
+        entry: The entrypoint's task.
+    """
+    for file in _sources(entry):
+        linecache.getlines(file)
+    for say in announcements(policy):
+        source = say.tts if say.tts is not None else voice()
+        if say.audio is not None or source is None:
+            continue
+        try:
+            await renderings.prepare(say.text, source)
+        except Exception:  # a callable of the developer's makes the TTS
+            logger.exception("no rendering prepared of %r, the built-in prompt stands by", say.text)
+
+
+def _sources(task: asyncio.Task[None] | None) -> set[str]:
+    """Return the files of the coroutines through which a task waits now."""
+    files = set()
+    waiting: Any = task.get_coro() if task is not None else None
+    while (code := getattr(waiting, "cr_code", None)) is not None:
+        files.add(code.co_filename)
+        waiting = waiting.cr_await
+    return files

@@ -1,0 +1,81 @@
+"""Whose turn it is, and since when the caller hears nothing: pure, told of every time."""
+
+from __future__ import annotations
+
+__all__ = ["Turns"]
+
+
+class Turns:
+    """Keeps the turns of one conversation, from what the session and the meter tell.
+
+    Silence counts while the caller waits: they have said something that was understood and the
+    agent has not been heard since, or the agent has begun to speak and stopped in the middle. A
+    caller who is silent on a healthy line waits for nobody.
+
+    All times are seconds of one monotonic clock.
+    """
+
+    def __init__(self) -> None:
+        self._speaking = False
+        self._quiet_at: float | None = None
+        self._asked_at: float | None = None
+        self._sent_until = 0.0
+        self._heard_until = 0.0
+        self._open_since: float | None = None
+        self._paused_at: float | None = None
+
+    def caller_speaks(self, at: float) -> None:
+        """The caller has begun to speak."""
+        self._speaking, self._quiet_at = True, None
+
+    def caller_is_quiet(self, at: float) -> None:
+        """The caller has stopped speaking."""
+        if self._speaking:
+            self._speaking, self._quiet_at = False, at
+
+    def caller_asked(self, at: float) -> None:
+        """What the caller said was understood, or should have been: an answer is due."""
+        self._asked_at = at
+
+    def agent_sends(self, at: float, seconds: float, *, audible: bool) -> None:
+        """The agent has sent a stretch of audio, which is played after what it sent before."""
+        self._open_since = at if self._open_since is None else self._open_since
+        self._sent_until = max(at, self._sent_until) + seconds
+        if audible:
+            self._asked_at = None
+            self._heard_until = self._sent_until
+
+    def agent_is_done(self) -> None:
+        """Everything that the agent has to say now has been sent."""
+        self._open_since = None
+
+    def agent_is_cut_off(self, at: float) -> None:
+        """What was sent and not played yet is thrown away, as by an interruption."""
+        self._open_since = self._paused_at = None
+        self._sent_until = min(at, self._sent_until)
+        self._heard_until = min(at, self._heard_until)
+
+    def agent_pauses(self, at: float) -> None:
+        """Playing stops for a moment; nothing is thrown away."""
+        if self._paused_at is None:
+            self._paused_at = at
+
+    def agent_resumes(self, at: float) -> None:
+        """Playing goes on where it stopped."""
+        if self._paused_at is not None:
+            late = at - self._paused_at
+            self._sent_until += late
+            self._heard_until += late
+            self._paused_at = None
+
+    @property
+    def silent_since(self) -> float | None:
+        """Since when the caller waits and hears nothing; in the future while audio still plays."""
+        if self._speaking or self._paused_at is not None:
+            return None
+        if self._open_since is not None:
+            return max(self._open_since, self._heard_until, self._quiet_at or 0.0)
+        if self._asked_at is not None:
+            began = self._asked_at if self._quiet_at is None else self._quiet_at
+            return max(began, self._heard_until)
+        return None
