@@ -14,7 +14,7 @@ from onhook.journal import Entry, Journal, MemoryJournal, Step
 from onhook.line import Line
 from onhook.observe import Observer
 from onhook.policy import Plan, Policy, plan
-from onhook.rungs import Climb, Keep, Rung
+from onhook.rungs import Climb, Rung
 from onhook.types import Call, Ending, Failure, Incident, Outcome, Result, RungReport
 
 __all__ = ["Engine"]
@@ -93,7 +93,8 @@ class Engine:
     async def _climb(self, incident: Incident, chosen: Plan) -> Outcome:
         *steps, last = chosen.ladder.rungs
         for rung in steps:
-            await self._run(rung, incident, incident.call)
+            if settled := await self._step(rung, incident):
+                return settled
         return await self._end(last, incident)
 
     async def _hurried(self, incident: Incident, last: Rung) -> Outcome:
@@ -108,18 +109,27 @@ class Engine:
         return self._handed_outward(incident, f"the rescue was cancelled, and {why}")
 
     async def _end(self, last: Rung, incident: Incident) -> Outcome:
-        if isinstance(last, Keep):
-            report = await self._run(last, incident, incident.call)
-            return self._outcome(incident, "kept", report.detail)
-        call = await self._fresh(incident)
-        if call.complete and not call.callers:
-            return self._outcome(incident, "released", "no caller is on the line any more")
-        if who := _taken_over(incident.call, call):
-            return self._outcome(incident, "taken_over", f"{who!r} has joined the caller")
-        report = await self._run(last, incident, call)
-        if report.result is Result.DONE:
-            return self._outcome(incident, "released", report.detail)
-        return self._handed_outward(incident, f"the line was not released: {report.detail}")
+        if settled := await self._step(last, incident):
+            return settled
+        detail = f"the line was not released: {self._reports[-1].detail}"
+        return self._handed_outward(incident, detail)
+
+    async def _step(self, rung: Rung, incident: Incident) -> Outcome | None:
+        """Climb one rung; return the outcome where that settles the incident.
+
+        Before a rung that would end the call or give it away, look again: it may be settled.
+        """
+        call = incident.call
+        if rung.settles not in (None, "kept"):
+            call = await self._fresh(incident)
+            if call.complete and not call.callers:
+                return self._outcome(incident, "released", "no caller is on the line any more")
+            if who := _taken_over(incident.call, call):
+                return self._outcome(incident, "taken_over", f"{who!r} has joined the caller")
+        report = await self._run(rung, incident, call)
+        if report.result is Result.DONE and rung.settles is not None:
+            return self._outcome(incident, rung.settles, report.detail)
+        return None
 
     async def _fresh(self, incident: Incident) -> Call:
         """Look again; where nobody can be asked, the last picture stands."""

@@ -206,7 +206,9 @@ class RungReport:
     ended: float
 
 
-Ending: TypeAlias = Literal["released", "kept", "taken_over", "handed_outward"]
+Ending: TypeAlias = Literal[
+    "released", "kept", "taken_over", "transferred", "recovered", "handed_outward"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +218,9 @@ class Outcome:
     Args:
         incident: Id of the incident.
         ending: `released` (the callers are gone), `kept` (left as it is, on purpose), `taken_over`
-            (somebody living has the call), `handed_outward` (this ring could not; the next must).
+            (somebody living has the call), `transferred` (the caller was sent elsewhere),
+            `recovered` (the agent itself is back), `handed_outward` (this ring could not; the next
+            must).
         detail: One sentence.
         reports: What each rung did, in order.
         failure: `cleanup.failed`, where the line could not be released; never the original error.

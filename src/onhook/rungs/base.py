@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from onhook.line import Line
-from onhook.types import Call, Incident
+from onhook.types import Call, Ending, Incident
 
 __all__ = ["Climb", "Rung"]
 
@@ -32,7 +32,9 @@ class Rung(Protocol):
     name: ClassVar[str]
     """The word for it in JSON, in logs and in reports."""
     terminal: ClassVar[bool]
-    """Whether the ladder ends here when the rung succeeds."""
+    """Whether the rung stands last: nothing could follow it."""
+    settles: ClassVar[Ending | None]
+    """How the incident ends when the rung succeeds; `None` when the next rung follows."""
 
     @property
     def deadline(self) -> float:

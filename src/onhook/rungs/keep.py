@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from onhook.errors import PolicyError
 from onhook.rungs.base import Climb
+from onhook.types import Ending
 
 __all__ = ["Keep"]
 
@@ -24,6 +25,7 @@ class Keep:
 
     name: ClassVar[str] = "keep"
     terminal: ClassVar[bool] = True
+    settles: ClassVar[Ending | None] = "kept"
 
     reason: str = "the policy says so"
 

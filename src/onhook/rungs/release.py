@@ -10,7 +10,7 @@ from onhook.errors import ApiError
 from onhook.limits import require_seconds
 from onhook.line import Line
 from onhook.rungs.base import Climb
-from onhook.types import Call
+from onhook.types import Call, Ending
 
 __all__ = ["DeleteRoom", "HangUp", "RemoveCallers"]
 
@@ -26,6 +26,9 @@ class _Release:
         PolicyError: The deadline is no positive number.
     """
 
+    terminal: ClassVar[bool] = True
+    settles: ClassVar[Ending | None] = "released"
+
     deadline: float = 10.0
 
     def __post_init__(self) -> None:
@@ -37,7 +40,6 @@ class RemoveCallers(_Release):
     """Remove the SIP legs, and nobody else. Needs the grant `roomAdmin`."""
 
     name: ClassVar[str] = "remove_callers"
-    terminal: ClassVar[bool] = True
 
     async def climb(self, climb: Climb) -> str:
         """See `Rung.climb`."""
@@ -49,7 +51,6 @@ class DeleteRoom(_Release):
     """Delete the room: everybody in it is disconnected. Needs the grant `roomCreate`."""
 
     name: ClassVar[str] = "delete_room"
-    terminal: ClassVar[bool] = True
 
     async def climb(self, climb: Climb) -> str:
         """See `Rung.climb`."""
@@ -64,7 +65,6 @@ class HangUp(_Release):
     """
 
     name: ClassVar[str] = "hang_up"
-    terminal: ClassVar[bool] = True
 
     async def climb(self, climb: Climb) -> str:
         """See `Rung.climb`."""

@@ -12,6 +12,7 @@ from onhook.faults import Severity
 from onhook.limits import require_seconds
 from onhook.line import Announcement
 from onhook.rungs.base import Climb
+from onhook.types import Ending
 
 __all__ = ["APOLOGY", "ONE_MOMENT", "Say"]
 
@@ -43,6 +44,7 @@ class Say:
 
     name: ClassVar[str] = "say"
     terminal: ClassVar[bool] = False
+    settles: ClassVar[Ending | None] = None
 
     text: str = APOLOGY
     _: KW_ONLY
