@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from onhook.ladder import Ladder
     from onhook.observe import LoggingObserver, Observer
     from onhook.policy import Policy
-    from onhook.ring1 import guard, is_active, set_active
+    from onhook.ring1 import busy, guard, is_active, release, set_active, watch
     from onhook.rungs import DeleteRoom, HangUp, Keep, RemoveCallers, Say
     from onhook.types import Call, Failure, Incident, Outcome
 
@@ -54,9 +54,12 @@ __all__ = [
     "RemoveCallers",
     "Say",
     "Severity",
+    "busy",
     "guard",
     "is_active",
+    "release",
     "set_active",
+    "watch",
 ]
 
 # Loading livekit-agents takes seconds; `onhook --help` and the phone need none of it.
@@ -70,7 +73,7 @@ _HOME = {
     "ladder": ("Ladder",),
     "observe": ("LoggingObserver", "Observer"),
     "policy": ("Policy",),
-    "ring1": ("guard", "is_active", "set_active"),
+    "ring1": ("busy", "guard", "is_active", "release", "set_active", "watch"),
     "rungs": ("DeleteRoom", "HangUp", "Keep", "RemoveCallers", "Say"),
     "types": ("Call", "Failure", "Incident", "Outcome"),
 }

@@ -1,4 +1,4 @@
-"""Durations that make sense, checked where they are written down."""
+"""Settings that make sense, checked where they are written down."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from onhook.errors import PolicyError
 
-__all__ = ["require_seconds"]
+__all__ = ["require_seconds", "require_text"]
 
 
 def require_seconds(owner: str, name: str, value: object, *, zero: bool = False) -> None:
@@ -26,3 +26,19 @@ def require_seconds(owner: str, name: str, value: object, *, zero: bool = False)
         return
     least = "at least 0" if zero else "more than 0"
     raise PolicyError(f"{owner}({name}={value!r}): give a number of seconds, {least} and finite")
+
+
+def require_text(owner: str, name: str, value: object, *, what: str) -> None:
+    """Refuse a text that is none, or empty.
+
+    Args:
+        owner: The class or function that has the setting, for the message.
+        name: The setting.
+        value: What was got.
+        what: What the text must say.
+
+    Raises:
+        PolicyError: Names the setting, what was got and what is wanted.
+    """
+    if not (isinstance(value, str) and value.strip()):
+        raise PolicyError(f"{owner}({name}={value!r}): give {what}")

@@ -10,12 +10,13 @@ from onhook.errors import LadderError, PolicyError
 from onhook.faults import Fault, Severity
 from onhook.ladder import Ladder
 from onhook.limits import require_seconds
-from onhook.rungs import ONE_MOMENT, HangUp, Keep, Rung, Say
+from onhook.rungs import ONE_MOMENT, TIME_LIMIT, HangUp, Keep, Rung, Say
 from onhook.types import Call, Direction, Incident
 
 __all__ = ["Plan", "Policy", "plan"]
 
 _PATIENCE = Keep("the agent may recover")
+_TIME_IS_UP = Ladder((Say(TIME_LIMIT), HangUp()))
 
 
 def _default_ladder() -> Ladder:
@@ -40,8 +41,9 @@ class Policy:
         dead_air: Seconds that a caller who has finished speaking may hear nothing: then the turn
             is impaired, and as many seconds later, or in the next turn, the agent is lost. `None`
             for an agent that may be silent as long as it likes.
-        tool_limit: Seconds that a silent turn may last while one of its tools still runs. A tool
-            that tells the caller to wait, in any words, has all the time it needs.
+        tool_limit: Seconds that a turn may last while one of its tools still runs: silent from its
+            start, or since the caller last heard the agent. `onhook.busy` gives a tool more.
+        max_call: Seconds that a call may last from its answer on; `None` for ever.
         ringing: What to do with a line that still rings. Publishing audio answers it, which may
             start billing: `"say"` does that, `"reject"` releases the line unanswered (486), for
             carriers that route onward.
@@ -59,6 +61,7 @@ class Policy:
     first_audio: float | None = 8.0
     dead_air: float | None = 6.0
     tool_limit: float = 30.0
+    max_call: float | None = None
     ringing: Literal["say", "reject"] = "say"
     api_timeout: float = 5.0
     late_caller: float = 2.0
@@ -71,7 +74,7 @@ class Policy:
             raise PolicyError(f"Policy(on={self.on!r}): give a dict of fault to ladder")
         ladders = {_fault(name): _ladder(f"on[{name!r}]", rungs) for name, rungs in self.on.items()}
         object.__setattr__(self, "on", ladders)
-        for name in ("first_audio", "dead_air"):
+        for name in ("first_audio", "dead_air", "max_call"):
             if getattr(self, name) is not None:
                 require_seconds("Policy", name, getattr(self, name))
         if self.ringing not in ("say", "reject"):
@@ -126,6 +129,8 @@ def _rescue(policy: Policy, incident: Incident, call: Call) -> Plan:
     if incident.fault is Fault.AGENT_SHUTDOWN and asked and incident.fault not in policy.on:
         return Plan(Ladder((HangUp(),)), "the agent ended the job: it has said what it wanted")
     ladder = policy.ladder_for(incident.fault)
+    if incident.fault is Fault.CALL_OVERLONG and incident.fault not in policy.on:
+        return Plan(_TIME_IS_UP, "the call has lasted as long as it may")
     if call.ringing and policy.ringing == "reject":
         return Plan(_mute(ladder), "the line is released unanswered")
     if call.ringing and call.direction is Direction.OUTBOUND:

@@ -92,8 +92,15 @@ class FakeSession(rtc.EventEmitter[Any]):
     def __init__(self) -> None:
         super().__init__()
         self.llm = self.tts = None
+        self.stt: Any = "speech to text"
+        self.current_speech = None
+        self.agent: Any = SimpleNamespace(llm=None, stt=None)
         self.agent_state = "listening"
         self.output = type("Output", (), {"audio": FakeSpeaker()})()
+
+    @property
+    def current_agent(self) -> Any:
+        return self.agent
 
     def becomes(self, state: Any) -> None:
         old, self.agent_state = self.agent_state, state

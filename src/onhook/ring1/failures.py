@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
+
+from livekit.agents import AgentSession
 
 from onhook.faults import Fault
 from onhook.types import Failure
@@ -27,6 +30,10 @@ def left_by(error: BaseException, at: float) -> Failure:
             fault, verb = Fault.ENTRYPOINT_EXITED, f"left by {error!r}"
         case BaseExceptionGroup():
             fault, verb = Fault.ENTRYPOINT_RAISED, f"raised {error}"
+        case _ if _came_through_start(error):
+            return Failure(
+                Fault.SESSION_START_FAILED, f"session.start() raised {error!r}", at, error
+            )
         case _:
             fault, verb = Fault.ENTRYPOINT_RAISED, f"raised {error!r}"
     return Failure(fault, f"the entrypoint {verb}", at, error)
@@ -42,3 +49,8 @@ def shut_down(reason: str, at: float) -> Failure:
     by = "worker" if reason in _NOT_THE_AGENT else "agent"
     detail = f"the job ended ({reason}) with the caller still on the line"
     return Failure(Fault.AGENT_SHUTDOWN, detail, at, evidence={"reason": reason, "by": by})
+
+
+def _came_through_start(error: BaseException) -> bool:
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code is AgentSession.start.__code__ for frame, _ in frames)

@@ -6,15 +6,14 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from livekit.agents import AgentSession, JobContext, tts
 
-from onhook.engine import Engine
-from onhook.errors import ConfigurationError, EntrypointStalledError, OnhookError
-from onhook.faults import Fault, Severity
+from onhook.errors import ConfigurationError, EntrypointStalledError
+from onhook.faults import Fault
 from onhook.journal import Journal
 from onhook.line import Line
 from onhook.livekit import Credentials, LiveKitLine, Renderings
@@ -23,19 +22,17 @@ from onhook.observe import Observer
 from onhook.policy import Policy
 from onhook.ring1.checks import Entrypoint
 from onhook.ring1.failures import left_by, shut_down
+from onhook.ring1.overlong import CallLimit
 from onhook.ring1.preparing import prepare
-from onhook.ring1.session import SessionWatch
-from onhook.ring1.waiting import first_audio, late_caller
-from onhook.types import Call, Failure, Incident, Outcome
+from onhook.ring1.registry import register
+from onhook.ring1.rescue import Rescuer
+from onhook.ring1.sessions import Sessions
+from onhook.ring1.waiting import first_audio
+from onhook.types import Call, Failure
 
 __all__ = ["GuardedJob"]
 
 logger = logging.getLogger("onhook")
-
-_LOOK = 1.0
-"""Seconds for the first picture of a call; the rescue goes on without it."""
-_FIND = 0.5
-"""Seconds between looks for the job's session: livekit-agents tells of its start by no event."""
 
 
 class GuardedJob:
@@ -62,17 +59,21 @@ class GuardedJob:
     ) -> None:
         self._ctx = ctx
         self._policy = policy
-        self._observers = observers
-        self._journal = journal
-        self._clock = clock
-        self._open_line = open_line or self._livekit_line
-        self._renderings = Renderings()
-        self._lock = asyncio.Lock()
-        self._rescuing = False
+        self.clock = clock
+        self.open_line = open_line or self._livekit_line
+        self.renderings = Renderings()
         self._ended = False
         self._stall: EntrypointStalledError | None = None
-        self._outcome: Outcome | None = None
-        self._softening: asyncio.Task[None] | None = None
+        self.rescuer = Rescuer(
+            *(ctx, policy, observers, journal),
+            clock=clock,
+            open_line=self.open_line,
+            unseen=self._unseen,
+        )
+        self.sessions = Sessions(
+            self.rescuer, policy, clock, primary=self._session, lost=self._end_job
+        )
+        self.call_limit = CallLimit(ctx.room, policy.max_call, clock)
 
     async def run(self, entrypoint: Entrypoint, *, reraise: bool) -> None:
         """Run the entrypoint under guard.
@@ -92,22 +93,29 @@ class GuardedJob:
             await entrypoint(self._ctx)
             return
         entry = asyncio.current_task()
+        register(self._ctx, self)
         self._watcher = asyncio.create_task(self._watch(entry), name="onhook-watch")
         self._ctx.add_shutdown_callback(self._shutdown_callback())
+        await self._see_through(entrypoint(self._ctx), entry, reraise=reraise)
+
+    async def _see_through(
+        self, attempt: Awaitable[None], entry: asyncio.Task[None] | None, *, reraise: bool
+    ) -> None:
+        """Wait for the entrypoint; when it fails, make the caller safe first."""
         try:
-            await entrypoint(self._ctx)
+            await attempt
         except GeneratorExit:
             raise
         except BaseException as error:
-            failure = left_by(error, self._clock())
+            failure = left_by(error, self.clock())
             if not self._stalled(error, entry):
-                await self._rescue(failure)
+                await self.rescuer.rescue(failure)
                 if reraise or not isinstance(error, Exception):
                     raise
                 self._ctx.shutdown(failure.detail)
         if self._stall is not None:
-            async with self._lock:
-                self._ctx.shutdown(str(self._stall))
+            await self.rescuer.settled()
+            self._ctx.shutdown(str(self._stall))
             if reraise:
                 raise self._stall
 
@@ -123,26 +131,38 @@ class GuardedJob:
         """See the job through to its end, also when the event loop is torn down around it."""
         try:
             try:
-                waited_too_long = await first_audio(
-                    self._ctx.room,
-                    self._policy.first_audio,
-                    clock=self._clock,
-                    ask=self._ask,
-                    over=lambda: self._rescuing,
-                )
-                await (self._stall_out(entry) if waited_too_long else self._accompany(entry))
-            except Exception:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._attend(entry))
+                    group.create_task(self._end_overlong_call())
+            except* Exception:
                 logger.exception("onhook could not watch this call any further")
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             if not self._ended:
                 detail = "the job's event loop ended with the caller still on the line"
-                await self._rescue(Failure(Fault.ENTRYPOINT_EXITED, detail, self._clock()))
+                await self.rescuer.rescue(Failure(Fault.ENTRYPOINT_EXITED, detail, self.clock()))
             raise
 
+    async def _attend(self, entry: asyncio.Task[None] | None) -> None:
+        """Wait for the first audio, then be with the agent's sessions until they are lost."""
+        waited_too_long = await first_audio(
+            self._ctx.room,
+            self._policy.first_audio,
+            clock=self.clock,
+            ask=self._ask,
+            over=lambda: self.rescuer.over,
+        )
+        if waited_too_long:
+            await self._stall_out(entry)
+            return
+        _ = self._agent  # known before it is needed: the seconds after a fault are the caller's
+        async with asyncio.TaskGroup() as group:
+            group.create_task(prepare(self._policy, self.renderings, self.voice, entry))
+            group.create_task(self.sessions.follow())
+
     async def _ask(self) -> Call:
-        async with self._open_line() as line:
-            return await self._look(line)
+        async with self.open_line() as line:
+            return await self.rescuer.look(line)
 
     async def _stall_out(self, entry: asyncio.Task[None] | None) -> None:
         detail = (
@@ -153,47 +173,22 @@ class GuardedJob:
         entry_runs = entry is not None and not entry.done()
         if entry is not None and entry_runs:
             entry.cancel()
-        await self._rescue(Failure(Fault.ENTRYPOINT_STALLED, detail, self._clock(), self._stall))
+        failure = Failure(Fault.ENTRYPOINT_STALLED, detail, self.clock(), self._stall)
+        await self.rescuer.rescue(failure)
         if not entry_runs:
             self._ctx.shutdown(detail)
 
-    async def _accompany(self, entry: asyncio.Task[None] | None) -> None:
-        """Be with the agent's session until it is lost."""
-        _ = self._agent  # known before it is needed: the seconds after a fault are the caller's
-        async with asyncio.TaskGroup() as group:
-            group.create_task(prepare(self._policy, self._renderings, self._voice, entry))
-            group.create_task(self._follow())
+    async def _end_overlong_call(self) -> None:
+        seconds = await self.call_limit.reached()
+        detail = f"the call has lasted {seconds:g} s since it was answered"
+        await self.rescuer.rescue(Failure(Fault.CALL_OVERLONG, detail, self.clock()))
+        self._end_job(detail)
 
-    async def _follow(self) -> None:
-        while (session := self._session()) is None:  # noqa: ASYNC110 - no event tells of it
-            await asyncio.sleep(_FIND)
-        with SessionWatch(session, self._policy, self._clock) as watch:
-            while (failure := await watch.failure()).severity is Severity.IMPAIRED:
-                await self._soften(failure, watch)
-        await self._rescue(failure)
-        if self._outcome is not None and self._outcome.ending != "kept":
-            self._ctx.shutdown(failure.detail)
-
-    async def _soften(self, failure: Failure, watch: SessionWatch) -> None:
-        """Climb the soft ladder, and stop as soon as the agent speaks or all is lost."""
-        soft = asyncio.create_task(self._climb_softly(failure), name="onhook-soft")
-        settled = asyncio.create_task(watch.settled(), name="onhook-settled")
-        self._softening = soft
-        try:
-            await asyncio.wait((soft, settled), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            soft.cancel()
-            settled.cancel()
-            await asyncio.gather(soft, settled, return_exceptions=True)
-
-    async def _climb_softly(self, failure: Failure) -> None:
-        try:
-            async with self._open_line() as line:
-                call = await self._look(line)
-                if call.callers and not self._rescuing:
-                    await self._engine(line).handle(Incident(failure, call))
-        except Exception:  # soft words that fail leave the call as it is
-            logger.exception("onhook could not soften the silence in %s", self._ctx.job.room.name)
+    def _end_job(self, detail: str) -> None:
+        """End the job of an agent whose call was rescued without it."""
+        outcome = self.rescuer.outcome
+        if outcome is not None and outcome.ending not in ("kept", "recovered"):
+            self._ctx.shutdown(detail)
 
     def _session(self) -> AgentSession[Any] | None:
         try:
@@ -201,7 +196,8 @@ class GuardedJob:
         except RuntimeError:  # no session was started
             return None
 
-    def _voice(self) -> Tts | None:
+    def voice(self) -> Tts | None:
+        """Return the TTS of the running session, or `None`."""
         session = self._session()
         voice = session.tts if session is not None else None
         return voice if isinstance(voice, tts.TTS) else None
@@ -211,60 +207,12 @@ class GuardedJob:
         async def onhook_guard(reason: str) -> None:
             self._ended = True
             try:
-                await self._rescue(shut_down(reason, self._clock()))
+                await self.rescuer.rescue(shut_down(reason, self.clock()))
             finally:
                 self._watcher.cancel()
                 await asyncio.gather(self._watcher, return_exceptions=True)
 
         return onhook_guard
-
-    async def _rescue(self, failure: Failure) -> None:
-        """Open the one incident of this call and see it to its outcome; later causes wait for it.
-
-        A failure with no caller on the line opens none, so that a later one still can.
-        """
-        async with self._lock:
-            if self._rescuing:
-                return
-            self._rescuing = True
-            if self._softening is not None:
-                self._softening.cancel()
-            try:
-                async with self._open_line() as line:
-                    self._rescuing = await self._handle(line, failure)
-            except Exception:  # nothing of ours may take the place of the original error
-                logger.exception("onhook could not rescue the call in %s", self._ctx.job.room.name)
-
-    async def _handle(self, line: Line, failure: Failure) -> bool:
-        cancelled: asyncio.CancelledError | None = None
-        call = self._unseen()
-        try:
-            call = await self._look(line)
-            if call.complete and not call.callers:
-                call = await late_caller(
-                    self._ctx.room, call, self._policy.late_caller, clock=self._clock
-                )
-        except asyncio.CancelledError as error:
-            cancelled = error
-        harmed = bool(call.callers) or not call.complete
-        if harmed:
-            self._outcome = await self._engine(line).handle(Incident(failure, call))
-        elif failure.error is not None:
-            logger.info("%s, and no caller was on the line", failure.detail)
-        if cancelled is not None:
-            raise cancelled
-        return harmed
-
-    def _engine(self, line: Line) -> Engine:
-        return Engine(line, policy=self._policy, journal=self._journal, observers=self._observers)
-
-    async def _look(self, line: Line) -> Call:
-        try:
-            async with asyncio.timeout(_LOOK):
-                return await line.picture()
-        except (OnhookError, TimeoutError) as error:
-            logger.warning("could not see who is on the call: %s", error)
-            return self._unseen()
 
     @property
     def _torn_down(self) -> bool:
@@ -296,6 +244,6 @@ class GuardedJob:
             agent=self._agent,
             job=self._ctx.job.id,
             api_timeout=self._policy.api_timeout,
-            renderings=self._renderings,
-            voice=self._voice,
+            renderings=self.renderings,
+            voice=self.voice,
         )

@@ -6,12 +6,12 @@ import asyncio
 import linecache
 import logging
 from collections.abc import Callable
-from typing import Any
 
 from onhook.livekit import Renderings
 from onhook.livekit.renderings import Tts
 from onhook.policy import Policy
 from onhook.ring1.checks import announcements
+from onhook.ring1.coroutines import waits_in
 
 __all__ = ["prepare"]
 
@@ -46,9 +46,4 @@ async def prepare(
 
 def _sources(task: asyncio.Task[None] | None) -> set[str]:
     """Return the files of the coroutines through which a task waits now."""
-    files = set()
-    waiting: Any = task.get_coro() if task is not None else None
-    while (code := getattr(waiting, "cr_code", None)) is not None:
-        files.add(code.co_filename)
-        waiting = waiting.cr_await
-    return files
+    return set() if task is None else {code.co_filename for code in waits_in(task)}

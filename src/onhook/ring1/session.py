@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, TypeAlias
 
 from livekit.agents import (
+    Agent,
     AgentSession,
     AgentStateChangedEvent,
     CloseEvent,
     CloseReason,
     ConversationItemAddedEvent,
     ErrorEvent,
+    SpeechCreatedEvent,
     ToolExecutionUpdatedEvent,
     UserInputTranscribedEvent,
     UserStateChangedEvent,
     llm,
 )
 from livekit.agents.metrics import LLMMetrics
-from livekit.agents.voice.events import ToolCallEnded, ToolCallStarted
 
-from onhook.faults import Fault, Severity
+from onhook.faults import Fault
 from onhook.livekit import Meter
 from onhook.policy import Policy
-from onhook.ring1.turns import Turns
+from onhook.ring1.blame import Turn, blame
+from onhook.ring1.complaints import Complaints
+from onhook.ring1.conversation import Conversation
+from onhook.ring1.coroutines import is_running
+from onhook.ring1.patience import Patience, Silence
 from onhook.types import Failure
 
 __all__ = ["SessionWatch"]
@@ -40,6 +44,9 @@ _PROVIDERS: Mapping[str, Fault] = {
 }
 """The framework's error types (livekit-agents `llm.LLMError.type` and its siblings)."""
 
+_CALLBACKS = ("on_enter", "on_user_turn_completed")
+"""Callbacks of an agent that a turn may hang in."""
+
 
 class SessionWatch:
     """Listens to a session's events and to the audio it sends. Enter it to begin, leave to end.
@@ -52,16 +59,13 @@ class SessionWatch:
 
     def __init__(self, session: Session, policy: Policy, clock: Callable[[], float]) -> None:
         self._session = session
-        self._policy = policy
-        self._tools: dict[str, str] = {}
         self._clock = clock
-        self._turns = Turns()
-        self._changed = asyncio.Event()
-        self._settled = asyncio.Event()
+        self.conversation = Conversation(Patience(policy), clock)
+        """What is understood of the conversation so far."""
+        self._complaints = Complaints(self.conversation.complained)
         self._lost: Failure | None = None
-        self._warned: float | None = None
-        self._counted = self._thought = self._answered = False
         self._meter: Meter | None = None
+        self._models: set[llm.LLM[Any]] = set()
         self._handlers: Mapping[Any, Callable[[Any], None]] = {
             "error": self._on_error,
             "close": self._on_close,
@@ -70,14 +74,18 @@ class SessionWatch:
             "user_input_transcribed": self._on_transcript,
             "conversation_item_added": self._on_item,
             "tool_execution_updated": self._on_tool,
+            "speech_created": self._on_speech,
         }
 
     def __enter__(self) -> SessionWatch:
         for event, handler in self._handlers.items():
             self._session.on(event, handler)
-        if isinstance(self._session.llm, llm.LLM):
-            self._session.llm.on("metrics_collected", self._on_metrics)
+        self._complaints.__enter__()
         self._attach()
+        self._agent_entered()
+        if (speech := self._session.current_speech) is not None:
+            self.conversation.speech_began(speech, said=False)
+        self.conversation.agent_thinks(thinking=self._session.agent_state == "thinking")
         return self
 
     def __exit__(
@@ -88,88 +96,102 @@ class SessionWatch:
     ) -> None:
         for event, handler in self._handlers.items():
             self._session.off(event, handler)
-        if isinstance(self._session.llm, llm.LLM):
-            self._session.llm.off("metrics_collected", self._on_metrics)
+        self._complaints.__exit__(kind, error, trace)
+        for model in self._models:
+            model.off("metrics_collected", self._on_metrics)
 
     async def failure(self) -> Failure:
         """Wait for the next failure.
 
-        It is `IMPAIRED` where a turn has been silent for `dead_air` for the first time, and `LOST`
-        where the silence lasts as long again, where the next turn is silent too, or where the
-        session itself says that it is beyond help.
+        It is `IMPAIRED` where the caller has heard nothing for `dead_air` for the first time, and
+        `LOST` where the silence lasts as long again, where the next turn is silent too, or where
+        the session itself says that it is beyond help.
         """
+        conversation = self.conversation
         while True:
             if self._lost is not None:
                 return self._lost
-            since = self._turns.silent_since
-            left = None if since is None else self._limit(since) - self._clock()
-            if since is not None and left is not None and left <= 0:
-                return self._dead_air_failure(since)
-            await self._wait(left)
+            # a session without audio output is one that nobody is meant to hear
+            heard = self._session.output.audio is not None
+            silence = conversation.silence(transcribed=self._transcribes()) if heard else None
+            if silence is None:
+                await conversation.changes()
+            elif (left := conversation.patience.until(silence) - self._clock()) > 0:
+                await conversation.changes(left)
+            elif silence.kind == "entry" and not self._runs("on_enter"):
+                conversation.entry_is_over()
+            else:
+                return self._failure(silence)
 
     async def settled(self) -> None:
         """Wait until the agent is heard again, or lost."""
-        self._settled.clear()
         if self._lost is None:
-            await self._settled.wait()
+            await self.conversation.settles()
 
-    def _limit(self, since: float) -> float:
-        dead_air = self._policy.dead_air
-        if dead_air is None:
-            return float("inf")
-        if self._warned is None:
-            return since + dead_air
-        if self._tools:
-            return since + max(2 * dead_air, self._policy.tool_limit)
-        return since + dead_air * (2 if self._warned == since else 1)
-
-    def _dead_air_failure(self, since: float) -> Failure:
-        fault, why = self._blame()
-        severity = Severity.IMPAIRED if self._warned is None else Severity.LOST
-        self._warned = since
+    def _failure(self, silence: Silence) -> Failure:
+        conversation = self.conversation
+        error, meaning = conversation.raised or (None, "")
+        turn = Turn(
+            self._session.agent_state,
+            tuple(conversation.work.tools.values()),
+            tuple(name for name in _CALLBACKS if self._runs(name)),
+            meaning,
+            conversation.thought,
+            conversation.answered,
+            conversation.turns.cut_short,
+        )
+        fault, why = blame(silence, turn)
+        severity = conversation.patience.exhausted(silence)
         now = self._clock()
-        detail = f"the caller has heard nothing for {now - since:.1f} s: {why}"
-        return Failure(fault, detail, now, severity=severity)
+        detail = f"the caller has heard nothing for {now - silence.since:.1f} s: {why}"
+        return Failure(fault, detail, now, error, severity=severity)
 
-    def _blame(self) -> tuple[Fault, str]:
-        if self._tools:
-            return Fault.TURN_STUCK, f"the tool {', '.join(self._tools.values())} still runs"
-        state = self._session.agent_state
-        if state == "speaking" or self._answered:
-            return Fault.TTS_MUTE, "there was an answer, and no sound of it was sent"
-        if state == "thinking":
-            return Fault.LLM_STALLED, "the agent is still thinking"
-        if self._thought:
-            return Fault.LLM_EMPTY, "the agent has thought, and answered nothing"
-        return Fault.TURN_STUCK, f"the turn did not go on (agent state {state!r})"
+    def _transcribes(self) -> bool:
+        """Return whether what the caller says is to be transcribed; realtime models need not."""
+        agent = self._agent()
+        return self._session.stt is not None or bool(agent is not None and agent.stt)
 
-    async def _wait(self, seconds: float | None) -> None:
+    def _agent(self) -> Agent | None:
         try:
-            async with asyncio.timeout(None if seconds == float("inf") else seconds):
-                await self._changed.wait()
-        except TimeoutError:
-            return
-        finally:
-            self._changed.clear()
+            return self._session.current_agent
+        except RuntimeError:  # the session has not started yet, or is closed
+            return None
+
+    def _runs(self, callback: str) -> bool:
+        method = getattr(type(self._agent()), callback, None)
+        return method is not None and is_running(method)
 
     def _attach(self) -> None:
         """Put the meter into the output chain, between two segments and not within one."""
         output = self._session.output.audio
         if output is None or output is self._meter or self._session.agent_state == "speaking":
             return
-        self._meter = Meter(output, self, self._clock)
+        self._meter = Meter(output, self.conversation, self._clock)
         self._session.output.audio = self._meter
+
+    def _agent_entered(self) -> None:
+        """Follow the agent that has the call now: its own model, and its first words."""
+        self.conversation.agent_entered()
+        for model in (self._session.llm, getattr(self._agent(), "llm", None)):
+            if isinstance(model, llm.LLM) and model not in self._models:
+                self._models.add(model)
+                model.on("metrics_collected", self._on_metrics)
 
     def _lose(self, fault: Fault, detail: str, error: BaseException | None) -> None:
         if self._lost is None:
             self._lost = Failure(fault, detail, self._clock(), error)
-            self._settled.set()
-            self._changed.set()
+            self.conversation.is_lost()
 
     def _on_error(self, event: ErrorEvent) -> None:
         fault = _PROVIDERS.get(getattr(event.error, "type", ""))
-        if fault is not None and not getattr(event.error, "recoverable", True):
-            cause = getattr(event.error, "error", None)
+        cause = getattr(event.error, "error", None)
+        if fault is None:
+            return
+        if cause is not None:
+            self.conversation.complained(cause, "")
+        if fault is Fault.STT_FAILED:
+            self.conversation.recognition_failed()
+        if not getattr(event.error, "recoverable", True):
             label = getattr(event.error, "label", "a provider")
             self._lose(fault, f"{label} failed for good: {cause!r}", cause)
 
@@ -179,70 +201,29 @@ class SessionWatch:
             self._lose(Fault.SESSION_CLOSED, f"the session closed on {cause!r}", cause)
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
-        self._thought = self._thought or event.new_state == "thinking"
+        self.conversation.agent_thinks(thinking=event.new_state == "thinking")
         self._attach()
-        self._changed.set()
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
-        if event.new_state == "speaking":
-            self._turns.caller_speaks(self._clock())
-        else:
-            self._turns.caller_is_quiet(self._clock())
-        self._changed.set()
+        self.conversation.caller_speaks(speaking=event.new_state == "speaking")
 
     def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
-        # words spoken into the agent's own may be a mere "uh-huh": they count once taken as a turn
-        if event.is_final and event.transcript.strip() and self._session.agent_state != "speaking":
-            self._counted = True
-            self._ask()
+        if event.transcript.strip():
+            whole = event.is_final and self._session.agent_state != "speaking"
+            self.conversation.understood(whole=whole)
 
     def _on_item(self, event: ConversationItemAddedEvent) -> None:
-        if getattr(event.item, "role", "") == "user":
-            if not self._counted:
-                self._ask()
-            self._counted = False
+        if event.item.type == "agent_handoff":
+            self._agent_entered()
+        elif getattr(event.item, "role", "") == "user":
+            self.conversation.turn_taken()
 
     def _on_tool(self, event: ToolExecutionUpdatedEvent) -> None:
-        update = event.update
-        if isinstance(update, ToolCallStarted):
-            self._tools[update.function_call.call_id] = update.function_call.name
-        elif isinstance(update, ToolCallEnded):
-            self._tools.pop(update.call_id, None)
-        self._changed.set()
+        self.conversation.tool_updated(event.update)
+
+    def _on_speech(self, event: SpeechCreatedEvent) -> None:
+        self.conversation.speech_began(event.speech_handle, said=event.source == "say")
 
     def _on_metrics(self, metrics: LLMMetrics) -> None:
         # a session whose TTS raises adds no item: the model's first token tells of an answer
-        self._answered = self._answered or metrics.ttft >= 0
-
-    def _ask(self) -> None:
-        self._thought = self._answered = False
-        self._turns.caller_asked(self._clock())
-        self._changed.set()
-
-    def agent_sends(self, at: float, seconds: float, *, audible: bool) -> None:
-        """See `Listener`."""
-        self._turns.agent_sends(at, seconds, audible=audible)
-        if audible:
-            self._warned = None
-            self._settled.set()
-        self._changed.set()
-
-    def agent_is_done(self) -> None:
-        """See `Listener`."""
-        self._turns.agent_is_done()
-        self._changed.set()
-
-    def agent_is_cut_off(self, at: float) -> None:
-        """See `Listener`."""
-        self._turns.agent_is_cut_off(at)
-        self._changed.set()
-
-    def agent_pauses(self, at: float) -> None:
-        """See `Listener`."""
-        self._turns.agent_pauses(at)
-        self._changed.set()
-
-    def agent_resumes(self, at: float) -> None:
-        """See `Listener`."""
-        self._turns.agent_resumes(at)
-        self._changed.set()
+        self.conversation.answered = self.conversation.answered or metrics.ttft >= 0

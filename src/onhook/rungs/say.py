@@ -9,17 +9,19 @@ from typing import Any, ClassVar
 
 from onhook.errors import PolicyError
 from onhook.faults import Severity
-from onhook.limits import require_seconds
+from onhook.limits import require_seconds, require_text
 from onhook.line import Announcement
 from onhook.rungs.base import Climb
 from onhook.types import Ending
 
-__all__ = ["APOLOGY", "ONE_MOMENT", "Say"]
+__all__ = ["APOLOGY", "ONE_MOMENT", "TIME_LIMIT", "Say"]
 
 APOLOGY = "I'm sorry, we are having a technical problem. Please call again later. Goodbye."
 """The words of the built-in prompt."""
 ONE_MOMENT = "One moment please."
 """The words of the built-in prompt for a turn that failed."""
+TIME_LIMIT = "This call has reached its time limit. Goodbye."
+"""The words of the built-in prompt for a call that has lasted too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,7 @@ class Say:
     deadline: float = 20.0
 
     def __post_init__(self) -> None:
-        if not (_is_text(self.text) and self.text.strip()):
-            raise PolicyError(f"Say(text={self.text!r}): give the words to say")
+        require_text("Say", "text", self.text, what="the words to say")
         if self.audio is not None and not isinstance(self.audio, str | Path):
             raise PolicyError(f"Say(audio={self.audio!r}): give the path of a WAV file")
         for name in ("tts_deadline", "start_deadline", "deadline"):
@@ -75,7 +76,3 @@ class Say:
             )
         )
         return f"said {self.text!r} ({source})"
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)

@@ -1,0 +1,59 @@
+"""Which fault a silence is, from what is known of the turn: pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from onhook.faults import Fault
+from onhook.ring1.patience import Silence
+
+__all__ = ["Turn", "blame"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What is known of the turn in which a caller waits.
+
+    Args:
+        state: The session's `agent_state`.
+        tools: Names of the tools that still run.
+        callbacks: Names of the agent's own callbacks that still run.
+        raised: What one of them raised, in the framework's log; an empty string for nothing.
+        thought: Whether the agent has been thinking in this turn.
+        answered: Whether the model has given an answer in this turn.
+        cut_short: Whether the voice stopped in the middle of its words.
+    """
+
+    state: str
+    tools: tuple[str, ...] = ()
+    callbacks: tuple[str, ...] = ()
+    raised: str = ""
+    thought: bool = False
+    answered: bool = False
+    cut_short: bool = False
+
+
+def blame(silence: Silence, turn: Turn) -> tuple[Fault, str]:
+    """Name the fault, and say why in a few words.
+
+    Args:
+        silence: How long nothing was heard, and of what kind it is.
+        turn: What is known of the turn.
+    """
+    stuck = ", ".join(turn.callbacks)
+    verdicts = (
+        (silence.kind == "deaf", Fault.STT_DEAF, "the caller has spoken, and no transcript came"),
+        (turn.tools, Fault.TURN_STUCK, f"the tool {', '.join(turn.tools)} still runs"),
+        (turn.callbacks, Fault.TURN_STUCK, f"{stuck} still runs"),
+        (turn.raised, Fault.TURN_STUCK, turn.raised),
+        (turn.cut_short, Fault.TTS_STALLED, "the voice stopped in the middle of its words"),
+        (
+            turn.state == "speaking" or turn.answered,
+            Fault.TTS_MUTE,
+            "there was an answer, and no sound of it was sent",
+        ),
+        (turn.state == "thinking", Fault.LLM_STALLED, "the agent is still thinking"),
+        (turn.thought, Fault.LLM_EMPTY, "the agent has thought, and answered nothing"),
+        (True, Fault.TURN_STUCK, f"the turn did not go on (agent state {turn.state!r})"),
+    )
+    return next((fault, why) for applies, fault, why in verdicts if applies)
