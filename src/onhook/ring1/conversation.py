@@ -105,6 +105,20 @@ class Conversation:
         self.work.speech_began(speech, said=said)
         self._changed.set()
 
+    def speech_is_heard(self, speech: SpeechHandle) -> None:
+        """A speech that the meter does not measure is heard now."""
+        self.work.forget(speech)
+        self._entered_at = self.raised = None
+        self.caller_is_told()
+
+    def nobody_waits(self) -> None:
+        """There is no caller: nothing is due to anybody."""
+        self.patience.heard()
+        self.work.forget_all()
+        self.turns.caller_is_told(self._clock())
+        self._deafness.understood()
+        self._entered_at = None
+
     def tool_updated(self, update: object) -> None:
         """A tool call has begun, ended, or told of its progress."""
         if self.work.tool_updated(update):

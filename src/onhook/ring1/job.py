@@ -71,7 +71,7 @@ class GuardedJob:
             unseen=self._unseen,
         )
         self.sessions = Sessions(
-            self.rescuer, policy, clock, primary=self._session, lost=self._end_job
+            *(ctx.room, self.rescuer, policy, clock), primary=self._session, lost=self._end_job
         )
         self.call_limit = CallLimit(ctx.room, policy.max_call, clock)
 
@@ -132,7 +132,8 @@ class GuardedJob:
         try:
             try:
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._attend(entry))
+                    group.create_task(self._await_first_audio(entry))
+                    group.create_task(self.sessions.follow())
                     group.create_task(self._end_overlong_call())
             except* Exception:
                 logger.exception("onhook could not watch this call any further")
@@ -143,8 +144,7 @@ class GuardedJob:
                 await self.rescuer.rescue(Failure(Fault.ENTRYPOINT_EXITED, detail, self.clock()))
             raise
 
-    async def _attend(self, entry: asyncio.Task[None] | None) -> None:
-        """Wait for the first audio, then be with the agent's sessions until they are lost."""
+    async def _await_first_audio(self, entry: asyncio.Task[None] | None) -> None:
         waited_too_long = await first_audio(
             self._ctx.room,
             self._policy.first_audio,
@@ -156,9 +156,7 @@ class GuardedJob:
             await self._stall_out(entry)
             return
         _ = self._agent  # known before it is needed: the seconds after a fault are the caller's
-        async with asyncio.TaskGroup() as group:
-            group.create_task(prepare(self._policy, self.renderings, self.voice, entry))
-            group.create_task(self.sessions.follow())
+        await prepare(self._policy, self.renderings, self.voice, entry)
 
     async def _ask(self) -> Call:
         async with self.open_line() as line:

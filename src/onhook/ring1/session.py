@@ -21,6 +21,7 @@ from livekit.agents import (
     llm,
 )
 from livekit.agents.metrics import LLMMetrics
+from livekit.agents.voice import SpeechHandle
 
 from onhook.faults import Fault
 from onhook.livekit import Meter
@@ -65,6 +66,7 @@ class SessionWatch:
         self._complaints = Complaints(self.conversation.complained)
         self._lost: Failure | None = None
         self._meter: Meter | None = None
+        self._unmeasured: SpeechHandle | None = None
         self._models: set[llm.LLM[Any]] = set()
         self._handlers: Mapping[Any, Callable[[Any], None]] = {
             "error": self._on_error,
@@ -84,6 +86,7 @@ class SessionWatch:
         self._attach()
         self._agent_entered()
         if (speech := self._session.current_speech) is not None:
+            self._unmeasured = speech  # it took its way before the meter stood in it
             self.conversation.speech_began(speech, said=False)
         self.conversation.agent_thinks(thinking=self._session.agent_state == "thinking")
         return self
@@ -122,6 +125,11 @@ class SessionWatch:
                 conversation.entry_is_over()
             else:
                 return self._failure(silence)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the session itself is beyond help."""
+        return self._lost is not None
 
     async def settled(self) -> None:
         """Wait until the agent is heard again, or lost."""
@@ -202,6 +210,9 @@ class SessionWatch:
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         self.conversation.agent_thinks(thinking=event.new_state == "thinking")
+        if event.new_state == "speaking" and self._unmeasured is not None:
+            self.conversation.speech_is_heard(self._unmeasured)
+            self._unmeasured = None
         self._attach()
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:

@@ -6,23 +6,29 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from livekit import rtc
 from livekit.agents import AgentSession
 
 from onhook.faults import Severity
+from onhook.livekit.picture import from_room
 from onhook.policy import Policy
 from onhook.ring1.rescue import Rescuer
 from onhook.ring1.session import SessionWatch
+from onhook.ring1.waiting import RoomChanges
 
 __all__ = ["Sessions"]
 
+_FIND_EARLY, _EARLY = 0.02, 30.0
+"""Seconds between looks for the job's session, and how long: no event tells of its start."""
 _FIND = 0.2
-"""Seconds between looks for the job's session: livekit-agents tells of its start by no event."""
+"""Seconds between looks in a job that has none so far."""
 
 
 class Sessions:
     """Every session of one job that is followed.
 
     Args:
+        room: The job's room.
         rescuer: Acts on what goes wrong.
         policy: How long a caller may hear nothing.
         clock: Seconds of a monotonic clock.
@@ -32,6 +38,7 @@ class Sessions:
 
     def __init__(
         self,
+        room: rtc.Room,
         rescuer: Rescuer,
         policy: Policy,
         clock: Callable[[], float],
@@ -39,6 +46,7 @@ class Sessions:
         primary: Callable[[], AgentSession[Any] | None],
         lost: Callable[[str], None],
     ) -> None:
+        self._room = room
         self._rescuer = rescuer
         self._policy = policy
         self._clock = clock
@@ -68,17 +76,33 @@ class Sessions:
                     group.create_task(self._follow(watch))
 
     async def _find(self) -> None:
+        """Find the job's session while it starts, so that no word of it goes unmeasured."""
+        until = self._clock() + _EARLY
         while (session := self._primary()) is None:  # noqa: ASYNC110 - no event tells of it
-            await asyncio.sleep(_FIND)
+            await asyncio.sleep(_FIND_EARLY if self._clock() < until else _FIND)
         self.add(session)
 
     async def _follow(self, watch: SessionWatch) -> None:
         try:
             with watch:
-                while (failure := await watch.failure()).severity is Severity.IMPAIRED:
-                    settled = asyncio.create_task(watch.settled(), name="onhook-settled")
-                    await self._rescuer.soften(failure, settled)
-            await self._rescuer.rescue(failure)
-            self._lost(failure.detail)
+                while not self._rescuer.over:
+                    failure = await watch.failure()
+                    if failure.severity is Severity.IMPAIRED:
+                        settled = asyncio.create_task(watch.settled(), name="onhook-settled")
+                        await self._rescuer.soften(failure, settled)
+                        continue
+                    await self._rescuer.rescue(failure)
+                    if not self._rescuer.under_way:
+                        await self._no_caller(watch)
+            if self._rescuer.under_way:
+                self._lost(failure.detail)
         finally:
             self._followed = [pair for pair in self._followed if pair[1] is not watch]
+
+    async def _no_caller(self, watch: SessionWatch) -> None:
+        """Go on where a failure harmed nobody: a dead session still must not meet a caller."""
+        watch.conversation.nobody_waits()
+        if watch.is_lost:
+            with RoomChanges(self._room) as changes:
+                while not (self._room.isconnected() and from_room(self._room).callers):
+                    await changes.wait(None)

@@ -41,7 +41,7 @@ class Turns:
 
     def caller_is_told(self, until: float) -> None:
         """The caller was told on another track to be patient: until then they heard that."""
-        self._asked_at = None
+        self._asked_at = self._open_since = None
         self._heard_until = max(until, self._heard_until)
 
     def agent_works(self, at: float) -> None:

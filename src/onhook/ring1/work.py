@@ -58,13 +58,26 @@ class Work:
         self._speeches.add(speech)
 
         def over(handle: SpeechHandle) -> None:
-            self._speeches.discard(handle)
-            self._go_on(next_step=False)
+            if handle not in self._speeches:
+                return
+            self.forget(handle)
             if not handle.interrupted:
                 self._speech_is_over(began, said=said)
 
         speech.add_done_callback(over)
         self._go_on(next_step=True)
+
+    def forget(self, speech: SpeechHandle) -> None:
+        """A speech is over, or is not to be waited for any more."""
+        self._speeches.discard(speech)
+        self._go_on(next_step=False)
+
+    def forget_all(self) -> None:
+        """Wait for nothing that is under way now."""
+        self._speeches.clear()
+        self.tools.clear()
+        self._thinking = False
+        self._turns.agent_rests()
 
     def thinks(self, *, thinking: bool) -> None:
         """The session's agent state has become, or has ceased to be, `thinking`."""
