@@ -1,130 +1,111 @@
-"""Agents that really converse: silero hears, a scripted model answers, espeak-ng speaks."""
+"""Agents that really converse, with the real openai plugin: its provider is the test's simulator.
+
+What goes wrong in the provider, the simulator does; what goes wrong in the agent's own code is
+told by the scenario.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from livekit.agents import (
-    NOT_GIVEN,
-    Agent,
-    AgentSession,
-    APIConnectOptions,
-    APIStatusError,
-    JobContext,
-    NotGivenOr,
-    llm,
-    stt,
-    tts,
-)
-from livekit.agents.utils import AudioBuffer
-from livekit.plugins import silero
+from livekit.agents import Agent, AgentSession, JobContext, RunContext, function_tool, llm, tts
+from livekit.plugins import openai, silero
 
-from onhook.demo.voice import EspeakTTS
-from tests.agents.faults import FAULTS, GREETING, note, reach, strike
+import onhook
+from tests.agents.faults import GREETING, fault, note, reach, strike
 from tests.livekit.voices import raising_tts
 
-HEARD = "I would like a table for two please."
-ANSWER = "Certainly, a table for two it is."
 
-Script = Callable[[], Awaitable[str]]
-
-
-class HearingSTT(stt.STT[Any]):
-    """Understands the same sentence whenever somebody has spoken."""
-
-    def __init__(self) -> None:
-        super().__init__(capabilities=stt.STTCapabilities(streaming=False, interim_results=False))
-
-    async def _recognize_impl(
-        self,
-        buffer: AudioBuffer,
-        *,
-        language: NotGivenOr[str] = NOT_GIVEN,
-        conn_options: APIConnectOptions,
-    ) -> stt.SpeechEvent:
-        heard = stt.SpeechData(language="en", text=HEARD)  # type: ignore[arg-type]
-        return stt.SpeechEvent(stt.SpeechEventType.FINAL_TRANSCRIPT, alternatives=[heard])
+async def misbehave(ctx: JobContext, how: str) -> None:
+    """Raise or hang, as the scenario says."""
+    if not how:
+        return
+    strike(ctx)
+    if how == "raises":
+        raise RuntimeError("the reservation system is down")
+    await asyncio.Event().wait()
 
 
-class ScriptedLLM(llm.LLM[Any]):
-    """Answers what its script returns, raises what it raises, hangs where it hangs."""
+class Host(Agent):
+    """Takes a reservation, and fails where the scenario says so."""
 
-    def __init__(self, script: Script) -> None:
-        super().__init__()
-        self.script = script
+    def __init__(self, ctx: JobContext, scenario: dict[str, Any], **options: Any) -> None:
+        super().__init__(instructions="Take a reservation.", **options)
+        self.ctx = ctx
+        self.scenario = scenario
 
-    def chat(
-        self,
-        *,
-        chat_ctx: llm.ChatContext,
-        tools: list[llm.Tool] | None = None,
-        conn_options: APIConnectOptions = APIConnectOptions(),  # noqa: B008 - frozen
-        **_: Any,
-    ) -> llm.LLMStream:
-        return _Answer(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
+    async def on_enter(self) -> None:
+        await misbehave(self.ctx, self.scenario.get("on_enter", ""))
+        if self.scenario.get("greets") == "model":
+            self.session.generate_reply(instructions="Greet the caller.")
+
+    async def on_user_turn_completed(
+        self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage
+    ) -> None:
+        await misbehave(self.ctx, self.scenario.get("on_turn", ""))
+
+    @function_tool
+    async def book(self, context: RunContext[None]) -> str:
+        """Book a table."""
+        await misbehave(self.ctx, self.scenario.get("tool", ""))
+        seconds = self.scenario.get("tool_takes", 0.0)
+        if words := self.scenario.get("busy"):
+            async with onhook.busy(words, every=3.0):
+                await asyncio.sleep(seconds)
+        else:
+            await asyncio.sleep(seconds)
+        return "The table is booked."
+
+    @function_tool
+    async def hand_over(self, context: RunContext[None]) -> Agent:
+        """Hand the caller to a colleague."""
+        return Colleague(self.ctx, self.scenario)
 
 
-class _Answer(llm.LLMStream):
-    async def _run(self) -> None:
-        assert isinstance(self._llm, ScriptedLLM)
-        if text := await self._llm.script():
-            delta = llm.ChoiceDelta(role="assistant", content=text)
-            self._event_ch.send_nowait(llm.ChatChunk(id="c", delta=delta))
+class Colleague(Agent):
+    """Has the call after a handoff."""
+
+    def __init__(self, ctx: JobContext, scenario: dict[str, Any]) -> None:
+        super().__init__(instructions="Go on.")
+        self.ctx = ctx
+        self.scenario = scenario
+
+    async def on_enter(self) -> None:
+        await misbehave(self.ctx, self.scenario.get("colleague", ""))
+        self.session.say("Good day, this is the manager. I have your reservation here.")
 
 
-async def converse(
-    ctx: JobContext, script: Script, voice: Callable[[], tts.TTS[Any]] = EspeakTTS
-) -> None:
-    """Greet, then answer every turn as the script says; the first one is the fault."""
+def voice(scenario: dict[str, Any]) -> tts.TTS[Any]:
+    if scenario.get("voice") == "raises_oddly":
+        return raising_tts()
+    return openai.TTS(base_url=scenario["provider"], api_key="k")
+
+
+@fault
+async def converses(ctx: JobContext) -> None:
+    """Greet, then answer every turn as the provider does."""
     await reach(ctx)
     scenario = json.loads(ctx.job.metadata)
-    struck = asyncio.Event()
-
-    async def scripted() -> str:
-        if not struck.is_set():
-            struck.set()
-            strike(ctx)
-        return await script()
-
+    provider = {"base_url": scenario["provider"], "api_key": "k"}
     session: AgentSession[None] = AgentSession(
-        vad=silero.VAD.load(), stt=HearingSTT(), llm=ScriptedLLM(scripted), tts=voice()
+        vad=silero.VAD.load(),
+        stt=openai.STT(use_realtime=False, **provider),
+        llm=openai.LLM(**provider),
+        tts=voice(scenario),
     )
-    await session.start(Agent(instructions="Take a reservation."), room=ctx.room)
-    if voice is EspeakTTS:
+    if scenario.get("start") == "fails":
+        strike(ctx)
+        await session.start(Unstartable(ctx, scenario), room=ctx.room)
+    await session.start(Host(ctx, scenario), room=ctx.room)
+    if scenario.get("greets", "says") == "says":
         await session.say(GREETING).wait_for_playout()
     note("greeted", scenario["id"], room=ctx.job.room.name)
     await asyncio.Event().wait()
 
 
-async def answers() -> str:
-    return ANSWER
-
-
-async def answers_late() -> str:
-    await asyncio.sleep(3.5)
-    return ANSWER
-
-
-async def hangs() -> str:
-    await asyncio.Event().wait()
-    return ""
-
-
-async def is_refused() -> str:
-    raise APIStatusError("invalid key", status_code=401, retryable=False)
-
-
-async def is_empty() -> str:
-    return ""
-
-
-FAULTS["conversation_goes_well"] = functools.partial(converse, script=answers)
-FAULTS["llm_is_slow"] = functools.partial(converse, script=answers_late)
-FAULTS["llm_hangs"] = functools.partial(converse, script=hangs)
-FAULTS["llm_is_refused"] = functools.partial(converse, script=is_refused)
-FAULTS["llm_is_empty"] = functools.partial(converse, script=is_empty)
-FAULTS["tts_raises_oddly"] = functools.partial(converse, script=answers, voice=raising_tts)
+class Unstartable(Host):
+    @property
+    def tools(self) -> list[Any]:
+        raise RuntimeError("the tools could not be loaded")

@@ -37,13 +37,13 @@ class Worker:
     log: Path
 
     def event(self, name: str, scenario: str = "") -> dict[str, Any] | None:
+        return next(iter(self.events_of(name, scenario)), None)
+
+    def events_of(self, name: str, scenario: str = "") -> list[dict[str, Any]]:
         if not self.events.exists():
-            return None
-        for line in self.events.read_text().splitlines():
-            event: dict[str, Any] = json.loads(line)
-            if event["event"] == name and event["id"] == scenario:
-                return event
-        return None
+            return []
+        events = (json.loads(line) for line in self.events.read_text().splitlines())
+        return [event for event in events if event["event"] == name and event["id"] == scenario]
 
     async def wait(self, name: str, scenario: str = "", *, deadline: float = FAULT) -> float:
         """Wait until an event is written; return when it was."""

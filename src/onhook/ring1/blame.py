@@ -21,6 +21,8 @@ class Turn:
         raised: What one of them raised, in the framework's log; an empty string for nothing.
         thought: Whether the agent has been thinking in this turn.
         answered: Whether the model has given an answer in this turn.
+        at_work: Whether an answer is still being made.
+        sent: Whether any of it was sent, audible or not.
         cut_short: Whether the voice stopped in the middle of its words.
     """
 
@@ -30,6 +32,8 @@ class Turn:
     raised: str = ""
     thought: bool = False
     answered: bool = False
+    at_work: bool = False
+    sent: bool = False
     cut_short: bool = False
 
 
@@ -48,7 +52,12 @@ def blame(silence: Silence, turn: Turn) -> tuple[Fault, str]:
         (turn.raised, Fault.TURN_STUCK, turn.raised),
         (turn.cut_short, Fault.TTS_STALLED, "the voice stopped in the middle of its words"),
         (
-            turn.state == "speaking" or turn.answered,
+            turn.answered and turn.at_work and not turn.sent,
+            Fault.TTS_STALLED,
+            "there is an answer, and the voice does not come",
+        ),
+        (
+            turn.state == "speaking" or turn.answered or turn.sent,
             Fault.TTS_MUTE,
             "there was an answer, and no sound of it was sent",
         ),

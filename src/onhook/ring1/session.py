@@ -146,6 +146,8 @@ class SessionWatch:
             meaning,
             conversation.thought,
             conversation.answered,
+            conversation.work.speaking,
+            conversation.turns.sending,
             conversation.turns.cut_short,
         )
         fault, why = blame(silence, turn)

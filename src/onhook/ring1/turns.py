@@ -91,6 +91,11 @@ class Turns:
         return self._asked_at is not None
 
     @property
+    def sending(self) -> bool:
+        """Whether the agent has begun to send, audibly or not, and has not come to an end."""
+        return self._open_since is not None
+
+    @property
     def cut_short(self) -> bool:
         """Whether the agent has begun to speak audibly and its words are not complete."""
         return self._open_since is not None and self._open_heard

@@ -45,6 +45,11 @@ class Work:
         self.tools: dict[str, str] = {}
         """The tools that run: call id to name."""
 
+    @property
+    def speaking(self) -> bool:
+        """Whether a speech is being made or spoken."""
+        return bool(self._speeches)
+
     def speech_began(self, speech: SpeechHandle, *, said: bool) -> None:
         """A speech was created; it need not be heard yet.
 
