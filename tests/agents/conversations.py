@@ -10,6 +10,7 @@ import asyncio
 import json
 from typing import Any
 
+import livekit.agents.llm.async_toolset  # noqa: F401 - sessions load it at their start, for 1 s
 from livekit.agents import Agent, AgentSession, JobContext, RunContext, function_tool, llm, tts
 from livekit.plugins import openai, silero
 
@@ -83,6 +84,11 @@ def voice(scenario: dict[str, Any]) -> tts.TTS[Any]:
     return openai.TTS(base_url=scenario["provider"], api_key="k")
 
 
+class Unstartable(openai.LLM):
+    def prewarm(self, **_: Any) -> None:
+        raise RuntimeError("the model could not be loaded")
+
+
 @fault
 async def converses(ctx: JobContext) -> None:
     """Greet, then answer every turn as the provider does."""
@@ -97,15 +103,9 @@ async def converses(ctx: JobContext) -> None:
     )
     if scenario.get("start") == "fails":
         strike(ctx)
-        await session.start(Unstartable(ctx, scenario), room=ctx.room)
+        await session.start(Host(ctx, scenario, llm=Unstartable(**provider)), room=ctx.room)
     await session.start(Host(ctx, scenario), room=ctx.room)
     if scenario.get("greets", "says") == "says":
         await session.say(GREETING).wait_for_playout()
     note("greeted", scenario["id"], room=ctx.job.room.name)
     await asyncio.Event().wait()
-
-
-class Unstartable(Host):
-    @property
-    def tools(self) -> list[Any]:
-        raise RuntimeError("the tools could not be loaded")

@@ -24,7 +24,7 @@ _TURNS_FATE = {
 
 
 class Complaints:
-    """Listens to the framework's log for one session. Enter it to begin, leave to end.
+    """Listens to the framework's log for one job. Enter it to begin, leave to end.
 
     Args:
         tell: Is told of each exception, with what it means for the turn: an empty string where

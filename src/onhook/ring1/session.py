@@ -27,7 +27,6 @@ from onhook.faults import Fault
 from onhook.livekit import Meter
 from onhook.policy import Policy
 from onhook.ring1.blame import Turn, blame
-from onhook.ring1.complaints import Complaints
 from onhook.ring1.conversation import Conversation
 from onhook.ring1.coroutines import is_running
 from onhook.ring1.patience import Patience, Silence
@@ -63,7 +62,6 @@ class SessionWatch:
         self._clock = clock
         self.conversation = Conversation(Patience(policy), clock)
         """What is understood of the conversation so far."""
-        self._complaints = Complaints(self.conversation.complained)
         self._lost: Failure | None = None
         self._meter: Meter | None = None
         self._unmeasured: SpeechHandle | None = None
@@ -82,7 +80,6 @@ class SessionWatch:
     def __enter__(self) -> SessionWatch:
         for event, handler in self._handlers.items():
             self._session.on(event, handler)
-        self._complaints.__enter__()
         self._attach()
         self._agent_entered()
         if (speech := self._session.current_speech) is not None:
@@ -99,7 +96,6 @@ class SessionWatch:
     ) -> None:
         for event, handler in self._handlers.items():
             self._session.off(event, handler)
-        self._complaints.__exit__(kind, error, trace)
         for model in self._models:
             model.off("metrics_collected", self._on_metrics)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from livekit.agents import AgentSession
 from onhook.faults import Severity
 from onhook.livekit.picture import from_room
 from onhook.policy import Policy
+from onhook.ring1.complaints import Complaints
 from onhook.ring1.rescue import Rescuer
 from onhook.ring1.session import SessionWatch
 from onhook.ring1.waiting import RoomChanges
@@ -22,6 +24,7 @@ _FIND_EARLY, _EARLY = 0.02, 30.0
 """Seconds between looks for the job's session, and how long: no event tells of its start."""
 _FIND = 0.2
 """Seconds between looks in a job that has none so far."""
+_COMPLAINTS = 8
 
 
 class Sessions:
@@ -53,6 +56,7 @@ class Sessions:
         self._primary = primary
         self._lost = lost
         self._more: asyncio.Queue[AgentSession[Any]] = asyncio.Queue()
+        self._early: deque[tuple[BaseException, str]] = deque(maxlen=_COMPLAINTS)
         self._followed: list[tuple[AgentSession[Any], SessionWatch]] = []
 
     def add(self, session: AgentSession[Any]) -> None:
@@ -67,13 +71,21 @@ class Sessions:
     async def follow(self) -> None:
         """Follow the job's session and all that are added, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._find())
-            while True:
-                session = await self._more.get()
-                if all(session is not known for known, _ in self._followed):
-                    watch = SessionWatch(session, self._policy, self._clock)
-                    self._followed.append((session, watch))
-                    group.create_task(self._follow(watch))
+            with Complaints(self._complained):
+                group.create_task(self._find())
+                while True:
+                    session = await self._more.get()
+                    if all(session is not known for known, _ in self._followed):
+                        watch = SessionWatch(session, self._policy, self._clock)
+                        self._followed.append((session, watch))
+                        group.create_task(self._follow(watch))
+
+    def _complained(self, error: BaseException, meaning: str) -> None:
+        """Pass on what the framework's log tells; a session may fail before it is found."""
+        if not self._followed:
+            self._early.append((error, meaning))
+        for watch in self.watches:
+            watch.conversation.complained(error, meaning)
 
     async def _find(self) -> None:
         """Find the job's session while it starts, so that no word of it goes unmeasured."""
@@ -85,6 +97,9 @@ class Sessions:
     async def _follow(self, watch: SessionWatch) -> None:
         try:
             with watch:
+                for complaint in self._early:
+                    watch.conversation.complained(*complaint)
+                self._early.clear()
                 while not self._rescuer.over:
                     failure = await watch.failure()
                     if failure.severity is Severity.IMPAIRED:
