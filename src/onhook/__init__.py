@@ -25,7 +25,18 @@ if TYPE_CHECKING:
     from onhook.observe import LoggingObserver, Observer
     from onhook.policy import Policy
     from onhook.ring1 import guard, is_active, set_active
-    from onhook.rungs import DeleteRoom, HangUp, Keep, RemoveCallers, Say
+    from onhook.rungs import (
+        DeleteRoom,
+        HandOver,
+        HangUp,
+        Keep,
+        Redispatch,
+        RemoveCallers,
+        Retry,
+        Say,
+        Transfer,
+    )
+    from onhook.takeover import Takeover, incident_of
     from onhook.types import Call, Failure, Incident, Outcome
 
 __all__ = [
@@ -38,6 +49,7 @@ __all__ = [
     "EntrypointStalledError",
     "Failure",
     "Fault",
+    "HandOver",
     "HangUp",
     "Incident",
     "Journal",
@@ -51,10 +63,15 @@ __all__ = [
     "Outcome",
     "Policy",
     "PolicyError",
+    "Redispatch",
     "RemoveCallers",
+    "Retry",
     "Say",
     "Severity",
+    "Takeover",
+    "Transfer",
     "guard",
+    "incident_of",
     "is_active",
     "set_active",
 ]
@@ -71,7 +88,11 @@ _HOME = {
     "observe": ("LoggingObserver", "Observer"),
     "policy": ("Policy",),
     "ring1": ("guard", "is_active", "set_active"),
-    "rungs": ("DeleteRoom", "HangUp", "Keep", "RemoveCallers", "Say"),
+    "rungs": (
+        *("DeleteRoom", "HandOver", "HangUp", "Keep", "Redispatch"),
+        *("RemoveCallers", "Retry", "Say", "Transfer"),
+    ),
+    "takeover": ("Takeover", "incident_of"),
     "types": ("Call", "Failure", "Incident", "Outcome"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
