@@ -117,6 +117,9 @@ class FakeLine:
         if not self.stays:
             asyncio.get_running_loop().call_later(1.0, self._leave, {identity})
 
+    async def origin(self) -> str | None:
+        return next((sent.metadata for sent in self.sent if JOB in sent.jobs), None)
+
     async def dispatches(self) -> Sequence[Dispatch]:
         return tuple(self.sent)
 

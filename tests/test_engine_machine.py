@@ -105,6 +105,10 @@ class StepwiseLine:
         await self._ask("transfer")
         self.leave(lambda leg_identity: leg_identity == identity)
 
+    async def origin(self) -> str | None:
+        await self._ask("origin")
+        return None
+
     async def dispatches(self) -> Sequence[Dispatch]:
         await self._ask("dispatches")
         return tuple(self.sent)

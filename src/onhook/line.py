@@ -61,7 +61,7 @@ class Dispatch:
         id: LiveKit dispatch id.
         agent_name: The name under which its worker is registered.
         metadata: Metadata of its job.
-        jobs: The job ids; empty until a worker has taken it.
+        jobs: The job ids, as far as the server lists them.
         agents: The participant identities of these jobs.
     """
 
@@ -104,6 +104,10 @@ class Line(Protocol):
 
         The leg itself leaves a moment later. Not safe to repeat.
         """
+        ...
+
+    async def origin(self) -> str | None:
+        """Return the metadata of the guarded job; `None` where it cannot be known."""
         ...
 
     async def dispatches(self) -> Sequence[Dispatch]:

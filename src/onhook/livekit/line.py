@@ -47,6 +47,7 @@ class LiveKitLine:
         api_timeout: Seconds for one server request.
         renderings: Where cached renderings are.
         voice: Returns the TTS of the running session, whose cached rendering is wanted, or `None`.
+        metadata: Metadata of the guarded job; the server is asked when omitted.
         again: Runs the entrypoint again, see `onhook.line.Line.retry`; `None` outside the job.
     """
 
@@ -61,6 +62,7 @@ class LiveKitLine:
         api_timeout: float = 5.0,
         renderings: Renderings | None = None,
         voice: Callable[[], Tts | None] = lambda: None,
+        metadata: str | None = None,
         again: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         self._credentials = credentials
@@ -71,7 +73,9 @@ class LiveKitLine:
         self._api = ServerApi(credentials, timeout=api_timeout)
         self._renderings = renderings or Renderings()
         self._voice = voice
+        self._metadata = metadata
         self._again = again
+        self._there_before: dict[str, frozenset[str]] = {}
 
     async def __aenter__(self) -> LiveKitLine:
         return self
@@ -121,6 +125,15 @@ class LiveKitLine:
         """See `onhook.line.Line.transfer`."""
         await refer(self._api, self._room, identity, referral)
 
+    async def origin(self) -> str | None:
+        """See `onhook.line.Line.origin`."""
+        if self._metadata is not None:
+            return self._metadata
+        there = await self.dispatches()
+        # livekit-server 1.13 lists no job for a dispatch that came with the room
+        mine = [sent for sent in there if self._job and self._job in sent.jobs] or there
+        return mine[0].metadata if len(mine) == 1 else None
+
     async def dispatches(self) -> Sequence[Dispatch]:
         """See `onhook.line.Line.dispatches`."""
         return await self._api.dispatches(self._room)
@@ -128,11 +141,13 @@ class LiveKitLine:
     async def dispatch(self, agent_name: str, metadata: str) -> str:
         """See `onhook.line.Line.dispatch`."""
         gone = f"the caller has left room {self._room!r}: nobody to send {agent_name!r} to"
-        if not (await self._listed()).callers:
+        before = await self._listed()
+        if not before.callers:
             raise OnhookError(gone)
         if (mine := self._mine) is not None:
             _silence(mine)
         made = await self._api.create_dispatch(self._room, agent_name, metadata)
+        self._there_before[made] = frozenset(leg.identity for leg in before.legs)
         call = await self._listed()
         if call.callers:
             return made
@@ -165,12 +180,13 @@ class LiveKitLine:
             await self.left(agent)
 
     async def _agents(self, dispatch: str) -> Sequence[str]:
-        return [
-            agent
-            for sent in await self.dispatches()
-            if sent.id == dispatch
-            for agent in sent.agents
-        ]
+        """Return who has come by a dispatch: whom the server lists, else who is new."""
+        there = await self.dispatches()
+        if listed := [agent for sent in there if sent.id == dispatch for agent in sent.agents]:
+            return listed
+        before = self._there_before.get(dispatch)
+        agents = (await self.picture()).other_agents if before is not None else ()
+        return [leg.identity for leg in agents if leg.identity not in (before or ())]
 
     async def retry(self) -> str:
         """See `onhook.line.Line.retry`."""

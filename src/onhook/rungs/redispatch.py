@@ -62,7 +62,7 @@ class Redispatch:
         """See `Rung.climb`. A dispatch that an earlier rescuer made for it is not made again."""
         there = await climb.line.dispatches()
         mine = [dispatch.id for dispatch in self._mine(climb, there)]
-        metadata = "" if mine else self._told(climb, there)
+        metadata = "" if mine else await self._told(climb, there)
         patience = max(self.deadline - _WITHDRAWING, self.deadline / 2)
         try:
             async with asyncio.timeout(patience):
@@ -75,16 +75,16 @@ class Redispatch:
             raise OnhookError(f"{self.agent_name!r}: {why}{await self._taken(climb)}") from error
         return f"{agent!r} of {self.agent_name!r} has the caller, and is heard"
 
-    def _told(self, climb: Climb, there: Sequence[Dispatch]) -> str:
+    async def _told(self, climb: Climb, there: Sequence[Dispatch]) -> str:
         """Return the metadata for the new job.
 
         Raises:
             OnhookError: The call has been redispatched as often as it may.
         """
-        failed = next((d.metadata for d in there if climb.call.job in d.jobs), None)
-        all_of = [d.metadata for d in there]
-        # a job that the server does not list may be any of those it does
-        used = max(map(_attempts, all_of if failed is None else [failed]), default=0)
+        failed = await climb.line.origin()
+        # a job of which nothing is known may be any of those that were sent
+        known = [d.metadata for d in there] if failed is None else [failed]
+        used = max(map(_attempts, known), default=0)
         if used >= self.attempts:
             raise OnhookError(
                 f"already redispatched {used} times: Redispatch({self.agent_name!r}, "
