@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from onhook.observe import LoggingObserver, Observer
     from onhook.policy import Policy
     from onhook.ring1 import guard, is_active, set_active
+    from onhook.ring1.dialling import DialResult, dial
     from onhook.rungs import (
         DeleteRoom,
         HandOver,
@@ -46,6 +47,7 @@ __all__ = [
     "ConfigurationError",
     "DecorationError",
     "DeleteRoom",
+    "DialResult",
     "EntrypointStalledError",
     "Failure",
     "Fault",
@@ -70,6 +72,7 @@ __all__ = [
     "Severity",
     "Takeover",
     "Transfer",
+    "dial",
     "guard",
     "incident_of",
     "is_active",
@@ -88,6 +91,7 @@ _HOME = {
     "observe": ("LoggingObserver", "Observer"),
     "policy": ("Policy",),
     "ring1": ("guard", "is_active", "set_active"),
+    "ring1.dialling": ("DialResult", "dial"),
     "rungs": (
         *("DeleteRoom", "HandOver", "HangUp", "Keep", "Redispatch"),
         *("RemoveCallers", "Retry", "Say", "Transfer"),

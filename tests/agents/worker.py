@@ -15,7 +15,8 @@ from livekit import api
 from livekit.agents import AgentServer, JobContext, cli
 
 import onhook
-import tests.agents.conversations  # noqa: F401 - its faults join the others
+import tests.agents.conversations
+import tests.agents.dialling  # noqa: F401 - so do these
 from onhook.types import RungReport
 from tests.agents import rungs
 from tests.agents.faults import FAULTS, note

@@ -47,6 +47,7 @@ class Twirp:
 
     scripts: dict[str, list[Answer]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     port: int = 0
 
     @property
@@ -56,6 +57,7 @@ class Twirp:
     async def handle(self, request: web.Request) -> web.Response:
         method = request.path.rsplit("/", 1)[-1]
         self.calls.append(method)
+        self.bodies.append(await request.read())
         script = self.scripts.get(method, [ok])
         answer = script.pop(0) if len(script) > 1 else script[0]
         return await answer()
