@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from livekit import api
 
-from onhook.phone import Answer, Answering, Ending, Phone, Reject, Ring
+from onhook.phone import Answer, Answering, CallTimeoutError, Ending, Phone, Reject, Ring
 from tests.line.bench import Bench
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
@@ -29,6 +29,27 @@ async def test_an_answered_call_is_released_at_its_limit(bench: Bench) -> None:
         assert report.ending is Ending.BYE_RECEIVED
         lasted = (report.ended_at or 0.0) - (report.answered_at or 0.0)
         assert 3.0 - NOISE <= lasted <= 3.0 + NOISE
+
+
+async def test_without_onhook_an_answer_that_comes_late_finds_a_silent_line(bench: Bench) -> None:
+    """The client has given up; the server dials on."""
+    async with Phone(answering=Answer(after=1.5)) as phone, bench.api() as server:
+        trunk = await bench.stack.add_outbound_trunk("{}:{}".format(*phone.address))
+        request = api.CreateSIPParticipantRequest(
+            sip_trunk_id=trunk,
+            sip_call_to=phone.number,
+            room_name="out-nobody",
+            wait_until_answered=True,
+        )
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await server.sip.create_sip_participant(request)
+        call = await phone.next_call(timeout=5)
+        await call.answered()
+        with pytest.raises(CallTimeoutError):
+            await call.ended(timeout=BOUND)
+        assert call.report().hearing.first_sound() is None
+        await call.hang_up()
 
 
 @pytest.mark.parametrize(("status", "ending"), [(486, "busy"), (603, "declined")])
