@@ -129,7 +129,7 @@ class Line(Protocol):
         ...
 
     async def withdraw(self, dispatch: str) -> None:
-        """Delete a dispatch and remove its agents; return when they are gone."""
+        """Delete a dispatch and remove its agents, which are told so; return when they are gone."""
         ...
 
     async def retry(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +10,7 @@ from livekit.agents import Agent, AgentSession, JobContext
 
 import onhook
 from onhook.demo.voice import EspeakTTS
+from onhook.livekit.picture import is_withdrawn
 from tests.agents.faults import fault, note
 
 DESK = "tel:+15550123"
@@ -45,5 +45,9 @@ async def says_nothing(ctx: JobContext) -> None:
     await ctx.connect()
     session: AgentSession[None] = AgentSession(tts=EspeakTTS())
     await session.start(Agent(instructions=""), room=ctx.room)
-    note("mute", json.loads(ctx.job.metadata)["id"])
-    await asyncio.Event().wait()
+    scenario = json.loads(ctx.job.metadata)
+
+    async def end(_: str) -> None:
+        note("ended", scenario["id"], withdrawn=is_withdrawn(ctx.room))
+
+    ctx.add_shutdown_callback(end)

@@ -55,6 +55,9 @@ async def test_one_that_is_not_heard_leads_to_the_next_rung(
         heard = await call.heard_sound(struck + 0.2, timeout=patience + 5, new=True)
         assert heard - struck <= patience + 0.4 + 2 * NOISE, "its patience, and taking it away"
         assert await agents(bench, scenario) == 1, "the mute one is out of the room"
+        if guard == "redispatch_briefly":
+            await bench.worker.wait("ended", scenario["id"])
+            assert (bench.worker.event("ended", scenario["id"]) or {})["withdrawn"] is True
         await call.hang_up()
         story = await bench.story(scenario)
         assert story.ending == "released"

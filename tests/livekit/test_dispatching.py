@@ -102,6 +102,10 @@ async def test_who_is_withdrawn_is_who_came_by_that_dispatch() -> None:
         removed = server.bodies[server.calls.index("RemoveParticipant")]
         assert api.RoomParticipantIdentity.FromString(removed).identity == "agent-2"
         assert server.calls.count("RemoveParticipant") == 1
+        told = server.calls.index("UpdateParticipant")
+        assert told < server.calls.index("DeleteDispatch"), "it knows before it is ended"
+        mark = api.UpdateParticipantRequest.FromString(server.bodies[told])
+        assert (mark.identity, dict(mark.attributes)) == ("agent-2", {"onhook.withdrawn": "AD_1"})
 
 
 @pytest.mark.parametrize(

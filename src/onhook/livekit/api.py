@@ -86,6 +86,22 @@ class ServerApi:
             ),
         )
 
+    async def mark(self, room: str, identity: str, attribute: str, value: str) -> None:
+        """Set an attribute of a participant; one that is gone already is success.
+
+        Raises:
+            ApiError: The request failed; needs the grant `roomAdmin` for the room.
+        """
+        request = api.UpdateParticipantRequest(
+            room=room, identity=identity, attributes={attribute: value}
+        )
+        await self.request(
+            f"mark {identity!r} in",
+            room,
+            "roomAdmin",
+            lambda client: client.room.update_participant(request),
+        )
+
     async def delete_room(self, room: str) -> None:
         """Delete a room; one that is gone already is success.
 

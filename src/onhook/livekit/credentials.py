@@ -12,11 +12,14 @@ from livekit import api
 
 from onhook.errors import ConfigurationError
 
-__all__ = ["ANNOUNCER", "ROLE", "Credentials"]
+__all__ = ["ANNOUNCER", "ROLE", "WITHDRAWN", "Credentials"]
 
 ROLE = "onhook.role"
 """Participant attribute by which our own participants are known and left out of every count."""
 ANNOUNCER = "announcer"
+
+WITHDRAWN = "onhook.withdrawn"
+"""Participant attribute of an agent that a rescuer takes away: the call is that rescuer's."""
 
 _JOIN_TTL = dt.timedelta(minutes=10)
 

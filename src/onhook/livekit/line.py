@@ -17,7 +17,7 @@ from onhook.line import Announcement, Dispatch, Referral
 from onhook.livekit import announcer, picture
 from onhook.livekit.api import ServerApi
 from onhook.livekit.audio import Pcm, built_in_prompt, load_wav
-from onhook.livekit.credentials import Credentials
+from onhook.livekit.credentials import WITHDRAWN, Credentials
 from onhook.livekit.events import Changes
 from onhook.livekit.hearing import first_heard
 from onhook.livekit.referring import refer
@@ -174,6 +174,8 @@ class LiveKitLine:
     async def withdraw(self, dispatch: str) -> None:
         """See `onhook.line.Line.withdraw`."""
         agents = await self._agents(dispatch)
+        for agent in agents:  # its own guard must not take its end for a caller left behind
+            await self._api.mark(self._room, agent, WITHDRAWN, dispatch)
         await self._api.delete_dispatch(self._room, dispatch)
         for agent in agents:
             await self._api.remove(self._room, agent)
