@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from onhook.errors import ApiError
-from onhook.line import Announcement
+from onhook.errors import ApiError, OnhookError
+from onhook.line import Announcement, Dispatch, Referral
 from onhook.types import Call, Direction, Leg, LegKind, LineState
 
 ROOM, AGENT, JOB = "call-1", "agent-1", "AJ_1"
@@ -63,7 +63,10 @@ class FakeLine:
 
     Args:
         call: Who is on the call; changed by what is done.
-        pictures, says, removals, deletions: Scripts.
+        pictures, says, removals, deletions, leavings, transfers, dispatchings, hearings, retries:
+            Scripts.
+        sent: The dispatches of the room.
+        stays: Whether a leg stays although its transfer was said to have succeeded.
     """
 
     call: Call
@@ -71,7 +74,15 @@ class FakeLine:
     says: list[Act] = field(default_factory=lambda: [done])
     removals: list[Act] = field(default_factory=lambda: [done])
     deletions: list[Act] = field(default_factory=lambda: [done])
+    leavings: list[Act] = field(default_factory=lambda: [done])
+    transfers: list[Act] = field(default_factory=lambda: [done])
+    dispatchings: list[Act] = field(default_factory=lambda: [done])
+    hearings: list[Act] = field(default_factory=lambda: [done])
+    retries: list[Act] = field(default_factory=lambda: [done])
+    sent: list[Dispatch] = field(default_factory=list)
+    stays: bool = False
     asked: list[str] = field(default_factory=list)
+    referrals: list[Referral] = field(default_factory=list)
 
     async def picture(self) -> Call:
         await self._next(self.pictures)
@@ -91,6 +102,50 @@ class FakeLine:
         self.asked.append("delete")
         await self._next(self.deletions)
         self._leave({leg.identity for leg in self.call.legs})
+
+    async def left(self, identity: str) -> None:
+        await self._next(self.leavings)
+        while any(  # noqa: ASYNC110 - tests change the call as they like
+            leg.identity == identity for leg in self.call.legs
+        ):
+            await asyncio.sleep(0.1)
+
+    async def transfer(self, identity: str, referral: Referral) -> None:
+        self.asked.append(f"transfer {identity}")
+        self.referrals.append(referral)
+        await self._next(self.transfers)
+        if not self.stays:
+            asyncio.get_running_loop().call_later(1.0, self._leave, {identity})
+
+    async def origin(self) -> str | None:
+        return next((sent.metadata for sent in self.sent if JOB in sent.jobs), None)
+
+    async def dispatches(self) -> Sequence[Dispatch]:
+        return tuple(self.sent)
+
+    async def dispatch(self, agent_name: str, metadata: str) -> str:
+        self.asked.append(f"dispatch {agent_name}")
+        await self._next(self.dispatchings)
+        if not self.call.callers:
+            raise OnhookError("the caller has left")
+        made = Dispatch(f"AD_{len(self.sent)}", agent_name, metadata, ("AJ_2",), ("agent-2",))
+        self.sent.append(made)
+        return made.id
+
+    async def heard(self, dispatch: str) -> str:
+        self.asked.append(f"hear {dispatch}")
+        await self._next(self.hearings)
+        return next(sent.agents[0] for sent in self.sent if sent.id == dispatch)
+
+    async def withdraw(self, dispatch: str) -> None:
+        self.asked.append(f"withdraw {dispatch}")
+        await self._next(self.removals)
+        self.sent = [sent for sent in self.sent if sent.id != dispatch]
+
+    async def retry(self) -> str:
+        self.asked.append("retry")
+        await self._next(self.retries)
+        return "it is up"
 
     def join(self, *legs: Leg) -> None:
         self.call = replace(self.call, legs=(*self.call.legs, *legs))

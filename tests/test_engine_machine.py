@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import looptime
@@ -15,13 +15,26 @@ from onhook.engine import Engine
 from onhook.faults import Fault
 from onhook.journal import MemoryJournal, Step
 from onhook.ladder import Ladder
+from onhook.line import Dispatch
 from onhook.policy import Policy
-from onhook.rungs import DeleteRoom, HangUp, Keep, RemoveCallers, Say
-from onhook.types import Call, Failure, Incident, Outcome, RungReport
+from onhook.rungs import (
+    DeleteRoom,
+    HandOver,
+    HangUp,
+    Keep,
+    Redispatch,
+    RemoveCallers,
+    Retry,
+    Say,
+    Transfer,
+)
+from onhook.types import Call, Failure, Incident, Outcome, Result, RungReport
 from tests.fakes import AGENT, JOB, ROOM, agent, call_of, caller, human, refused
 
 ERROR = RuntimeError("the original error")
 API_TIMEOUT, GRACE, SAY, RELEASE = 2.0, 1.5, 4.0, 3.0
+MOVE = 6.0
+"""Seconds for a rung that would give the call away."""
 
 LADDERS = st.sampled_from(
     [
@@ -30,8 +43,20 @@ LADDERS = st.sampled_from(
         Ladder((DeleteRoom(deadline=RELEASE),)),
         Ladder((Say(deadline=SAY), Keep("on purpose"))),
         Ladder((Keep("on purpose"),)),
+        Ladder((Transfer("tel:+1", deadline=MOVE), Say(deadline=SAY), HangUp(deadline=RELEASE))),
+        Ladder(
+            (
+                Retry(attempts=2, deadline=MOVE),
+                Redispatch("other", deadline=MOVE),
+                Transfer("sip:desk@example.com", deadline=MOVE),
+                HandOver(deadline=MOVE),
+                RemoveCallers(deadline=RELEASE),
+            )
+        ),
+        Ladder((Redispatch("other", deadline=MOVE), Say(deadline=SAY), Keep("on purpose"))),
     ]
 )
+SETTLING = ("transfer", "redispatch", "retry", "hand_over", "hang_up", "keep")
 ANSWERS = st.sampled_from(["done", "refused", "passing", "strange"])
 
 
@@ -42,6 +67,7 @@ class StepwiseLine:
         self.call = call
         self.waiting: list[tuple[str, asyncio.Future[None]]] = []
         self.acts: list[str] = []
+        self.sent: list[Dispatch] = []
 
     async def _ask(self, what: str) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -70,6 +96,41 @@ class StepwiseLine:
         self.acts.append("delete")
         await self._ask("delete")
         self.leave(lambda _: True)
+
+    async def left(self, identity: str) -> None:
+        await self._ask("left")
+
+    async def transfer(self, identity: str, referral: object) -> None:
+        self.acts.append("transfer")
+        await self._ask("transfer")
+        self.leave(lambda leg_identity: leg_identity == identity)
+
+    async def origin(self) -> str | None:
+        await self._ask("origin")
+        return None
+
+    async def dispatches(self) -> Sequence[Dispatch]:
+        await self._ask("dispatches")
+        return tuple(self.sent)
+
+    async def dispatch(self, agent_name: str, metadata: str) -> str:
+        self.acts.append("dispatch")
+        self.sent.append(Dispatch("AD_1", agent_name, metadata))
+        await self._ask("dispatch")
+        return "AD_1"
+
+    async def heard(self, dispatch: str) -> str:
+        await self._ask("heard")
+        return "agent-2"
+
+    async def withdraw(self, dispatch: str) -> None:
+        await self._ask("withdraw")
+        self.sent.clear()
+
+    async def retry(self) -> str:
+        self.acts.append("retry")
+        await self._ask("retry")
+        return "up"
 
     def leave(self, who: Callable[[str], bool]) -> None:
         legs = tuple(leg for leg in self.call.legs if not who(leg.identity))
@@ -200,6 +261,7 @@ class EngineMachine(RuleBasedStateMachine):
         if self.task is None:
             return
         limits = {"say": SAY, "keep": 1.0}
+        limits |= dict.fromkeys(("transfer", "redispatch", "retry", "hand_over"), MOVE)
         for report in self.watch.reports:
             assert report.ended - report.started <= limits.get(report.rung, RELEASE) + 1e-6
         if self.cancelled and self.running:
@@ -213,13 +275,20 @@ class EngineMachine(RuleBasedStateMachine):
             self.loop.close()
 
     def finish(self, task: asyncio.Task[Outcome]) -> None:
-        longest = 2 * SAY + API_TIMEOUT + RELEASE + GRACE + 1
+        longest = 2 * SAY + 4 * MOVE + 5 * API_TIMEOUT + RELEASE + GRACE + 1
         self.run(asyncio.sleep(max(0.0, self.began + longest - self.loop.time())))
         assert task.done(), "the engine hangs"
         outcome = self.engine.outcome
         assert outcome is not None, "an incident without an outcome"
         assert self.incident.failure.error is ERROR
         assert outcome.safe or outcome.ending == "handed_outward"
+        assert self.line.acts.count("transfer") <= 1, "a REFER was sent twice"
+        assert self.line.acts.count("dispatch") <= 1
+        done = [r.rung for r in outcome.reports if r.result is Result.DONE]
+        moved = {"transferred": "transfer", "recovered": "retry"}
+        if outcome.ending in moved:
+            assert done[-1] == moved[outcome.ending]
+        assert not set(done[:-1]) & set(SETTLING), "a rung after the one that settled it"
         if outcome.ending == "handed_outward":
             assert outcome.failure is not None
             assert outcome.failure.fault is Fault.CLEANUP_FAILED

@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from onhook.errors import LadderError, PolicyError
 from onhook.ladder import Ladder
-from onhook.rungs import DeleteRoom, HangUp, Keep, RemoveCallers, Rung, Say
+from onhook.rungs import (
+    DeleteRoom,
+    HandOver,
+    HangUp,
+    Keep,
+    Redispatch,
+    RemoveCallers,
+    Retry,
+    Rung,
+    Say,
+    Transfer,
+)
 
 seconds = st.floats(min_value=0.001, max_value=1e6)
 words = st.text(min_size=1).filter(str.strip)
@@ -21,6 +32,19 @@ says = st.builds(
     start_deadline=seconds,
     deadline=seconds,
 )
+times = st.integers(min_value=1, max_value=9)
+moves: st.SearchStrategy[Rung] = st.one_of(
+    st.builds(
+        Transfer,
+        st.sampled_from(["tel:+15550123", "sip:desk@example.com", "sips:desk@example.com:5061"]),
+        headers=st.dictionaries(st.sampled_from(["X-Case", "Subject"]), st.just("42")),
+        play_dialtone=st.booleans(),
+        deadline=seconds,
+    ),
+    st.builds(Redispatch, words, attempts=times, metadata=st.none() | st.text(), deadline=seconds),
+    st.builds(Retry, attempts=times, backoff=seconds, deadline=seconds),
+    st.builds(HandOver, st.none() | words, deadline=seconds),
+)
 ends: st.SearchStrategy[Rung] = st.one_of(
     st.builds(HangUp, deadline=seconds),
     st.builds(DeleteRoom, deadline=seconds),
@@ -29,7 +53,7 @@ ends: st.SearchStrategy[Rung] = st.one_of(
 )
 
 
-@given(st.lists(says, max_size=3), ends)
+@given(st.lists(says | moves, max_size=3), ends)
 def test_a_ladder_comes_back_from_json_as_it_was(first: list[Rung], last: Rung) -> None:
     ladder = Ladder((*first, last))
     assert Ladder.from_json(ladder.to_json()) == ladder
@@ -59,7 +83,7 @@ def of(*rungs: dict[str, Any], version: object = 1) -> str:
         ('{"version": 1, "rungs": 3}', "no list"),
         (of(), "needs a rung"),
         (of({"rung": "hangup"}), "did you mean 'hang_up'"),
-        (of({"rung": "explode"}), "known are delete_room, hang_up, keep, remove_callers, say"),
+        (of({"rung": "explode"}), "known are delete_room, .*, say, transfer"),
         (of({"deadline": 1}), "rung 0"),
         (of({"rung": "say"}, {"rung": "hang_up", "speed": 1}), r"rung 1 \(hang_up\).*'speed'"),
         (of({"rung": "hang_up", "deadline": -1}), r"rung 0 \(hang_up\).*deadline=-1"),
@@ -70,6 +94,10 @@ def of(*rungs: dict[str, Any], version: object = 1) -> str:
         (of({"rung": "say", "audio": 7}), "audio=7"),
         (of({"rung": "say", "tts": "x"}), "no setting 'tts'"),
         (of({"rung": "keep", "reason": 1}), "reason=1"),
+        (of({"rung": "transfer"}), r"rung 0 \(transfer\) lacks a setting: .*'to'"),
+        (of({"rung": "transfer", "to": "+1555"}), r"to='\+1555'\): .*'tel:'"),
+        (of({"rung": "transfer", "to": "tel:+1", "headers": ["X"]}), "headers="),
+        (of({"rung": "redispatch", "agent_name": "a", "attempts": 0}), "attempts=0"),
         (of({"rung": "keep"}, {"rung": "say"}), "ends the ladder"),
         ('{"version":1,"rungs":[{"rung":"hang_up","deadline":NaN}]}', "NaN"),
         ('{"version":1,"rungs":[{"rung":"hang_up","deadline":1e999}]}', "deadline=inf"),

@@ -25,7 +25,19 @@ if TYPE_CHECKING:
     from onhook.observe import LoggingObserver, Observer
     from onhook.policy import Policy
     from onhook.ring1 import busy, guard, is_active, release, set_active, watch
-    from onhook.rungs import DeleteRoom, HangUp, Keep, RemoveCallers, Say
+    from onhook.ring1.dialling import DialResult, dial
+    from onhook.rungs import (
+        DeleteRoom,
+        HandOver,
+        HangUp,
+        Keep,
+        Redispatch,
+        RemoveCallers,
+        Retry,
+        Say,
+        Transfer,
+    )
+    from onhook.takeover import Takeover, incident_of
     from onhook.types import Call, Failure, Incident, Outcome
 
 __all__ = [
@@ -35,9 +47,11 @@ __all__ = [
     "ConfigurationError",
     "DecorationError",
     "DeleteRoom",
+    "DialResult",
     "EntrypointStalledError",
     "Failure",
     "Fault",
+    "HandOver",
     "HangUp",
     "Incident",
     "Journal",
@@ -51,11 +65,17 @@ __all__ = [
     "Outcome",
     "Policy",
     "PolicyError",
+    "Redispatch",
     "RemoveCallers",
+    "Retry",
     "Say",
     "Severity",
+    "Takeover",
+    "Transfer",
     "busy",
+    "dial",
     "guard",
+    "incident_of",
     "is_active",
     "release",
     "set_active",
@@ -74,7 +94,12 @@ _HOME = {
     "observe": ("LoggingObserver", "Observer"),
     "policy": ("Policy",),
     "ring1": ("busy", "guard", "is_active", "release", "set_active", "watch"),
-    "rungs": ("DeleteRoom", "HangUp", "Keep", "RemoveCallers", "Say"),
+    "ring1.dialling": ("DialResult", "dial"),
+    "rungs": (
+        *("DeleteRoom", "HandOver", "HangUp", "Keep", "Redispatch"),
+        *("RemoveCallers", "Retry", "Say", "Transfer"),
+    ),
+    "takeover": ("Takeover", "incident_of"),
     "types": ("Call", "Failure", "Incident", "Outcome"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

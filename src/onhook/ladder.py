@@ -11,14 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from onhook.errors import LadderError, PolicyError
-from onhook.rungs import DeleteRoom, HangUp, Keep, RemoveCallers, Rung, Say
+from onhook.rungs import (
+    DeleteRoom,
+    HandOver,
+    HangUp,
+    Keep,
+    Redispatch,
+    RemoveCallers,
+    Retry,
+    Rung,
+    Say,
+    Transfer,
+)
 
 __all__ = ["Ladder"]
 
 _VERSION = 1
-_KNOWN: Mapping[str, Any] = {
-    kind.name: kind for kind in (Say, RemoveCallers, DeleteRoom, HangUp, Keep)
-}
+_KINDS = (Say, Retry, Redispatch, Transfer, HandOver, RemoveCallers, DeleteRoom, HangUp, Keep)
+_KNOWN: Mapping[str, Any] = {kind.name: kind for kind in _KINDS}
 _STAYS_HERE = ("tts",)
 """Fields that hold a living object and are left out of the JSON."""
 
@@ -103,8 +113,13 @@ class Ladder:
 def _to_dict(rung: Any) -> dict[str, Any]:
     fields = (f.name for f in dataclasses.fields(rung) if f.name not in _STAYS_HERE)
     values = {name: getattr(rung, name) for name in fields}
-    plain = {k: str(v) if isinstance(v, Path) else v for k, v in values.items() if v is not None}
-    return {"rung": rung.name, **plain}
+    return {"rung": rung.name, **{k: _plain(v) for k, v in values.items() if v is not None}}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value) if isinstance(value, Path) else value
 
 
 def _from_dict(place: int, data: object) -> Rung:
@@ -125,6 +140,8 @@ def _from_dict(place: int, data: object) -> Rung:
         )
     try:
         rung: Rung = kind(**settings)
+    except TypeError as error:
+        raise LadderError(f"rung {place} ({name}) lacks a setting: {error}") from error
     except PolicyError as error:
         raise LadderError(f"rung {place} ({name}): {error}") from error
     return rung

@@ -1,4 +1,4 @@
-"""Settings that make sense, checked where they are written down."""
+"""Durations that make sense, checked where they are written down."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from onhook.errors import PolicyError
 
-__all__ = ["require_seconds", "require_text"]
+__all__ = ["require_count", "require_seconds", "require_text"]
 
 
 def require_seconds(owner: str, name: str, value: object, *, zero: bool = False) -> None:
@@ -28,17 +28,28 @@ def require_seconds(owner: str, name: str, value: object, *, zero: bool = False)
     raise PolicyError(f"{owner}({name}={value!r}): give a number of seconds, {least} and finite")
 
 
-def require_text(owner: str, name: str, value: object, *, what: str) -> None:
-    """Refuse a text that is none, or empty.
-
-    Args:
-        owner: The class or function that has the setting, for the message.
-        name: The setting.
-        value: What was got.
-        what: What the text must say.
+def require_count(owner: str, name: str, value: object) -> None:
+    """Refuse a number of times that is no whole number of at least 1.
 
     Raises:
-        PolicyError: Names the setting, what was got and what is wanted.
+        PolicyError: Names the setting, what was got and what is allowed.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return
+    raise PolicyError(f"{owner}({name}={value!r}): give a whole number, at least 1")
+
+
+def require_text(owner: str, name: str, value: object, what: str) -> None:
+    """Refuse what is no text, or is blank.
+
+    Args:
+        owner: The class that has the setting, for the message.
+        name: The setting.
+        value: What was got.
+        what: What to give instead.
+
+    Raises:
+        PolicyError: Names the setting, what was got and what to give.
     """
     if not (isinstance(value, str) and value.strip()):
         raise PolicyError(f"{owner}({name}={value!r}): give {what}")

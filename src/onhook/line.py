@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from onhook.types import Call
 
-__all__ = ["Announcement", "Line"]
+__all__ = ["Announcement", "Dispatch", "Line", "Referral"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,42 @@ class Announcement:
     gentle: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """Where a leg shall be sent by SIP REFER.
+
+    Args:
+        to: A `sip:`, `sips:` or `tel:` address.
+        window: Seconds that the far end gets until it has reported success.
+        headers: Further header fields of the REFER.
+        play_dialtone: Whether the leg hears a ringing tone meanwhile, and the room no more.
+    """
+
+    to: str
+    window: float
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    play_dialtone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """An agent that was sent to the room.
+
+    Args:
+        id: LiveKit dispatch id.
+        agent_name: The name under which its worker is registered.
+        metadata: Metadata of its job.
+        jobs: The job ids, as far as the server lists them.
+        agents: The participant identities of these jobs.
+    """
+
+    id: str
+    agent_name: str
+    metadata: str = ""
+    jobs: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+
+
 class Line(Protocol):
     """One call's line.
 
@@ -56,4 +93,50 @@ class Line(Protocol):
 
     async def delete_room(self) -> None:
         """Delete the room. One that is already gone is success."""
+        ...
+
+    async def left(self, identity: str) -> None:
+        """Wait until a participant is gone, or its line is hung up."""
+        ...
+
+    async def transfer(self, identity: str, referral: Referral) -> None:
+        """Send a leg elsewhere by SIP REFER; return when the far end has reported success.
+
+        The leg itself leaves a moment later. Not safe to repeat.
+        """
+        ...
+
+    async def origin(self) -> str | None:
+        """Return the metadata of the guarded job; `None` where it cannot be known."""
+        ...
+
+    async def dispatches(self) -> Sequence[Dispatch]:
+        """Return the agents that were sent to the room, whether they came or not."""
+        ...
+
+    async def dispatch(self, agent_name: str, metadata: str) -> str:
+        """Send another agent to the room while a caller is in it; return the dispatch's id.
+
+        A room that is gone, or whose caller is, is not brought back: that is an error.
+        """
+        ...
+
+    async def heard(self, dispatch: str) -> str:
+        """Wait until an agent of a dispatch can be heard; return its identity.
+
+        That the last caller leaves meanwhile is an error.
+        """
+        ...
+
+    async def withdraw(self, dispatch: str) -> None:
+        """Delete a dispatch and remove its agents, which are told so; return when they are gone."""
+        ...
+
+    async def retry(self) -> str:
+        """Run the entrypoint again; return one sentence when the new attempt publishes audio.
+
+        Raises:
+            OnhookError: It cannot be run again from here, now or later.
+            Exception: What the new attempt raised.
+        """
         ...

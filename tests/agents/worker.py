@@ -15,8 +15,10 @@ from livekit import api
 from livekit.agents import AgentServer, JobContext, cli
 
 import onhook
-import tests.agents.conversations  # noqa: F401 - its faults join the others
+import tests.agents.conversations
+import tests.agents.dialling  # noqa: F401 - so do these
 from onhook.types import RungReport
+from tests.agents import rungs
 from tests.agents.faults import FAULTS, note
 from tests.livekit.voices import hanging_tts, raising_tts, silent_tts
 
@@ -52,6 +54,7 @@ POLICIES: dict[str, Callable[[], onhook.Policy]] = {
     "tts_hangs": with_tts(hanging_tts),
     "tts_raises": with_tts(raising_tts),
     "tts_silent": with_tts(silent_tts),
+    **rungs.POLICIES,
 }
 
 
@@ -98,7 +101,7 @@ server = AgentServer(
 
 @server.rtc_session(agent_name=AGENT)
 async def entrypoint(ctx: JobContext) -> None:
-    scenario = json.loads(ctx.job.metadata)
+    scenario = rungs.scenario_of(ctx)
     try:
         await run(ctx, scenario)
     finally:

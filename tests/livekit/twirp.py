@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
+from google.protobuf.message import Message
 
 from onhook.livekit import Credentials
 
@@ -20,9 +21,17 @@ async def ok() -> web.Response:
     return web.Response(body=b"", content_type="application/protobuf")
 
 
-def error(status: int, code: str) -> Answer:
+def error(status: int, code: str, **meta: str) -> Answer:
     async def answer() -> web.Response:
-        return web.json_response({"code": code, "msg": f"scripted {code}"}, status=status)
+        body = {"code": code, "msg": f"scripted {code}", "meta": meta}
+        return web.json_response(body, status=status)
+
+    return answer
+
+
+def says(message: Message) -> Answer:
+    async def answer() -> web.Response:
+        return web.Response(body=message.SerializeToString(), content_type="application/protobuf")
 
     return answer
 
@@ -38,6 +47,7 @@ class Twirp:
 
     scripts: dict[str, list[Answer]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     port: int = 0
 
     @property
@@ -47,6 +57,7 @@ class Twirp:
     async def handle(self, request: web.Request) -> web.Response:
         method = request.path.rsplit("/", 1)[-1]
         self.calls.append(method)
+        self.bodies.append(await request.read())
         script = self.scripts.get(method, [ok])
         answer = script.pop(0) if len(script) > 1 else script[0]
         return await answer()

@@ -28,6 +28,7 @@ class FakeRoom(rtc.EventEmitter[str]):
 
     name = ROOM
     connection_state = rtc.ConnectionState.CONN_DISCONNECTED
+    local_participant = SimpleNamespace(attributes={})
 
     def isconnected(self) -> bool:
         return False
@@ -38,7 +39,7 @@ class FakeJob:
 
     def __init__(self) -> None:
         self.room = FakeRoom()
-        self.job = SimpleNamespace(id="AJ_1", room=SimpleNamespace(name=ROOM))
+        self.job = SimpleNamespace(id="AJ_1", metadata="", room=SimpleNamespace(name=ROOM))
         self.local_participant_identity = AGENT
         self.callbacks: list[Callable[[str], Awaitable[None]]] = []
         self.shutdowns: list[str] = []

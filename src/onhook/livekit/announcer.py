@@ -16,9 +16,12 @@ from onhook.livekit.audio import Pcm
 from onhook.livekit.credentials import ANNOUNCER, Credentials
 from onhook.types import Call
 
-__all__ = ["joined", "speak"]
+__all__ = ["TRACK", "joined", "speak"]
 
 logger = logging.getLogger("onhook")
+
+TRACK = "onhook"
+"""The name of the track on which onhook speaks, in whoever's room."""
 
 _CHUNK = 0.02
 _QUEUE_MS = 200
@@ -33,7 +36,7 @@ _RELEASE = 1.0
 
 @contextlib.asynccontextmanager
 async def joined(
-    credentials: Credentials, room: str, *, deadline: float
+    credentials: Credentials, room: str, *, deadline: float, listens: bool = False
 ) -> AsyncIterator[rtc.Room]:
     """Join a room as the announcer, for calls whose agent never connected or has left.
 
@@ -41,12 +44,14 @@ async def joined(
         credentials: Key and secret sign the join token.
         room: Room name. Ask the server first whether it exists: joining would create it.
         deadline: Seconds for the connection.
+        listens: Join to listen, hidden, and not to speak.
 
     Raises:
         OnhookError: It could not be joined in time.
     """
     mine = rtc.Room()
-    token = credentials.join_token(room, f"onhook-{ANNOUNCER}-{uuid.uuid4().hex[:8]}")
+    identity = f"onhook-{ANNOUNCER}-{uuid.uuid4().hex[:8]}"
+    token = credentials.join_token(room, identity, listens=listens)
     url = credentials.url
     try:
         try:
@@ -77,7 +82,7 @@ async def speak(room: rtc.Room, pcm: Pcm, *, deadline: float, picture: Callable[
         OnhookError: Nobody subscribed in time, or the track could not be published.
     """
     source = rtc.AudioSource(pcm.rate, 1, queue_size_ms=_QUEUE_MS)
-    track = rtc.LocalAudioTrack.create_audio_track("onhook", source)
+    track = rtc.LocalAudioTrack.create_audio_track(TRACK, source)
     options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
     publication: rtc.LocalTrackPublication | None = None
     try:

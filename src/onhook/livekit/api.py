@@ -12,6 +12,7 @@ from livekit import api
 from livekit.protocol.models import ParticipantInfo
 
 from onhook.errors import ApiError
+from onhook.line import Dispatch
 from onhook.livekit.credentials import Credentials
 
 __all__ = ["ServerApi"]
@@ -62,7 +63,7 @@ class ServerApi:
         Raises:
             ApiError: The request failed; needs the grant `roomAdmin` for the room.
         """
-        listing = await self._request(
+        listing = await self.request(
             "list the participants of",
             room,
             "roomAdmin",
@@ -76,7 +77,7 @@ class ServerApi:
         Raises:
             ApiError: The request failed; needs the grant `roomAdmin` for the room.
         """
-        await self._request(
+        await self.request(
             f"remove {identity!r} from",
             room,
             "roomAdmin",
@@ -85,40 +86,123 @@ class ServerApi:
             ),
         )
 
+    async def mark(self, room: str, identity: str, attribute: str, value: str) -> None:
+        """Set an attribute of a participant; one that is gone already is success.
+
+        Raises:
+            ApiError: The request failed; needs the grant `roomAdmin` for the room.
+        """
+        request = api.UpdateParticipantRequest(
+            room=room, identity=identity, attributes={attribute: value}
+        )
+        await self.request(
+            f"mark {identity!r} in",
+            room,
+            "roomAdmin",
+            lambda client: client.room.update_participant(request),
+        )
+
     async def delete_room(self, room: str) -> None:
         """Delete a room; one that is gone already is success.
 
         Raises:
             ApiError: The request failed; needs the grant `roomCreate`.
         """
-        await self._request(
+        await self.request(
             "delete",
             room,
             "roomCreate",
             lambda client: client.room.delete_room(api.DeleteRoomRequest(room=room)),
         )
 
-    def _connected(self) -> api.LiveKitAPI:
-        if self._client is None:
-            c = self._credentials
-            self._client = (
-                api.LiveKitAPI(c.url, token=c.token)
-                if c.token and not c.key
-                else api.LiveKitAPI(c.url, c.key, c.secret)
-            )
-        return self._client
+    async def dispatches(self, room: str) -> Sequence[Dispatch]:
+        """List the agents that were sent to a room. A room that does not exist has none.
 
-    async def _request(
-        self, verb: str, room: str, grant: str, send: Callable[[api.LiveKitAPI], Awaitable[T]]
+        Raises:
+            ApiError: The request failed; needs the grant `roomAdmin` for the room.
+        """
+        listing = await self.request(
+            "list the dispatches of",
+            room,
+            "roomAdmin",
+            lambda client: client.agent_dispatch.list_dispatch(room),
+        )
+        return tuple(
+            Dispatch(
+                sent.id,
+                sent.agent_name,
+                sent.metadata,
+                tuple(job.id for job in sent.state.jobs),
+                tuple(
+                    job.state.participant_identity
+                    for job in sent.state.jobs
+                    if job.state.participant_identity
+                ),
+            )
+            for sent in listing or ()
+        )
+
+    async def create_dispatch(self, room: str, agent_name: str, metadata: str) -> str:
+        """Send an agent to a room; return the dispatch's id. Creates the room where there is none.
+
+        Raises:
+            ApiError: The request failed; needs the grant `roomAdmin` for the room.
+        """
+        request = api.CreateAgentDispatchRequest(
+            room=room, agent_name=agent_name, metadata=metadata
+        )
+        made = await self.request(
+            f"dispatch {agent_name!r} to",
+            room,
+            "roomAdmin",
+            lambda client: client.agent_dispatch.create_dispatch(request),
+        )
+        if made is None:
+            raise ApiError(f"room {room!r} does not exist", code=_NOT_FOUND, passing=False)
+        return made.id
+
+    async def delete_dispatch(self, room: str, dispatch: str) -> None:
+        """Take a dispatch back, and end its jobs; one that is gone already is success.
+
+        Raises:
+            ApiError: The request failed; needs the grant `roomAdmin` for the room.
+        """
+        await self.request(
+            f"take back dispatch {dispatch!r} to",
+            room,
+            "roomAdmin",
+            lambda client: client.agent_dispatch.delete_dispatch(dispatch, room),
+        )
+
+    async def request(
+        self,
+        verb: str,
+        room: str,
+        grant: str,
+        send: Callable[[api.LiveKitAPI], Awaitable[T]],
+        *,
+        timeout: float | None = None,
     ) -> T | None:
-        """Send one request; `None` means that what it was about does not exist."""
+        """Send one request; `None` means that what it was about does not exist.
+
+        Args:
+            verb: What is done to the room, for the message: `"delete"`.
+            room: Room name.
+            grant: What the key must allow.
+            send: Sends it.
+            timeout: Seconds for this one, where it may take longer than others.
+
+        Raises:
+            ApiError: It failed, or took too long.
+        """
         what = f"could not {verb} room {room!r}"
+        limit = self._timeout if timeout is None else timeout
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(limit):
                 return await send(self._connected())
         except TimeoutError as error:
             raise ApiError(
-                f"{what}: no answer within {self._timeout:g} s from {self._credentials.url}",
+                f"{what}: no answer within {limit:g} s from {self._credentials.url}",
                 code="timeout",
                 passing=True,
             ) from error
@@ -132,6 +216,16 @@ class ServerApi:
                 code="transport",
                 passing=True,
             ) from error
+
+    def _connected(self) -> api.LiveKitAPI:
+        if self._client is None:
+            c = self._credentials
+            self._client = (
+                api.LiveKitAPI(c.url, token=c.token)
+                if c.token and not c.key
+                else api.LiveKitAPI(c.url, c.key, c.secret)
+            )
+        return self._client
 
 
 def _refusal(what: str, grant: str, error: api.ServerError) -> ApiError:

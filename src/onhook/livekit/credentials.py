@@ -12,11 +12,14 @@ from livekit import api
 
 from onhook.errors import ConfigurationError
 
-__all__ = ["ANNOUNCER", "ROLE", "Credentials"]
+__all__ = ["ANNOUNCER", "ROLE", "WITHDRAWN", "Credentials"]
 
 ROLE = "onhook.role"
 """Participant attribute by which our own participants are known and left out of every count."""
 ANNOUNCER = "announcer"
+
+WITHDRAWN = "onhook.withdrawn"
+"""Participant attribute of an agent that a rescuer takes away: the call is that rescuer's."""
 
 _JOIN_TTL = dt.timedelta(minutes=10)
 
@@ -75,19 +78,29 @@ class Credentials:
         key, secret = env.get("LIVEKIT_API_KEY", ""), env.get("LIVEKIT_API_SECRET", "")
         return cls(url=env["LIVEKIT_URL"], key=key, secret=secret, token=token)
 
-    def join_token(self, room: str, identity: str) -> str:
-        """Mint a token with which the announcer joins `room`: publishes, never listens.
+    def join_token(self, room: str, identity: str, *, listens: bool = False) -> str:
+        """Mint a token with which a participant of ours joins `room`.
+
+        Args:
+            room: Room name.
+            identity: Its identity.
+            listens: Whether it only listens, seen by nobody, in place of only speaking.
 
         Raises:
             ConfigurationError: There is no key and secret to sign it with.
         """
         if not (self.key and self.secret):
             raise ConfigurationError(
-                f"cannot join room {room!r} to speak to the caller: LIVEKIT_TOKEN alone "
+                f"cannot join room {room!r} for the caller's sake: LIVEKIT_TOKEN alone "
                 "cannot sign a join token. Set LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
             )
         grants = api.VideoGrants(
-            room_join=True, room=room, can_publish=True, can_subscribe=False, can_publish_data=False
+            room_join=True,
+            room=room,
+            can_publish=not listens,
+            can_subscribe=listens,
+            can_publish_data=False,
+            hidden=listens,
         )
         return (
             api.AccessToken(self.key, self.secret)

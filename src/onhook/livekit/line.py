@@ -6,24 +6,32 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
 
 from livekit import rtc
 from livekit.agents import tts
 
 from onhook.errors import AudioError, OnhookError
-from onhook.line import Announcement
+from onhook.line import Announcement, Dispatch, Referral
 from onhook.livekit import announcer, picture
 from onhook.livekit.api import ServerApi
 from onhook.livekit.audio import Pcm, built_in_prompt, load_wav
-from onhook.livekit.credentials import Credentials
+from onhook.livekit.credentials import WITHDRAWN, Credentials
+from onhook.livekit.events import Changes
+from onhook.livekit.hearing import first_heard
+from onhook.livekit.referring import refer
 from onhook.livekit.renderings import Renderings, Tts, engine_of, render
-from onhook.types import Call
+from onhook.types import Call, LegKind, LineState
 
 __all__ = ["LiveKitLine"]
 
 logger = logging.getLogger("onhook")
+
+_LOOK = 0.25
+"""Seconds between looks at what no event tells of."""
+_JOIN = 3.0
+"""Seconds for joining a room to listen."""
 
 
 class LiveKitLine:
@@ -39,6 +47,8 @@ class LiveKitLine:
         api_timeout: Seconds for one server request.
         renderings: Where cached renderings are.
         voice: Returns the TTS of the running session, whose cached rendering is wanted, or `None`.
+        metadata: Metadata of the guarded job; the server is asked when omitted.
+        again: Runs the entrypoint again, see `onhook.line.Line.retry`; `None` outside the job.
     """
 
     def __init__(
@@ -52,6 +62,8 @@ class LiveKitLine:
         api_timeout: float = 5.0,
         renderings: Renderings | None = None,
         voice: Callable[[], Tts | None] = lambda: None,
+        metadata: str | None = None,
+        again: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         self._credentials = credentials
         self._room = room
@@ -61,6 +73,9 @@ class LiveKitLine:
         self._api = ServerApi(credentials, timeout=api_timeout)
         self._renderings = renderings or Renderings()
         self._voice = voice
+        self._metadata = metadata
+        self._again = again
+        self._there_before: dict[str, frozenset[str]] = {}
 
     async def __aenter__(self) -> LiveKitLine:
         return self
@@ -75,8 +90,17 @@ class LiveKitLine:
 
     async def picture(self) -> Call:
         """See `onhook.line.Line.picture`."""
-        if self._own is not None and _live(self._own):
-            return picture.from_room(self._own, job=self._job)
+        if (mine := self._mine) is not None:
+            return picture.from_room(mine, job=self._job)
+        return await self._listed()
+
+    @property
+    def _mine(self) -> rtc.Room | None:
+        """The job's own room, while it is connected."""
+        return self._own if self._own is not None and _live(self._own) else None
+
+    async def _listed(self) -> Call:
+        """Picture the call as the server lists it, also where the job's own room is connected."""
         listing = await self._api.participants(self._room)
         return picture.from_listing(self._room, listing, agent=self._agent, job=self._job)
 
@@ -87,6 +111,90 @@ class LiveKitLine:
     async def delete_room(self) -> None:
         """See `onhook.line.Line.delete_room`."""
         await self._api.delete_room(self._room)
+
+    async def left(self, identity: str) -> None:
+        """See `onhook.line.Line.left`."""
+        with Changes(self._mine) as changes:
+            while any(
+                leg.identity == identity and leg.line is not LineState.HANGUP
+                for leg in (await self.picture()).legs
+            ):
+                await changes.wait(_LOOK)
+
+    async def transfer(self, identity: str, referral: Referral) -> None:
+        """See `onhook.line.Line.transfer`."""
+        await refer(self._api, self._room, identity, referral)
+
+    async def origin(self) -> str | None:
+        """See `onhook.line.Line.origin`."""
+        if self._metadata is not None:
+            return self._metadata
+        there = await self.dispatches()
+        # livekit-server 1.13 lists no job for a dispatch that came with the room
+        mine = [sent for sent in there if self._job and self._job in sent.jobs] or there
+        return mine[0].metadata if len(mine) == 1 else None
+
+    async def dispatches(self) -> Sequence[Dispatch]:
+        """See `onhook.line.Line.dispatches`."""
+        return await self._api.dispatches(self._room)
+
+    async def dispatch(self, agent_name: str, metadata: str) -> str:
+        """See `onhook.line.Line.dispatch`."""
+        gone = f"the caller has left room {self._room!r}: nobody to send {agent_name!r} to"
+        before = await self._listed()
+        if not before.callers:
+            raise OnhookError(gone)
+        if (mine := self._mine) is not None:
+            _silence(mine)
+        made = await self._api.create_dispatch(self._room, agent_name, metadata)
+        self._there_before[made] = frozenset(leg.identity for leg in before.legs)
+        call = await self._listed()
+        if call.callers:
+            return made
+        await self._api.delete_dispatch(self._room, made)
+        known = {self._agent, mine.local_participant.identity if mine is not None else ""}
+        if not any(leg.kind is not LegKind.AGENT or leg.identity in known for leg in call.legs):
+            await self._api.delete_room(self._room)  # the dispatch has brought it back
+        raise OnhookError(gone)
+
+    async def heard(self, dispatch: str) -> str:
+        """See `onhook.line.Line.heard`."""
+        with Changes(self._mine) as changes:
+            while not (agents := await self._agents(dispatch)):
+                if not (await self.picture()).callers:
+                    raise OnhookError(f"the caller has left room {self._room!r}")
+                await changes.wait(_LOOK)
+        if (mine := self._mine) is not None:
+            return await first_heard(mine, agents)
+        async with announcer.joined(
+            self._credentials, self._room, deadline=_JOIN, listens=True
+        ) as room:
+            return await first_heard(room, agents)
+
+    async def withdraw(self, dispatch: str) -> None:
+        """See `onhook.line.Line.withdraw`."""
+        agents = await self._agents(dispatch)
+        for agent in agents:  # its own guard must not take its end for a caller left behind
+            await self._api.mark(self._room, agent, WITHDRAWN, dispatch)
+        await self._api.delete_dispatch(self._room, dispatch)
+        for agent in agents:
+            await self._api.remove(self._room, agent)
+            await self.left(agent)
+
+    async def _agents(self, dispatch: str) -> Sequence[str]:
+        """Return who has come by a dispatch: whom the server lists, else who is new."""
+        there = await self.dispatches()
+        if listed := [agent for sent in there if sent.id == dispatch for agent in sent.agents]:
+            return listed
+        before = self._there_before.get(dispatch)
+        agents = (await self.picture()).other_agents if before is not None else ()
+        return [leg.identity for leg in agents if leg.identity not in (before or ())]
+
+    async def retry(self) -> str:
+        """See `onhook.line.Line.retry`."""
+        if self._again is None:
+            raise OnhookError("the entrypoint can be run again in its own job only, by its guard")
+        return await self._again()
 
     async def say(self, announcement: Announcement) -> str:
         """See `onhook.line.Line.say`."""
@@ -104,10 +212,10 @@ class LiveKitLine:
     @contextlib.asynccontextmanager
     async def _stage(self, announcement: Announcement) -> AsyncIterator[rtc.Room]:
         """Give the room to speak in: the job's, with its own voice silenced, or one of ours."""
-        if self._own is not None and _live(self._own):
+        if (mine := self._mine) is not None:
             if not announcement.gentle:
-                _silence(self._own)
-            yield self._own
+                _silence(mine)
+            yield mine
             return
         if not (await self.picture()).callers:
             raise OnhookError(f"no caller is in room {self._room!r} any more: nobody to speak to")

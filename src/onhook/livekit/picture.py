@@ -8,10 +8,10 @@ from typing import Any
 from livekit import rtc
 from livekit.protocol.models import ParticipantInfo, TrackType
 
-from onhook.livekit.credentials import ANNOUNCER, ROLE
+from onhook.livekit.credentials import ANNOUNCER, ROLE, WITHDRAWN
 from onhook.types import Call, Direction, Leg, LegKind, LineState
 
-__all__ = ["from_listing", "from_room", "has_audio"]
+__all__ = ["from_listing", "from_room", "has_audio", "is_withdrawn"]
 
 _PUBLISHES_ON_BEHALF = "lk.publish_on_behalf"
 """Set on avatar participants: they are their agent's voice, nobody else's (livekit-agents)."""
@@ -78,6 +78,15 @@ def has_audio(participant: rtc.Participant) -> bool:
         publication.kind == rtc.TrackKind.KIND_AUDIO and not publication.muted
         for publication in participant.track_publications.values()
     )
+
+
+def is_withdrawn(room: rtc.Room) -> bool:
+    """Return whether a rescuer takes this job's own agent away: the call is that rescuer's.
+
+    Args:
+        room: The job's room, connected or no longer.
+    """
+    return room.local_participant.attributes.get(WITHDRAWN, "") != ""
 
 
 def _leg(

@@ -20,6 +20,8 @@ class ReferAnswer:
         status: The response: 202 accepts, anything from 300 refuses.
         notify: The statuses that are then reported by NOTIFY, in their order.
         pause: Seconds before each NOTIFY.
+        delay: Seconds before the response. An answer within microseconds, as loopback makes
+            possible, can be missed by livekit-sip (sipgo `ClientTx.Init` sets its timer late).
 
     Raises:
         PhoneError: A status that is none, or a NOTIFY after a refusal.
@@ -28,6 +30,7 @@ class ReferAnswer:
     status: int = 202
     notify: tuple[int, ...] = (100, 200)
     pause: float = 0.1
+    delay: float = 0.01
 
     def __post_init__(self) -> None:
         if any(not 100 <= status < 700 for status in (self.status, *self.notify)):

@@ -37,11 +37,9 @@ def take_refer(leg: Leg, transaction: ServerTransaction) -> None:
     if to is None:
         transaction.respond(400, reason="No Refer-To")
         return
-    transaction.respond(answer.status, contact=leg.dialog.contact)
     whom = to.partition("<")[2].partition(">")[0] or to
+    leg.own(_answer(leg, transaction, answer), "phone-refer")
     leg.story.referred(Refer(whom, transaction.at, answer.status))
-    if answer.notify:
-        leg.own(_notify(leg, answer, transaction.request.cseq.sequence), "phone-notify")
 
 
 def take_notify(leg: Leg, transaction: ServerTransaction) -> None:
@@ -50,6 +48,12 @@ def take_notify(leg: Leg, transaction: ServerTransaction) -> None:
     event = transaction.request.headers.get("Event") or ""
     if event.partition(";")[0].strip() == "refer":
         leg.story.told(sipfrag_status(transaction.request.body))
+
+
+async def _answer(leg: Leg, transaction: ServerTransaction, answer: ReferAnswer) -> None:
+    await asyncio.sleep(answer.delay)
+    transaction.respond(answer.status, contact=leg.dialog.contact)
+    await _notify(leg, answer, transaction.request.cseq.sequence)
 
 
 async def _notify(leg: Leg, answer: ReferAnswer, sequence: int) -> None:

@@ -17,9 +17,11 @@ from onhook.faults import Fault
 from onhook.journal import Journal
 from onhook.line import Line
 from onhook.livekit import Credentials, LiveKitLine, Renderings
+from onhook.livekit.picture import is_withdrawn
 from onhook.livekit.renderings import Tts
 from onhook.observe import Observer
 from onhook.policy import Policy
+from onhook.ring1.attempts import Attempts
 from onhook.ring1.checks import Entrypoint
 from onhook.ring1.failures import left_by, shut_down
 from onhook.ring1.overlong import CallLimit
@@ -73,7 +75,8 @@ class GuardedJob:
         self.sessions = Sessions(
             *(ctx.room, self.rescuer, policy, clock), primary=self._session, lost=self._end_job
         )
-        self.call_limit = CallLimit(ctx.room, policy.max_call, clock)
+        self.attempts = Attempts(self._run_again, ctx.room, self._session, clock)
+        self._limit = CallLimit(ctx.room, policy.max_call, clock)
 
     async def run(self, entrypoint: Entrypoint, *, reraise: bool) -> None:
         """Run the entrypoint under guard.
@@ -92,16 +95,23 @@ class GuardedJob:
             logger.error("this call is not guarded: %s", error)  # noqa: TRY400 - no traceback helps
             await entrypoint(self._ctx)
             return
+        self._entrypoint = entrypoint
         entry = asyncio.current_task()
         register(self._ctx, self)
         self._watcher = asyncio.create_task(self._watch(entry), name="onhook-watch")
         self._ctx.add_shutdown_callback(self._shutdown_callback())
-        await self._see_through(entrypoint(self._ctx), entry, reraise=reraise)
+        attempt: Awaitable[None] | None = entrypoint(self._ctx)
+        while attempt is not None:
+            attempt = await self._see_through(attempt, entry, reraise=reraise)
 
     async def _see_through(
         self, attempt: Awaitable[None], entry: asyncio.Task[None] | None, *, reraise: bool
-    ) -> None:
-        """Wait for the entrypoint; when it fails, make the caller safe first."""
+    ) -> Awaitable[None] | None:
+        """Wait for the entrypoint; when it fails, make the caller safe first.
+
+        Returns:
+            The next attempt, where the rescue has begun one that came up.
+        """
         try:
             await attempt
         except GeneratorExit:
@@ -110,14 +120,21 @@ class GuardedJob:
             failure = left_by(error, self.clock())
             if not self._stalled(error, entry):
                 await self.rescuer.rescue(failure)
+                if self.attempts.recovered:
+                    return self.attempts.take()
                 if reraise or not isinstance(error, Exception):
                     raise
                 self._ctx.shutdown(failure.detail)
         if self._stall is not None:
             await self.rescuer.settled()
+            if self.attempts.recovered:
+                self._stall = None
+                return self.attempts.take()
             self._ctx.shutdown(str(self._stall))
             if reraise:
                 raise self._stall
+        self.attempts.returned()
+        return None
 
     def _stalled(self, error: BaseException, entry: asyncio.Task[None] | None) -> bool:
         """Return whether it is our own cancellation that came back, and only that."""
@@ -177,16 +194,27 @@ class GuardedJob:
             self._ctx.shutdown(detail)
 
     async def _end_overlong_call(self) -> None:
-        seconds = await self.call_limit.reached()
+        seconds = await self._limit.reached()
         detail = f"the call has lasted {seconds:g} s since it was answered"
         await self.rescuer.rescue(Failure(Fault.CALL_OVERLONG, detail, self.clock()))
         self._end_job(detail)
+
+    def limit_call(self, seconds: float) -> None:
+        """Let this call last so many seconds from its answer on, whatever the policy says.
+
+        Raises:
+            PolicyError: That is no positive number.
+        """
+        self._limit.set(seconds)
 
     def _end_job(self, detail: str) -> None:
         """End the job of an agent whose call was rescued without it."""
         outcome = self.rescuer.outcome
         if outcome is not None and outcome.ending not in ("kept", "recovered"):
             self._ctx.shutdown(detail)
+
+    async def _run_again(self) -> None:
+        await self._entrypoint(self._ctx)
 
     def _session(self) -> AgentSession[Any] | None:
         try:
@@ -204,6 +232,8 @@ class GuardedJob:
         # livekit-agents reads `callback.__code__`: it takes a function and no callable object
         async def onhook_guard(reason: str) -> None:
             self._ended = True
+            if is_withdrawn(self._ctx.room):
+                self.rescuer.release("another rescuer takes this agent away")
             try:
                 await self.rescuer.rescue(shut_down(reason, self.clock()))
             finally:
@@ -244,4 +274,6 @@ class GuardedJob:
             api_timeout=self._policy.api_timeout,
             renderings=self.renderings,
             voice=self.voice,
+            metadata=self._ctx.job.metadata,
+            again=self.attempts.again,
         )

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from livekit import rtc
 
 from onhook.limits import require_seconds
+from onhook.livekit.events import Changes
 from onhook.livekit.picture import from_room
-from onhook.ring1.waiting import RoomChanges
 from onhook.types import LineState
 
 __all__ = ["CallLimit"]
@@ -61,7 +61,7 @@ class CallLimit:
         return self._seconds or 0.0
 
     async def _answered(self) -> None:
-        with RoomChanges(self._room) as changes:
+        with Changes(self._room) as changes:
             while not self._room.isconnected() or not any(
                 leg.line is LineState.ACTIVE for leg in from_room(self._room).callers
             ):

@@ -11,12 +11,12 @@ from livekit import rtc
 from livekit.agents import AgentSession
 
 from onhook.faults import Severity
+from onhook.livekit.events import Changes
 from onhook.livekit.picture import from_room
 from onhook.policy import Policy
 from onhook.ring1.complaints import Complaints
 from onhook.ring1.rescue import Rescuer
 from onhook.ring1.session import SessionWatch
-from onhook.ring1.waiting import RoomChanges
 
 __all__ = ["Sessions"]
 
@@ -118,6 +118,6 @@ class Sessions:
         """Go on where a failure harmed nobody: a dead session still must not meet a caller."""
         watch.conversation.nobody_waits()
         if watch.is_lost:
-            with RoomChanges(self._room) as changes:
+            with Changes(self._room) as changes:
                 while not (self._room.isconnected() and from_room(self._room).callers):
                     await changes.wait(None)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from types import TracebackType
 
 from livekit import rtc
 
+from onhook.livekit.events import Changes
 from onhook.livekit.picture import from_room
 from onhook.types import Call, Direction, LegKind, LineState
 
-__all__ = ["RoomChanges", "caller_waits", "first_audio", "late_caller", "somebody_speaks"]
+__all__ = ["caller_waits", "first_audio", "late_caller", "somebody_speaks"]
 
 _ASK_AGAIN = 2.0
 """Seconds between questions to the server while the job is not in its room."""
@@ -33,51 +32,6 @@ def caller_waits(call: Call) -> bool:
     if call.direction is Direction.OUTBOUND:
         return any(leg.line is LineState.ACTIVE for leg in call.callers)
     return bool(call.callers)
-
-
-class RoomChanges:
-    """Wakes its waiter when who is in a room, or who can be heard in it, may have changed."""
-
-    _EVENTS: tuple[rtc.room.EventTypes, ...] = (
-        "connection_state_changed",
-        "participant_connected",
-        "participant_disconnected",
-        "participant_attributes_changed",
-        "local_track_published",
-        "track_published",
-        "track_unmuted",
-    )
-
-    def __init__(self, room: rtc.Room) -> None:
-        self._room = room
-        self._changed = asyncio.Event()
-
-    def __enter__(self) -> RoomChanges:
-        for event in self._EVENTS:
-            self._room.on(event, self._wake)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for event in self._EVENTS:
-            self._room.off(event, self._wake)
-
-    async def wait(self, seconds: float | None) -> None:
-        """Return at the next change, or after some seconds, whichever is first."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
-        except TimeoutError:
-            return
-        finally:
-            self._changed.clear()
-
-    def _wake(self, *_: object) -> None:
-        self._changed.set()
 
 
 async def first_audio(
@@ -110,7 +64,7 @@ async def first_audio(
             return float("inf")
         return since + limit - clock()
 
-    with RoomChanges(room) as changes:
+    with Changes(room) as changes:
         while not over():
             call = from_room(room) if room.isconnected() else None
             if call is None and (since is None or left() <= 0):
@@ -141,7 +95,7 @@ async def late_caller(
     if call.humans or not room.isconnected():
         return call
     until = clock() + seconds
-    with RoomChanges(room) as changes:
+    with Changes(room) as changes:
         while room.isconnected() and not call.callers and clock() < until:
             await changes.wait(until - clock())
             call = from_room(room) if room.isconnected() else call

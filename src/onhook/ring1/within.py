@@ -37,7 +37,7 @@ def release(ctx: JobContext, reason: str) -> None:
     Raises:
         PolicyError: The reason is no text.
     """
-    require_text("release", "reason", reason, what="a few words on why the agent leaves")
+    require_text("release", "reason", reason, "a few words on why the agent leaves")
     if (job := guarded(ctx)) is None:
         logger.info("released (%s), but this job is not guarded", reason)
         return
@@ -79,7 +79,7 @@ async def busy(
         require_seconds("busy", name, value)
     require_seconds("busy", "after", after, zero=True)
     if words is not None:
-        require_text("busy", "words", words, what="the words to say, or None to say nothing")
+        require_text("busy", "words", words, "the words to say, or None to say nothing")
     job = _this_job("busy")
     conversations = () if job is None else tuple(w.conversation for w in job.sessions.watches)
     if job is None or not conversations:

@@ -19,11 +19,22 @@ class Climb:
         line: The call's line.
         incident: What happened.
         call: The freshest picture of the call; `call.complete` says whether it can be relied on.
+        resumed: An earlier rescuer began this rung, and its outcome is not known: what must not be
+            done twice is only looked after.
     """
 
     line: Line
     incident: Incident
     call: Call
+    resumed: bool = False
+
+    async def whole(self) -> Call:
+        """Return a picture that can be relied on.
+
+        Raises:
+            OnhookError: Nobody can be asked.
+        """
+        return self.call if self.call.complete else await self.line.picture()
 
 
 class Rung(Protocol):

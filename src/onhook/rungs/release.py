@@ -43,7 +43,7 @@ class RemoveCallers(_Release):
 
     async def climb(self, climb: Climb) -> str:
         """See `Rung.climb`."""
-        return await _remove_callers(climb.line, await _whole(climb))
+        return await _remove_callers(climb.line, await climb.whole())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,8 @@ class HangUp(_Release):
 
     async def climb(self, climb: Climb) -> str:
         """See `Rung.climb`."""
-        call = await _whole(climb)
+        # never blindly: somebody who must stay may be in a room that could not be seen
+        call = await climb.whole()
         if call.humans:
             return await _remove_callers(climb.line, call)
         try:
@@ -78,11 +79,6 @@ class HangUp(_Release):
                 raise
             done = await _instead(climb.line, call, error)
             return f"{done}, because the room could not be deleted: {error}"
-
-
-async def _whole(climb: Climb) -> Call:
-    """Never release blindly: somebody who must stay may be in a room that could not be seen."""
-    return climb.call if climb.call.complete else await climb.line.picture()
 
 
 async def _remove_callers(line: Line, call: Call) -> str:

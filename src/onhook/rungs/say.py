@@ -57,7 +57,7 @@ class Say:
     deadline: float = 20.0
 
     def __post_init__(self) -> None:
-        require_text("Say", "text", self.text, what="the words to say")
+        require_text("Say", "text", self.text, "the words to say")
         if self.audio is not None and not isinstance(self.audio, str | Path):
             raise PolicyError(f"Say(audio={self.audio!r}): give the path of a WAV file")
         for name in ("tts_deadline", "start_deadline", "deadline"):
