@@ -15,12 +15,13 @@ if TYPE_CHECKING:
         ConfigurationError,
         DecorationError,
         EntrypointStalledError,
+        JournalError,
         LadderError,
         OnhookError,
         PolicyError,
     )
     from onhook.faults import Fault, Severity
-    from onhook.journal import Journal, MemoryJournal
+    from onhook.journal import Journal, MemoryJournal, SqliteJournal
     from onhook.ladder import Ladder
     from onhook.observe import LoggingObserver, Observer
     from onhook.policy import Policy
@@ -41,6 +42,7 @@ __all__ = [
     "HangUp",
     "Incident",
     "Journal",
+    "JournalError",
     "Keep",
     "Ladder",
     "LadderError",
@@ -54,6 +56,7 @@ __all__ = [
     "RemoveCallers",
     "Say",
     "Severity",
+    "SqliteJournal",
     "guard",
     "is_active",
     "set_active",
@@ -63,10 +66,10 @@ __all__ = [
 _HOME = {
     "errors": (
         *("ApiError", "AudioError", "ConfigurationError", "DecorationError"),
-        *("EntrypointStalledError", "LadderError", "OnhookError", "PolicyError"),
+        *("EntrypointStalledError", "JournalError", "LadderError", "OnhookError", "PolicyError"),
     ),
     "faults": ("Fault", "Severity"),
-    "journal": ("Journal", "MemoryJournal"),
+    "journal": ("Journal", "MemoryJournal", "SqliteJournal"),
     "ladder": ("Ladder",),
     "observe": ("LoggingObserver", "Observer"),
     "policy": ("Policy",),
