@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -49,13 +51,10 @@ def list_(
     journal: JournalFile = None,
 ) -> None:
     """List the newest incidents. With --follow, their last N steps and all that come."""
-    try:
-        kept = SqliteJournal(journal)
+    with _opened(journal) as kept:
         if follow:
             _follow(kept, limit, as_json=as_json)
         cases = [Case(found) for i in kept.incidents(limit) if (found := kept.entries(i))]
-    except JournalError as error:
-        _fail(str(error))
     if as_json:
         typer.echo(json.dumps([case.summary() for case in cases], indent=1))
     elif cases:
@@ -75,15 +74,21 @@ def show(
 
     Exits 1 when there is no such incident, or more than one.
     """
-    try:
-        kept = SqliteJournal(journal)
+    with _opened(journal) as kept:
         case = Case(kept.entries(_the_one(kept, incident)))
-    except JournalError as error:
-        _fail(str(error))
     if as_json:
         typer.echo(json.dumps(case.whole(), indent=1))
     else:
         show_case(Console(highlight=False), case)
+
+
+@contextlib.contextmanager
+def _opened(path: Path | None) -> Iterator[SqliteJournal]:
+    try:
+        with contextlib.closing(SqliteJournal(path)) as kept:
+            yield kept
+    except JournalError as error:
+        _fail(str(error))
 
 
 def _the_one(kept: SqliteJournal, wanted: str) -> str:
