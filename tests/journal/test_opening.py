@@ -51,3 +51,9 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIVEKIT_API_SECRET", "hidden-hidden")
     got = opening(raised("with hidden-hidden"), header="hidden-hidden")
     assert "hidden-hidden" not in f"{got}"
+
+
+def test_a_traceback_that_was_told_by_a_process_that_is_gone() -> None:
+    got = opening(None, traceback="Traceback: of the job", signal="SIGKILL")
+    assert got.traceback == "Traceback: of the job"
+    assert got.evidence == {"signal": "SIGKILL"}

@@ -104,6 +104,16 @@ def test_it_travels_by_its_settings_and_is_opened_late(path: Path) -> None:
     again.close()
 
 
+def test_it_can_be_made_ready_in_another_thread(path: Path) -> None:
+    journal = SqliteJournal(path)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(journal.prepare).result()
+    assert path.exists()
+    journal.record(entry("inc"))
+    assert len(journal.entries("inc")) == 1
+    journal.close()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_fork_opens_the_file_for_itself(journal: SqliteJournal) -> None:
     journal.record(entry("parent"))

@@ -65,14 +65,16 @@ class Opening:
     def of(cls, incident: Incident) -> Opening:
         """Take from an incident what a person needs; the exception itself is not kept alive."""
         call, failure = incident.call, incident.failure
+        evidence = {key: masked(value) for key, value in failure.evidence.items()}
+        told = evidence.pop("traceback", "")  # by a process that is gone, with its exception
         return cls(
             room=call.room,
             job=call.job,
             call_id=call.call_id,
             direction=str(call.direction),
             severity=str(failure.severity),
-            traceback=_text(failure.error),
-            evidence={key: masked(value) for key, value in failure.evidence.items()},
+            traceback=_shortened(_text(failure.error) or told),
+            evidence=evidence,
         )
 
 
@@ -124,9 +126,10 @@ class Journal(Protocol):
 
 
 def _text(error: BaseException | None) -> str:
-    if error is None:
-        return ""
-    text = masked("".join(traceback.format_exception(error)))
+    return "" if error is None else masked("".join(traceback.format_exception(error)))
+
+
+def _shortened(text: str) -> str:
     if len(text) <= _LONGEST_TRACEBACK:
         return text
     half = _LONGEST_TRACEBACK // 2

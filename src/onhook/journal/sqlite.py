@@ -120,6 +120,14 @@ class SqliteJournal:
         """Travel by settings; every process opens the file for itself."""
         return (_again, (self.path, self._keep, self._keep_days, self._timeout, self._wall))
 
+    def prepare(self) -> None:
+        """Open the file, and tidy it up, while there is time: some milliseconds, once a call.
+
+        It may run in a thread. Without it the first `record` opens the file.
+        """
+        with self._use() as db:
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
     def record(self, entry: Entry) -> None:
         """See `Journal.record`."""
         row = to_row(entry)
