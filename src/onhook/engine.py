@@ -81,8 +81,7 @@ class Engine:
         if self._taken:
             raise OnhookError(f"{incident.id}: an engine handles one incident; make another")
         self._taken = True
-        why, opening = incident.failure.detail, Opening.of(incident)
-        self._record(incident, Step.OPENED, incident.fault, detail=why, opening=opening)
+        self._record(incident, Step.OPENED, incident.fault, detail=incident.failure.detail)
         self._tell("opened", incident)
         chosen = plan(self._policy, incident, incident.call)
         try:
@@ -197,16 +196,10 @@ class Engine:
         return outcome
 
     def _record(
-        self,
-        incident: Incident,
-        step: Step,
-        subject: str,
-        result: str = "",
-        detail: str = "",
-        *,
-        opening: Opening | None = None,
+        self, incident: Incident, step: Step, subject: str, result: str = "", detail: str = ""
     ) -> None:
         told = (str(subject), str(result), detail)
+        opening = Opening.of(incident) if step is Step.OPENED else None
         entry = Entry(incident.id, step, self._clock(), *told, ring=self._ring, opening=opening)
         try:
             self._journal.record(entry)
