@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.local/bin:$(PATH)
 
-.PHONY: demo test unit bench soak lint setup lock clean
+.PHONY: demo test bench soak lint setup lock clean
 
 demo:
 	@scripts/setup.sh demo
@@ -17,7 +17,7 @@ lint:
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
-	@.venv/bin/lint-imports --no-cache --config pyproject.toml
+	@.venv/bin/lint-imports --no-cache pyproject.toml
 
 # The figures of the README, printed and not asserted.
 bench: setup

@@ -10,7 +10,10 @@ for_what=${1:-test}
 here=$PWD/.local
 bin=$here/bin
 server_version=1.13.5
+server_module=github.com/livekit/livekit-server
 sip_version=1.8.0
+sip_module=github.com/livekit/sip
+without_sip=
 mkdir -p "$bin" "$here/log"
 export UV_SYSTEM_CERTS=true # as pip does: behind a TLS proxy the machine's own store knows it
 
@@ -24,9 +27,11 @@ step() {
   shift
   log=$here/log/$(tr -cs 'a-z0-9' '-' <<<"${name,,}").log
   say "setup: $name ..."
+  set -m # a process group of its own: when we are ended, so is all that the step has started
   "$@" >"$log" 2>&1 </dev/null &
   pid=$!
-  trap 'kill "$pid" 2>/dev/null || true; exit 130' INT TERM
+  set +m
+  trap 'kill -- "-$pid" 2>/dev/null || true; exit 130' INT TERM
   while kill -0 "$pid" 2>/dev/null; do
     sleep 1
     if ((SECONDS - began > 0 && (SECONDS - began) % 15 == 0)); then
@@ -48,7 +53,7 @@ missing_packages() {
   have redis-server || echo redis-server
   have espeak-ng || echo espeak-ng
   have pkg-config || echo pkg-config
-  if ! { have livekit-sip || [ -x "$bin/livekit-sip" ]; }; then
+  if ! built livekit-sip $sip_version $sip_module; then
     local library
     for library in opus opusfile soxr; do
       pkg-config --exists "$library" 2>/dev/null || echo "lib$library-dev"
@@ -62,17 +67,19 @@ install_packages() {
   local packages as_root=()
   mapfile -t packages < <(missing_packages)
   [ ${#packages[@]} -gt 0 ] || return 0
-  if [ "$(id -u)" != 0 ]; then
-    if have sudo && sudo -n true 2>/dev/null; then as_root=(sudo -n); else packages_by_hand "${packages[@]}"; return; fi
+  [ "$(id -u)" = 0 ] || as_root=(sudo -n)
+  if have apt-get && "${as_root[@]}" true 2>/dev/null; then
+    step "refreshing the package lists" "${as_root[@]}" apt-get update -qq &&
+      step "installing ${packages[*]}" "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "${packages[@]}" || true # said by the step
+    mapfile -t packages < <(missing_packages)
+    [ ${#packages[@]} -gt 0 ] || return 0
   fi
-  have apt-get || { packages_by_hand "${packages[@]}"; return; }
-  step "refreshing the package lists" "${as_root[@]}" apt-get update -qq
-  step "installing ${packages[*]}" "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "${packages[@]}"
+  packages_by_hand "${packages[@]}"
 }
 
 packages_by_hand() {
-  say "setup: these packages are missing, and without root, sudo and apt they cannot be installed here:"
+  say "setup: these packages are missing, and could not be installed here (it takes apt, and root or sudo):"
   printf '  %s\n' "$@" >&2
   say "setup: on Debian or Ubuntu, have somebody run:"
   say "  sudo apt-get install --no-install-recommends $*"
@@ -83,6 +90,7 @@ packages_by_hand() {
       *) exit 1 ;;
     esac
   done
+  without_sip=yes
 }
 
 # --- Python ----------------------------------------------------------------------------------
@@ -128,32 +136,37 @@ go_install() {
   local module
   module=$(mktemp -d)
   printf 'module onhook.invalid/servers\n\ngo 1.26\n\nrequire %s v%s\n' "$3" "$2" >"$module/go.mod"
-  (cd "$module" && GOBIN=$bin GOFLAGS=-mod=mod GOTOOLCHAIN=local go install "$4") || return 1
+  (cd "$module" && GOBIN=$bin GOFLAGS=-mod=mod GOTOOLCHAIN=local go install "$4") || {
+    rm -rf "$module"
+    return 1
+  }
   rm -rf "$module"
   [ ! -e "$bin/server" ] || mv "$bin/server" "$bin/livekit-server"
 }
 
-# built PROGRAM VERSION: is it in .local/bin, or on PATH, in this version?
+# built PROGRAM VERSION MODULE: is it in .local/bin, or on PATH, in this version? One that was built
+# by `go install` may not know its own version, but its build information does.
 built() {
   [ -x "$bin/$1" ] && [ "$(cat "$bin/$1.version" 2>/dev/null)" = "$2" ] && return 0
-  have "$1" && "$1" --version 2>/dev/null | grep -qF "$2"
+  have "$1" || return 1
+  "$1" --version 2>/dev/null | grep -qF "$2" || grep -aqF "$3"$'\t'"v$2" "$(command -v "$1")"
 }
 
 build() {
   local program=$1 version=$2
-  if built "$program" "$version"; then return 0; fi
+  if built "$program" "$version" "$3"; then return 0; fi
   find_go
   step "building $program $version (a few minutes, once)" go_install "$@" || return 1
   echo "$version" >"$bin/$program.version"
 }
 
 servers() {
-  build livekit-server $server_version github.com/livekit/livekit-server \
-    github.com/livekit/livekit-server/cmd/server || fail "livekit-server could not be built"
-  build livekit-sip $sip_version github.com/livekit/sip \
-    github.com/livekit/sip/cmd/livekit-sip && return
-  [ "$for_what" = demo ] || fail "livekit-sip could not be built: it needs a C compiler and the libraries above"
-  say "setup: livekit-sip could not be built; the demo does without a SIP call"
+  build livekit-server $server_version $server_module $server_module/cmd/server || fail "livekit-server could not be built"
+  if [ -z "$without_sip" ]; then
+    build livekit-sip $sip_version $sip_module $sip_module/cmd/livekit-sip && return
+    [ "$for_what" = demo ] || fail "livekit-sip could not be built: it needs a C compiler and the libraries above"
+  fi
+  say "setup: livekit-sip cannot be built here; the demo does without a SIP call"
 }
 
 install_packages

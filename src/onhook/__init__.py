@@ -15,12 +15,13 @@ if TYPE_CHECKING:
         ConfigurationError,
         DecorationError,
         EntrypointStalledError,
+        JournalError,
         LadderError,
         OnhookError,
         PolicyError,
     )
     from onhook.faults import Fault, Severity
-    from onhook.journal import Journal, MemoryJournal
+    from onhook.journal import Journal, MemoryJournal, SqliteJournal
     from onhook.ladder import Ladder
     from onhook.observe import LoggingObserver, Observer
     from onhook.policy import Policy
@@ -55,6 +56,7 @@ __all__ = [
     "HangUp",
     "Incident",
     "Journal",
+    "JournalError",
     "Keep",
     "Ladder",
     "LadderError",
@@ -70,6 +72,7 @@ __all__ = [
     "Retry",
     "Say",
     "Severity",
+    "SqliteJournal",
     "Takeover",
     "Transfer",
     "busy",
@@ -86,10 +89,10 @@ __all__ = [
 _HOME = {
     "errors": (
         *("ApiError", "AudioError", "ConfigurationError", "DecorationError"),
-        *("EntrypointStalledError", "LadderError", "OnhookError", "PolicyError"),
+        *("EntrypointStalledError", "JournalError", "LadderError", "OnhookError", "PolicyError"),
     ),
     "faults": ("Fault", "Severity"),
-    "journal": ("Journal", "MemoryJournal"),
+    "journal": ("Journal", "MemoryJournal", "SqliteJournal"),
     "ladder": ("Ladder",),
     "observe": ("LoggingObserver", "Observer"),
     "policy": ("Policy",),

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from onhook.errors import ApiError, OnhookError
 from onhook.faults import Fault
-from onhook.journal import Entry, Journal, MemoryJournal, Step
+from onhook.journal import Entry, Journal, MemoryJournal, Opening, Ring, Step
 from onhook.line import Line
 from onhook.observe import Observer
 from onhook.policy import Plan, Policy, plan
@@ -36,6 +36,7 @@ class Engine:
         clock: Seconds of a monotonic clock.
         sleep: Waits for some seconds between retries.
         jitter: Returns a number from 0 to 1, by which pauses are spread.
+        ring: Who rescues, for the journal.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Engine:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
+        ring: Ring = Ring.GUARD,
     ) -> None:
         self._line = line
         self._policy = policy or Policy()
@@ -56,6 +58,7 @@ class Engine:
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
+        self._ring = ring
         self._taken = False
         self._reports: list[RungReport] = []
         self._last_error: Exception | None = None
@@ -195,9 +198,13 @@ class Engine:
     def _record(
         self, incident: Incident, step: Step, subject: str, result: str = "", detail: str = ""
     ) -> None:
-        self._journal.record(
-            Entry(incident.id, step, self._clock(), str(subject), str(result), detail)
-        )
+        told = (str(subject), str(result), detail)
+        opening = Opening.of(incident) if step is Step.OPENED else None
+        entry = Entry(incident.id, step, self._clock(), *told, ring=self._ring, opening=opening)
+        try:
+            self._journal.record(entry)
+        except Exception:
+            logger.exception("%s could not be recorded; the rescue goes on", incident.id)
 
     def _tell(self, stage: str, *facts: object) -> None:
         for observer in self._observers:

@@ -8,6 +8,7 @@ __all__ = [
     "ConfigurationError",
     "DecorationError",
     "EntrypointStalledError",
+    "JournalError",
     "LadderError",
     "OnhookError",
     "PolicyError",
@@ -36,6 +37,10 @@ class LadderError(PolicyError):
 
 class AudioError(OnhookError, ValueError):
     """An audio file is missing, or of a format that a phone line cannot carry."""
+
+
+class JournalError(OnhookError):
+    """The journal's file cannot be read or written."""
 
 
 class EntrypointStalledError(OnhookError, TimeoutError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -33,7 +34,12 @@ async def onhook(*arguments: str) -> AsyncIterator[Program]:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={"PATH": "/usr/bin:/bin", "COLUMNS": "80", "NO_COLOR": "1"},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "COLUMNS": "80",
+            "NO_COLOR": "1",
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        },
     )
     try:
         yield Program(process)
@@ -186,6 +192,12 @@ async def test_interrupted_before_anybody_called() -> None:
         (["100", "--server", "127.0.0.1:9", "--dtmf", "x"], "have a key"),
         (["100", "--server", "127.0.0.1:9", "--hangup-after", "0"], "greater than 0"),
         (["100", "--server", "127.0.0.1:9", "--save", "/no/such/x.wav"], "there is no folder"),
+        (["100", "--server", "127.0.0.1:9", "--hangup-after", "nan"], "greater than 0"),
+        (["100", "--server", "127.0.0.1:9", "--say", " "], "takes the words"),
+        (["100", "--server", "127.0.0.1:9", "--save", "/"], "give the name of a file"),
+        (["100", "--server", "127.0.0.1:9", "--save", ""], "give the name of a file"),
+        (["sips:100@127.0.0.1"], "only 'sip:NUMBER@HOST:PORT' can be dialled"),
+        (["--listen", "--bind", "127.0.0.1:65536"], "give --bind HOST"),
         (["--listen", "--reject", "200"], "give a status of 300"),
         (["--listen", "--bind", ":x"], "give --bind HOST"),
         (["100", "--server", "127.0.0.1:9", "--codec", "opus"], "Invalid value"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onhook.journal import Entry, Journal, Step
+from onhook.journal import Entry, Journal, Opening, Ring, Step
 
 
 def entry(incident: str, step: Step = Step.INTENT, at: float = 0.0) -> Entry:
@@ -27,8 +27,28 @@ class JournalContract:
 
     def test_an_unknown_incident_has_no_entries(self, journal: Journal) -> None:
         assert list(journal.entries("none")) == []
+        assert list(journal.incidents(5)) == []
 
     def test_an_entry_comes_back_as_it_was(self, journal: Journal) -> None:
-        whole = Entry("one", Step.RUNG, 1.5, "hang_up", "done", "deleted the room")
-        journal.record(whole)
-        assert list(journal.entries("one")) == [whole]
+        opening = Opening(
+            room="room",
+            job="AJ_1",
+            call_id="SCL_1",
+            direction="inbound",
+            severity="impaired",
+            traceback="Traceback: broken at 'naïve'\n",
+            evidence={"signal": "SIGKILL"},
+        )
+        told = [
+            Entry("one", Step.OPENED, 1.25, "job.died", opening=opening, ring=Ring.WATCHDOG),
+            Entry("one", Step.RUNG, 1.5, "hang_up", "done", "deleted the room", wall=1.7e9),
+        ]
+        for one in told:
+            journal.record(one)
+        assert list(journal.entries("one")) == told
+
+    def test_the_newest_incidents_come_first_by_when_they_began(self, journal: Journal) -> None:
+        for incident in ("one", "two", "three", "one"):
+            journal.record(entry(incident))
+        assert list(journal.incidents(5)) == ["three", "two", "one"]
+        assert list(journal.incidents(2)) == ["three", "two"]

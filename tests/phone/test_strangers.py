@@ -36,6 +36,7 @@ class Stranger:
         branch: str = "",
         body: str = "",
         contact: bool = True,
+        require: str = "",
     ) -> bytes:
         self.branches += 1
         branch = branch or f"z9hG4bK{self.branches}"
@@ -47,12 +48,22 @@ class Stranger:
             f"Call-ID: {call}",
             f"CSeq: {sequence} {method}",
             *([f"Contact: <sip:stranger@127.0.0.1:{self.port}>"] if contact else []),
+            *([f"Require: {require}"] if require else []),
             f"Content-Length: {len(body)}",
         ]
         return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
 
     def send(self, data: bytes) -> None:
         self.socket.send(data)
+
+    async def response(self, begin: str) -> str:
+        """Return the next message that begins so."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(3):
+            while True:
+                text = (await loop.sock_recv(self.socket, 65536)).decode()
+                if text.startswith(begin):
+                    return text
 
     async def final(self, method: str) -> tuple[int, str]:
         """Return status and text of the next final response to a method."""
@@ -72,9 +83,13 @@ class Stranger:
         """Be answered; return the phone's tag."""
         status, text = await self.ask("INVITE", body=SDP.format(0))
         assert status == 200
-        tag = text.split("\r\nTo: ")[1].split("tag=")[1].split("\r\n")[0]
+        tag = tag_in(text)
         self.send(self.message("ACK", tag=tag))
         return tag
+
+
+def tag_in(response: str) -> str:
+    return response.split("\r\nTo: ")[1].split("tag=")[1].split("\r\n", maxsplit=1)[0]
 
 
 @pytest_asyncio.fixture
@@ -96,6 +111,23 @@ async def test_options_and_unknown_methods(stranger: Stranger) -> None:
     assert "Allow: INVITE" in text
     assert f"rport={stranger.port};received=127.0.0.1" in text
     assert (await stranger.ask("PUBLISH"))[0] == 405
+
+
+async def test_an_extension_that_is_required(phone: Phone, stranger: Stranger) -> None:
+    status, text = await stranger.ask("INVITE", body=SDP.format(0), require="100rel, timer")
+    assert status == 420
+    assert "Unsupported: 100rel, timer\r\n" in text
+    assert phone.calls == []
+
+
+async def test_a_bye_while_it_rings(phone: Phone, stranger: Stranger) -> None:
+    phone.answering = Ring()
+    stranger.send(stranger.message("INVITE", body=SDP.format(0)))
+    call = await phone.next_call(3)
+    tag = tag_in(await stranger.response("SIP/2.0 180"))
+    assert (await stranger.ask("BYE", 2, tag=tag))[0] == 200
+    assert (await stranger.final("INVITE"))[0] == 487
+    assert call.report().how == "bye received"
 
 
 async def test_requests_of_calls_that_are_none(stranger: Stranger) -> None:

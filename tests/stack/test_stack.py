@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from onhook.phone import Phone
-from onhook.stack import Route, Stack, StackError, running
+from onhook.stack import Route, Stack, StackError, StackState, running
+from onhook.stack.state import claimed, remember
 
 pytestmark = pytest.mark.stack
 
@@ -181,7 +182,63 @@ def test_the_commands() -> None:
     assert secret not in started.stdout + table + json.dumps(state)
     assert onhook("down", "--name", "mine").returncode == 0
     assert onhook("status").returncode == 1
-    assert "no name" in onhook("up", "--name", "../x").stderr
+    assert not Path(state["folder"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--name", "../x"], "no name for a stack"),
+        (["--number", "12 34"], "no number that can be dialled"),
+        (["--number", ""], "no number that can be dialled"),
+        (["--agent", " "], "has no agent"),
+    ],
+)
+def test_a_wrong_command_line(arguments: list[str], words: str) -> None:
+    for detach in ([], ["--detach"]):
+        ended = onhook("up", *arguments, *detach)
+        assert ended.returncode == 1
+        assert words in ended.stderr
+        assert ended.stderr.count("onhook stack:") == 1
+        assert "Traceback" not in ended.stderr
+
+
+def test_a_folder_for_states_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", "/dev/null")
+        ended = onhook("status")
+    assert ended.returncode == 1
+    assert "set XDG_RUNTIME_DIR to a folder of yours" in ended.stderr
+
+
+def test_a_state_whose_process_id_is_somebody_elses_is_no_stack(tmp_path: Path) -> None:
+    env_file = tmp_path / "env.sh"
+    env_file.write_text("export LIVEKIT_API_SECRET=x\n")
+    with claimed("mine"):
+        remember(StackState("mine", os.getpid(), "ws://h", "", str(tmp_path), str(env_file)))
+        assert [state.name for state in running()] == ["mine"]
+        with pytest.raises(StackError, match="is running"), claimed("mine"):
+            pass
+    remember(StackState("mine", os.getpid(), "ws://h", "", str(tmp_path), str(env_file)))
+    assert running() == []
+    assert not env_file.exists()
+    with claimed("mine"):
+        assert running() == []
+
+
+def test_a_stack_that_does_not_start_leaves_its_logs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "livekit-server"
+    broken.write_text("#!/bin/sh\necho I am broken\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("ONHOOK_LIVEKIT_SERVER", str(broken))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    ended = onhook("up", "--no-sip")
+    assert ended.returncode == 1
+    log = Path(ended.stderr.split("whole log: ")[1].split(")")[0])
+    assert "I am broken" in log.read_text()
+    assert {path.suffix for path in log.parent.iterdir()} == {".log"}
 
 
 def test_a_stack_in_the_foreground_ends_on_ctrl_c() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from onhook.cli import call, demo, simulator, stack
+from onhook.cli import call, demo, incidents, simulator, stack
 
 __all__ = ["app", "main"]
 
@@ -19,6 +19,7 @@ app.command("demo")(demo.demo)
 app.command("call")(call.call)
 app.command("simulator")(simulator.simulator)
 app.add_typer(stack.app, name="stack")
+app.add_typer(incidents.app, name="incidents")
 
 
 def main() -> None:

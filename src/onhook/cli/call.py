@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -176,7 +178,7 @@ def _check(order: Order, save: Path | None) -> None:
     if (order.number is None) == (order.answering is None):
         raise NumberError("give either a NUMBER to call, or --listen to be called")
     if order.number is not None:
-        if order.server is None and not order.number.startswith("sip:"):
+        if order.server is None and not order.number.startswith(("sip:", "sips:", "tel:")):
             raise NumberError(
                 f"no server for {order.number!r}: pass --server HOST:PORT, the address of the SIP "
                 f"service, or dial sip:{order.number}@HOST:PORT"
@@ -186,7 +188,20 @@ def _check(order: Order, save: Path | None) -> None:
         raise NumberError("give --play or --say, not both")
     if order.dtmf is not None:
         check_digits(order.dtmf)
-    if min(order.hangup_after, order.cancel_after) <= 0:
+    if order.say is not None and not order.say.strip():
+        raise NumberError("--say takes the words to speak; leave it out to say nothing")
+    if not all(0 < seconds < math.inf for seconds in (order.hangup_after, order.cancel_after)):
         raise NumberError("--hangup-after and --cancel-after take seconds greater than 0")
-    if save is not None and not save.parent.is_dir():
+    if save is not None:
+        _check_save(save)
+
+
+def _check_save(save: Path) -> None:
+    from onhook.phone import NumberError  # noqa: PLC0415
+
+    if not save.parent.is_dir():
         raise NumberError(f"cannot save {str(save)!r}: there is no folder {str(save.parent)!r}")
+    if not save.name or save.is_dir():
+        raise NumberError(f"cannot save {str(save)!r}: give the name of a file, heard.wav")
+    if not os.access(save.parent, os.W_OK):
+        raise NumberError(f"cannot save {str(save)!r}: the folder cannot be written to")

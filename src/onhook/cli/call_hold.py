@@ -94,7 +94,7 @@ async def _local(order: Order) -> tuple[str, int]:
 
     if order.bind is not None:
         host, _, port = order.bind.partition(":")
-        if not host or (port and not port.isdigit()):
+        if not host or not (port or "0").isdecimal() or int(port or 0) > 65535:
             raise NumberError(f"cannot listen on {order.bind!r}: give --bind HOST or HOST:PORT")
         return host, int(port or 0)
     if order.number is None:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from onhook.errors import OnhookError
+from onhook.errors import ConfigurationError, OnhookError
 
 if TYPE_CHECKING:
     from onhook.demo.story import Story
 
 __all__ = ["demo"]
+
+_LOGS = "logs"
 
 
 def demo(
@@ -32,13 +34,12 @@ def demo(
     logging.getLogger("livekit").setLevel(
         logging.CRITICAL
     )  # a room that is deleted is no error here
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
     try:
+        _clear(out)
         with console.status("") as status:
-            real, stories = asyncio.run(run_demo(out.absolute() / "logs", status.update))
+            real, stories = asyncio.run(run_demo(out.absolute() / _LOGS, status.update))
     except OnhookError as error:
-        console.print(f"[red]the demo failed:[/red] {error}")
+        console.print(f"the demo failed: {error}", style="red", markup=False)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         console.print("stopped; every server has been ended")
@@ -47,10 +48,37 @@ def demo(
     _save(console, out, stories)
 
 
+def _clear(out: Path) -> None:
+    """Make the folder, and remove from it what an earlier demonstration left: nothing else.
+
+    Raises:
+        ConfigurationError: It cannot be made or written.
+    """
+    from onhook.demo.run import SCENARIOS  # noqa: PLC0415
+
+    logs = out / _LOGS
+    ours = [logs / name for name in ("agent.log", "redis-server.log")]
+    ours += [logs / f"livekit-{name}.log" for name in ("server", "sip")]
+    for place, name in enumerate(SCENARIOS, start=1):
+        ours += [logs / f"{name}.fault", _wav(out, place, name)]
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+        for file in ours:
+            file.unlink(missing_ok=True)
+        shutil.rmtree(logs / "cache" / "onhook", ignore_errors=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write to --out {str(out)!r} ({error.strerror}): give a folder of yours"
+        ) from error
+
+
 def _save(console: Console, out: Path, stories: Sequence[Story]) -> None:
     from onhook.phone import save_wav  # noqa: PLC0415
 
     for place, story in enumerate(stories, start=1):
-        name = re.sub(r"[^a-z]+", "-", story.name)
-        save_wav(out / f"{place}-{name}.wav", story.heard.audio)
+        save_wav(_wav(out, place, story.name), story.heard.audio)
     console.print(f"What each caller heard is in {out}/*.wav, the logs are in {out}/logs/.")
+
+
+def _wav(out: Path, place: int, name: str) -> Path:
+    return out / f"{place}-{re.sub(r'[^a-z]+', '-', name)}.wav"

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from onhook.errors import OnhookError
-from onhook.stack.state import StackState, check_name, forget, remember, running
+from onhook.stack.errors import StackError
+from onhook.stack.state import StackState, check_name, claimed, remember, running
+
+if TYPE_CHECKING:
+    from onhook.stack import Stack
 
 __all__ = ["app"]
 
@@ -32,6 +38,8 @@ app = typer.Typer(
 _READY = 60.0
 _DOWN = 20.0
 _POLL = 0.1
+_ENV = "env.sh"
+_PREFIX = "onhook stack: "
 
 Name = Annotated[str, typer.Option(help="Which stack; several run side by side.")]
 
@@ -45,16 +53,13 @@ def up(
     sip: Annotated[bool, typer.Option(help="With or without the SIP service.")] = True,
 ) -> None:
     """Start a stack and keep it until Ctrl-C. Exits 1 when a server does not start or dies."""
-    try:
+    with _told():
         check_name(name)
-        if any(state.name == name for state in running()):
-            _fail(f"a stack {name!r} is running: `onhook stack down --name {name}` ends it")
         if detach:
             _detached(name, agent, number, sip=sip)
             return
-        asyncio.run(_serve(name, agent, number, sip=sip))
-    except OnhookError as error:
-        _fail(str(error))
+        with claimed(name):
+            asyncio.run(_serve(name, agent, number, sip=sip))
 
 
 @app.command()
@@ -63,11 +68,13 @@ def down(
     every: Annotated[bool, typer.Option("--all", help="End every stack of this user.")] = False,
 ) -> None:
     """End a stack and wait until it is gone. Exits 1 when there is none, or it does not end."""
-    states = [state for state in running() if every or state.name == name]
+    with _told():
+        states = [state for state in running() if every or state.name == name]
     if not states and not every:
         _fail(f"no stack {name!r} is running; `onhook stack status` lists those that are")
     for state in states:
-        os.kill(state.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+            os.kill(state.pid, signal.SIGTERM)
     until = time.monotonic() + _DOWN
     while time.monotonic() < until:
         left = {state.name for state in running()} & {state.name for state in states}
@@ -82,7 +89,8 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """List the stacks that run. Exits 1 when there is none."""
-    states = running()
+    with _told():
+        states = running()
     if as_json:
         typer.echo(json.dumps([_public(state) for state in states], indent=1))
     elif states:
@@ -100,29 +108,34 @@ def status(
 
 
 async def _serve(name: str, agent: str, number: str, *, sip: bool) -> None:
-    from onhook.stack import Route, Stack, StackError  # noqa: PLC0415 - loads livekit-api
+    from onhook.stack import Route, Stack  # noqa: PLC0415 - loads livekit-api
 
     this = asyncio.current_task()
     for sig in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(sig, lambda: this and this.cancel())
-    with tempfile.TemporaryDirectory(prefix=f"onhook-{name}-") as folder:
-        routes = [Route(number, agent)]
-        stack = Stack(routes, folder=Path(folder), sip="required" if sip else "off")
-        try:
-            async with stack:
-                env_file = _write_env(Path(folder), stack.env)
-                sip_address = stack.sip_address or ""
-                state = StackState(
-                    name, os.getpid(), stack.url, sip_address, folder, str(env_file), (number,)
-                )
-                remember(state)
-                _announce(state, agent)
-                server = await stack.ended()
-                raise StackError(f"{server.name} died: {server.tail()}")
-        except asyncio.CancelledError:
-            typer.echo(f"stack {name!r} has ended")
-        finally:
-            forget(name)
+    routes = [Route(number, agent)]
+    folder = Path(tempfile.mkdtemp(prefix=f"onhook-{name}-"))
+    try:
+        async with Stack(routes, folder=folder, sip="required" if sip else "off") as stack:
+            env_file = _write_env(folder, stack.env)
+            sip_address = stack.sip_address or ""
+            state = StackState(
+                name, os.getpid(), stack.url, sip_address, str(folder), str(env_file), (number,)
+            )
+            remember(state)
+            _announce(state, agent)
+            await _until_one_dies(stack)
+    except StackError:
+        (folder / _ENV).unlink(missing_ok=True)  # the logs stay, the keys go
+        raise
+    except asyncio.CancelledError:
+        typer.echo(f"stack {name!r} has ended")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _until_one_dies(stack: Stack) -> None:
+    server = await stack.ended()
+    raise StackError(f"{server.name} died: {server.tail()}")
 
 
 def _announce(state: StackState, agent: str) -> None:
@@ -137,7 +150,7 @@ def _announce(state: StackState, agent: str) -> None:
 
 def _write_env(folder: Path, env: Mapping[str, str]) -> Path:
     """Write the variables for a shell to read; the file is its owner's alone."""
-    path = folder / "env.sh"
+    path = folder / _ENV
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.writelines(f"export {key}={shlex.quote(value)}\n" for key, value in env.items())
@@ -155,16 +168,36 @@ def _detached(name: str, agent: str, number: str, *, sip: bool) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        until = time.monotonic() + _READY
-        while time.monotonic() < until and process.poll() is None:
-            for state in running():
-                if state.name == name:
-                    _announce(state, agent)
-                    return
-            time.sleep(_POLL)
+        try:
+            if state := _up(name, process):
+                _announce(state, agent)
+                return
+        except BaseException:  # Ctrl-C is ours alone: it is in a session of its own
+            process.terminate()
+            raise
         process.terminate()
         output.seek(0)
-        _fail(output.read().decode(errors="replace").strip() or f"not ready within {_READY:g} s")
+        said = output.read().decode(errors="replace").strip().removeprefix(_PREFIX)
+        _fail(said or f"not ready within {_READY:g} s")
+
+
+def _up(name: str, process: subprocess.Popen[bytes]) -> StackState | None:
+    """Wait until a process of ours has its stack up; `None` when it ended, or never did."""
+    until = time.monotonic() + _READY
+    while time.monotonic() < until and process.poll() is None:
+        for state in running():
+            if state.name == name and state.pid == process.pid:
+                return state
+        time.sleep(_POLL)
+    return None
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except OnhookError as error:
+        _fail(str(error))
 
 
 def _public(state: StackState) -> dict[str, object]:
@@ -172,5 +205,5 @@ def _public(state: StackState) -> dict[str, object]:
 
 
 def _fail(message: str) -> NoReturn:
-    typer.echo(f"onhook stack: {message}", err=True)
+    typer.echo(f"{_PREFIX}{message}", err=True)
     raise typer.Exit(1)

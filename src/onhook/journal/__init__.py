@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from onhook.journal.base import Entry, Journal, Step
+from onhook.journal.base import Entry, Journal, Opening, Ring, Step
+from onhook.journal.masking import masked
 from onhook.journal.memory import MemoryJournal
+from onhook.journal.sqlite import SqliteJournal, default_path
 
-__all__ = ["Entry", "Journal", "MemoryJournal", "Step"]
+__all__ = [
+    "Entry",
+    "Journal",
+    "MemoryJournal",
+    "Opening",
+    "Ring",
+    "SqliteJournal",
+    "Step",
+    "default_path",
+    "masked",
+]

@@ -33,3 +33,8 @@ class MemoryJournal:
     def entries(self, incident: str | None = None) -> Sequence[Entry]:
         """See `Journal.entries`; without an incident, everything."""
         return tuple(e for e in self._entries if incident in (None, e.incident))
+
+    def incidents(self, limit: int = 20) -> Sequence[str]:
+        """See `Journal.incidents`."""
+        ids = list(dict.fromkeys(entry.incident for entry in self._entries))
+        return tuple(ids[: -limit - 1 : -1])

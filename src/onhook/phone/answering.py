@@ -71,6 +71,8 @@ async def take_invite(leg: Leg, transaction: ServerTransaction, answering: Answe
         _respond(leg, transaction, 180)
     told = await _ring(leg, after)
     if leg.story.ending is not None:
+        if transaction.status < 200:
+            transaction.respond(487)  # the caller sent BYE instead of CANCEL
         return
     if told or not isinstance(answering, Answer):
         _reject(leg, transaction, answering.status if isinstance(answering, Reject) else 603)

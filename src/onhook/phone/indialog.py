@@ -7,7 +7,7 @@ import logging
 
 from onhook.phone.errors import CallTimeoutError, SdpError
 from onhook.phone.leg import Leg
-from onhook.phone.message import contact_uri
+from onhook.phone.message import ALLOW, contact_uri
 from onhook.phone.report import Ending
 from onhook.phone.transactions import ServerTransaction
 from onhook.phone.transfer import take_notify, take_refer
@@ -45,6 +45,8 @@ def _take(leg: Leg, transaction: ServerTransaction) -> None:
     if request.method == "BYE":
         transaction.respond(200)
         leg.story.ended(Ending.BYE_RECEIVED, transaction.at)
+        if not leg.outgoing:
+            leg.give_up.set()  # an INVITE that still rings gets its final response (15.1.2)
     elif leg.story.ending is not None:
         transaction.respond(481)
     elif request.method == "INVITE":
@@ -57,7 +59,7 @@ def _take(leg: Leg, transaction: ServerTransaction) -> None:
     elif request.method in ("OPTIONS", "INFO"):
         transaction.respond(200)
     else:
-        transaction.respond(405)
+        transaction.respond(405, headers={"Allow": ALLOW})
 
 
 async def _renegotiate(leg: Leg, transaction: ServerTransaction) -> None:

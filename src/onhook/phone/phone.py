@@ -218,6 +218,8 @@ class Phone:
         request = transaction.request
         if request.method == "CANCEL":
             self._on_cancel(transaction)
+        elif wanted := request.headers.getlist("Require"):  # we have no extensions (8.2.2.3)
+            transaction.respond(420, headers={"Unsupported": ", ".join(wanted)})
         elif tag_of(request.headers["To"]):
             for leg in self._legs:
                 if leg.dialog.matches(request):

@@ -84,11 +84,15 @@ async def open_wire(transport: str, host: str, port: int, receive: Receiver) -> 
         raise PhoneError(f"unknown transport {transport!r}: give 'udp' or 'tcp'")
     try:
         return await (UdpWire if transport == "udp" else TcpWire).open(host, port, receive)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         raise PhoneError(
-            f"cannot listen on {host}:{port}/{transport}: {error.strerror or error}; "
+            f"cannot listen on {host}:{port}/{transport}: {_reason(error)}; "
             "give a local address and a free port (0 chooses one)"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
 
 
 async def resolve(to: Host) -> Host:

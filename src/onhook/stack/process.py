@@ -102,6 +102,16 @@ class Server:
             raise StackError(f"{self.name} is not running, so it cannot be sent {sig.name}")
         self._process.send_signal(sig)
 
+    async def wait(self) -> None:
+        """Wait until the process has ended.
+
+        Raises:
+            StackError: It was not started.
+        """
+        if self._process is None:
+            raise StackError(f"{self.name} is not running: start the stack first")
+        await self._process.wait()
+
     async def stop(self) -> None:
         """End the process, in order if it will, by force if it must; safe to repeat."""
         if self._process is None:

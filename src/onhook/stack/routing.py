@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -18,6 +19,7 @@ __all__ = ["CATCH_ALL", "Route", "Router"]
 T = TypeVar("T")
 
 CATCH_ALL = "catch-all"
+_NUMBER = re.compile(r"[A-Za-z0-9+*#._-]{1,64}")
 _DEADLINE = 10.0
 
 
@@ -29,11 +31,25 @@ class Route:
         number: The number that is dialled.
         agent: The agent's name (`agent_name` of its `rtc_session`).
         metadata: Metadata of the job.
+
+    Raises:
+        StackError: The number cannot be dialled, or there is no agent.
     """
 
     number: str
     agent: str
     metadata: str = ""
+
+    def __post_init__(self) -> None:
+        if not _NUMBER.fullmatch(self.number):
+            raise StackError(
+                f"{self.number!r} is no number that can be dialled: give digits, or letters, and "
+                "+ * # . _ -, as in '+15550100'"
+            )
+        if not self.agent.strip():
+            raise StackError(
+                f"number {self.number} has no agent: give the agent_name of its rtc_session"
+            )
 
 
 class Router:

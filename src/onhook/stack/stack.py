@@ -122,12 +122,24 @@ class Stack:
         self._servers[name].kill(sig)
 
     async def ended(self) -> Server:
-        """Wait until one of the servers has ended by itself, and return it."""
-        while True:
-            for server in self._servers.values():
-                if not server.running:
-                    return server
-            await asyncio.sleep(0.2)
+        """Wait until one of the servers has ended by itself, and return it.
+
+        Raises:
+            StackError: The stack is not running.
+        """
+        if not self._servers:
+            raise StackError("the stack is not running: use it as `async with Stack() as stack`")
+        waiting = {
+            asyncio.create_task(server.wait(), name=f"stack-wait-{name}"): server
+            for name, server in self._servers.items()
+        }
+        try:
+            ended, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            return waiting[next(iter(ended))]
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     @property
     def _bound(self) -> Ports:

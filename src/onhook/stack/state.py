@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from onhook.stack.errors import StackError
 
-__all__ = ["StackState", "check_name", "forget", "remember", "running", "state_folder"]
+__all__ = ["StackState", "check_name", "claimed", "remember", "running", "state_folder"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,40}")
+_MOMENT = 0.5
+"""Seconds for which a name is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +48,51 @@ def state_folder() -> Path:
     """Return the folder for state files, made for this user alone.
 
     Raises:
-        StackError: The folder is another user's, or a link.
+        StackError: The folder is another user's, or a link, or cannot be made.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     folder = Path(runtime) / "onhook" if runtime else Path(f"/tmp/onhook-{os.getuid()}")  # noqa: S108 - checked below
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ours = not folder.is_symlink() and folder.stat().st_uid == os.getuid()
+    except OSError as error:
+        raise StackError(
+            f"cannot make {folder} ({error.strerror}): set XDG_RUNTIME_DIR to a folder of yours"
+        ) from error
+    if not ours:
         raise StackError(f"{folder} is not yours alone: set XDG_RUNTIME_DIR to a folder of yours")
     return folder
 
 
+@contextlib.contextmanager
+def claimed(name: str) -> Iterator[None]:
+    """Hold a name while its stack runs; the kernel gives it back however its owner dies.
+
+    Raises:
+        StackError: It is no name, or another stack holds it.
+    """
+    check_name(name)
+    with _path(name, ".lock").open("w") as lock:
+        until = time.monotonic() + _MOMENT  # somebody may be looking whether it is held
+        while not _locked(lock.fileno(), fcntl.LOCK_EX):
+            if time.monotonic() > until:
+                raise StackError(
+                    f"a stack {name!r} is running: `onhook stack down --name {name}` ends it"
+                )
+            time.sleep(_MOMENT / 10)
+        try:
+            yield
+        finally:
+            _path(name).unlink(missing_ok=True)
+
+
 def remember(state: StackState) -> None:
-    """Write a state file."""
+    """Write the state file of a stack whose name is held."""
     path = _path(state.name)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(asdict(state)))
     part.chmod(0o600)
     part.replace(path)
-
-
-def forget(name: str) -> None:
-    """Remove a state file; safe to repeat."""
-    _path(name).unlink(missing_ok=True)
 
 
 def running() -> Sequence[StackState]:
@@ -76,10 +104,11 @@ def running() -> Sequence[StackState]:
             state = StackState(**{**data, "numbers": tuple(data.get("numbers", ()))})
         except (ValueError, TypeError, OSError):
             continue
-        if _lives(state.pid):
+        if _held(state.name):
             found.append(state)
         else:
             path.unlink(missing_ok=True)
+            Path(state.env_file).unlink(missing_ok=True)  # the keys of a server that is gone
     return found
 
 
@@ -93,16 +122,23 @@ def check_name(name: str) -> None:
         raise StackError(f"{name!r} is no name for a stack: use letters, digits, '-', '_' and '.'")
 
 
-def _path(name: str) -> Path:
+def _path(name: str, suffix: str = ".json") -> Path:
     check_name(name)
-    return state_folder() / f"{name}.json"
+    return state_folder() / f"{name}{suffix}"
 
 
-def _lives(pid: int) -> bool:
+def _held(name: str) -> bool:
+    """Return whether a stack's owner lives. A process id alone may be somebody else's by now."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        with _path(name, ".lock").open() as lock:
+            return not _locked(lock.fileno(), fcntl.LOCK_SH)
+    except FileNotFoundError:
         return False
-    except PermissionError:
-        return True
+
+
+def _locked(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
     return True
