@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from onhook.cli import call, demo, stack
+from onhook.cli import call, demo, simulator, stack
 
 __all__ = ["app", "main"]
 
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("call")(call.call)
+app.command("simulator")(simulator.simulator)
 app.add_typer(stack.app, name="stack")
 
 
