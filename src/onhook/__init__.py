@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         OnhookError,
         PolicyError,
     )
+    from onhook.fallback import Deadlines, ProviderChange, providers
     from onhook.faults import Fault, Severity
     from onhook.journal import Journal, MemoryJournal
     from onhook.ladder import Ladder
@@ -33,6 +34,7 @@ __all__ = [
     "AudioError",
     "Call",
     "ConfigurationError",
+    "Deadlines",
     "DecorationError",
     "DeleteRoom",
     "EntrypointStalledError",
@@ -51,11 +53,13 @@ __all__ = [
     "Outcome",
     "Policy",
     "PolicyError",
+    "ProviderChange",
     "RemoveCallers",
     "Say",
     "Severity",
     "guard",
     "is_active",
+    "providers",
     "set_active",
 ]
 
@@ -65,6 +69,7 @@ _HOME = {
         *("ApiError", "AudioError", "ConfigurationError", "DecorationError"),
         *("EntrypointStalledError", "LadderError", "OnhookError", "PolicyError"),
     ),
+    "fallback": ("Deadlines", "ProviderChange", "providers"),
     "faults": ("Fault", "Severity"),
     "journal": ("Journal", "MemoryJournal"),
     "ladder": ("Ladder",),
