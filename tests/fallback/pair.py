@@ -45,12 +45,8 @@ class Pair:
             self._made.append(member)
             members.append(member)
         deadlines = onhook.Deadlines(stt=DEADLINE, llm=DEADLINE, tts=DEADLINE, between=BETWEEN)
-        arguments = onhook.providers(
-            **{kind: members},
-            dead_air=DEAD_AIR,
-            deadlines=deadlines,
-            **{"on_change": self.changes.append, **more},
-        )
+        how: dict[str, Any] = {kind: members, "on_change": self.changes.append, **more}
+        arguments = onhook.providers(dead_air=DEAD_AIR, deadlines=deadlines, **how)
         arguments[kind].on("error", self.errors.append)
         self._made.insert(0, arguments[kind])
         return arguments

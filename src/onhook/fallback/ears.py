@@ -84,17 +84,12 @@ class GuardedSTT(stt.STT[Any]):
 
         async def once() -> None:
             seconds = max(0.0, limit - self.stage.clock())
-            asking = asyncio.ensure_future(
-                self.inner.recognize(buffer, language=language, conn_options=options)
-            )
+            asking = self.inner.recognize(buffer, language=language, conn_options=options)
             try:
-                done, _ = await asyncio.wait({asking}, timeout=seconds)
-                if not done:
-                    raise APITimeoutError(f"{self.label} sent no transcript in {seconds:.1f} s")
-                events.append(asking.result())
-            finally:
-                if not asking.done():
-                    await self.stage.close(_cancelled(asking))
+                events.append(await self.stage.within(seconds, asking))
+            except TimeoutError as error:
+                text = f"{self.label} sent no transcript within {seconds:.1f} s"
+                raise APITimeoutError(text) from error
 
         with self.stage.attempt(self) as attempt:
             limit = attempt.limit
@@ -161,8 +156,3 @@ class _Hearing(stt.RecognizeStream):
             else:
                 stream.push_frame(data)
         stream.end_input()
-
-
-async def _cancelled(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.wait({task})

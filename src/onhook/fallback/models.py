@@ -133,8 +133,7 @@ class _Answer(llm.LLMStream):
             begun = self._words or self._calls
             seconds = stage.between if begun else max(0.0, limit - stage.clock())
             try:
-                async with asyncio.timeout(seconds):
-                    chunk = await anext(stream)
+                chunk = await stage.within(seconds, anext(stream))
             except StopAsyncIteration:
                 return
             except TimeoutError as error:

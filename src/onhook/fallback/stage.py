@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
@@ -18,9 +18,15 @@ __all__ = ["Attempt", "Member", "Stage", "loop_time"]
 _CLOSING = 0.5
 """Seconds that a provider's stream gets to close before the caller is served without it."""
 _PAUSE = 0.2
+_SLICE = 0.1
+_NOISE = 0.02
+"""Seconds by which a timer of a loop that is not blocked may be late."""
 _LEAST = 0.05
 _CLIENT_CLOSED = 499
 """The framework takes this status for a request that the client gave up, and tells nobody."""
+
+
+_T = TypeVar("_T")
 
 
 def loop_time() -> float:
@@ -179,6 +185,31 @@ class Stage:
                 logger.info("%s failed, and is asked again: %s", self.kind, error)
             await asyncio.sleep(_PAUSE)
 
+    async def within(self, seconds: float, coming: Awaitable[_T]) -> _T:
+        """Wait for a part of an answer, even where the provider would not be cancelled.
+
+        Time for which the event loop was blocked is not held against the provider: what it sent
+        meanwhile could not be read. At most it is given the same time again.
+
+        Raises:
+            TimeoutError: Nothing came in time.
+        """
+        task = asyncio.ensure_future(coming)
+        until, most = self.clock() + seconds, self.clock() + 2 * seconds
+        try:
+            while not task.done() and (left := min(until, most) - self.clock()) > 0:
+                pause = min(left, _SLICE)
+                due = self.clock() + pause
+                await asyncio.wait({task}, timeout=pause)
+                late = self.clock() - due
+                until += late if late > _NOISE else 0.0
+        finally:
+            if not task.done():
+                await self.close(_cancelled(task))
+        if task.done() and not task.cancelled():
+            return task.result()
+        raise TimeoutError
+
     async def close(self, closing: Coroutine[Any, Any, None]) -> None:
         """Close a stream; one that does not close in time closes on its own."""
         task = asyncio.ensure_future(closing)
@@ -198,6 +229,11 @@ class Stage:
             task.cancel()
         if left:
             await asyncio.wait(left, timeout=_CLOSING)
+
+
+async def _cancelled(task: asyncio.Future[Any]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def _api_error(label: str, error: Exception) -> APIError:

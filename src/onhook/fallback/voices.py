@@ -7,7 +7,6 @@ too.
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 from dataclasses import dataclass, replace
 from typing import Any
@@ -169,8 +168,7 @@ class _Speech(tts.ChunkedStream):
                 ahead = max(0.0, self._played_until - now)
                 seconds, what = ahead + stage.between, "stopped in mid-sentence, silent"
             try:
-                async with asyncio.timeout(seconds):
-                    audio = await anext(stream)
+                audio = await stage.within(seconds, anext(stream))
             except StopAsyncIteration:
                 return
             except TimeoutError as error:
