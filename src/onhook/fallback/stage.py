@@ -15,10 +15,11 @@ from onhook.fallback.watch import ProviderChange, Watch, logger
 
 __all__ = ["Attempt", "Member", "Stage", "loop_time"]
 
-_CLOSING = 0.5
+_CLOSING = 0.1
 """Seconds that a provider's stream gets to close before the caller is served without it."""
 _PAUSE = 0.2
 _SLICE = 0.1
+_TICK = 0.001
 _NOISE = 0.02
 """Seconds by which a timer of a loop that is not blocked may be late."""
 _LEAST = 0.05
@@ -197,7 +198,7 @@ class Stage:
         task = asyncio.ensure_future(coming)
         until, most = self.clock() + seconds, self.clock() + 2 * seconds
         try:
-            while not task.done() and (left := min(until, most) - self.clock()) > 0:
+            while not task.done() and (left := min(until, most) - self.clock()) > _TICK:
                 pause = min(left, _SLICE)
                 due = self.clock() + pause
                 await asyncio.wait({task}, timeout=pause)
