@@ -46,8 +46,9 @@ def providers(
         tts: Voices, or strings.
         realtime: One speech-to-speech model, which is handed on as it is: the framework cannot
             fail over between two. It takes the place of `llm`.
-        vad: Hears when the caller speaks; needed by recognisers that do not stream. The
-            framework's own when omitted.
+        vad: Hears when the caller speaks. Recognisers that do not stream need one, and get the
+            framework's own when omitted; those that stream are missed by it when they write
+            nothing.
         dead_air: Seconds of silence that the policy allows; give the same here.
         budget: Seconds that may be lost to failing providers in one turn, below `dead_air`; four
             fifths of it when omitted.
@@ -111,7 +112,7 @@ def _models(models: list[Any], stage: Stage) -> llm.LLM[Any]:
 
 def _ears(ears: list[Any], stage: Stage, hears: vad.VAD | None) -> dict[str, Any]:
     """Recognise by one adapter, so that the words that a failing one lost reach the next."""
-    members: list[stt.STT[Any]] = [GuardedSTT(each, stage) for each in ears]
+    members: list[stt.STT[Any]] = [GuardedSTT(each, stage, hears) for each in ears]
     streaming = [each.capabilities.streaming for each in members]
     if not all(streaming) and hears is None:
         hears = inference.VAD(model="silero")

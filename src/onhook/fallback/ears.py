@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from typing import Any
 
@@ -10,20 +9,17 @@ from livekit.agents import (
     DEFAULT_API_CONNECT_OPTIONS,
     NOT_GIVEN,
     APIConnectOptions,
-    APIError,
     APITimeoutError,
     NotGivenOr,
     stt,
 )
 from livekit.agents.utils import AudioBuffer
+from livekit.agents.vad import VAD
 
+from onhook.fallback.hearing import Hearing
 from onhook.fallback.stage import Stage
-from onhook.fallback.watch import logger
 
 __all__ = ["GuardedSTT"]
-
-_SETTLED = 5.0
-"""Seconds after which a connection that breaks had been a working one."""
 
 
 class GuardedSTT(stt.STT[Any]):
@@ -34,10 +30,12 @@ class GuardedSTT(stt.STT[Any]):
     Args:
         inner: The recogniser.
         stage: What it shares with the others.
+        vad: Hears when the caller speaks; without it, a stream that writes nothing is not missed.
     """
 
-    def __init__(self, inner: stt.STT[Any], stage: Stage) -> None:
+    def __init__(self, inner: stt.STT[Any], stage: Stage, vad: VAD | None = None) -> None:
         super().__init__(capabilities=dataclasses.replace(inner.capabilities))
+        self._vad = vad
         self.inner = inner
         self.stage = stage
         stage.members.append(self)
@@ -103,56 +101,16 @@ class GuardedSTT(stt.STT[Any]):
         conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
     ) -> stt.RecognizeStream:
         """See `livekit.agents.stt.STT.stream`."""
-        return _Hearing(self, language=language, conn_options=conn_options)
+        return Hearing(
+            self,
+            inner=self.inner,
+            stage=self.stage,
+            vad=self._vad,
+            language=language,
+            conn_options=conn_options,
+        )
 
     async def aclose(self) -> None:
         """Close the recogniser."""
         await self.stage.aclose()
         await self.inner.aclose()
-
-
-class _Hearing(stt.RecognizeStream):
-    """A stream of the recogniser's own, opened again when a working connection breaks."""
-
-    def __init__(
-        self, member: GuardedSTT, *, language: NotGivenOr[str], conn_options: APIConnectOptions
-    ) -> None:
-        super().__init__(stt=member, conn_options=dataclasses.replace(conn_options, max_retry=0))
-        self._member = member
-        self._language = language
-
-    async def _run(self) -> None:
-        stage = self._member.stage
-        while True:
-            opened = stage.clock()
-            try:
-                with stage.named(self._member):
-                    return await self._hear()
-            except APIError as error:
-                settled = stage.clock() - opened > _SETTLED
-                if not (settled and error.retryable) or self._input_ch.closed:
-                    raise
-                logger.info("%s broke, and is opened again: %s", self._member.label, error)
-
-    async def _hear(self) -> None:
-        options = APIConnectOptions(max_retry=0, timeout=self._member.stage.first)
-        stream = self._member.inner.stream(language=self._language, conn_options=options)
-        stream.start_time_offset = self.start_time_offset
-        forwarding = asyncio.ensure_future(self._forward(stream))
-        try:
-            async for event in stream:
-                if event.type is stt.SpeechEventType.FINAL_TRANSCRIPT:
-                    self._member.stage.turn.begins()
-                self._event_ch.send_nowait(event)
-        finally:
-            forwarding.cancel()
-            await asyncio.wait({forwarding})
-            await self._member.stage.close(stream.aclose())
-
-    async def _forward(self, stream: stt.RecognizeStream) -> None:
-        async for data in self._input_ch:
-            if isinstance(data, self._FlushSentinel):
-                stream.flush()
-            else:
-                stream.push_frame(data)
-        stream.end_input()

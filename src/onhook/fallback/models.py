@@ -97,7 +97,7 @@ class _Answer(llm.LLMStream):
         super().__init__(member, chat_ctx=chat_ctx, tools=tools, conn_options=conn_options)
         self._member = member
         self._how = how
-        self._words = self._calls = False
+        self._words = self._calls = self._empty = False
         self._id = ""
 
     async def _run(self) -> None:
@@ -125,7 +125,7 @@ class _Answer(llm.LLMStream):
         finally:
             await stage.close(stream.aclose())
         if not (self._words or self._calls):
-            raise APIError(f"{self._member.label} answered nothing: no word and no tool call")
+            self._judge_nothing(limit)
 
     async def _relay(self, stream: llm.LLMStream, limit: float) -> None:
         stage = self._member.stage
@@ -145,6 +145,17 @@ class _Answer(llm.LLMStream):
                 self._words = self._words or bool(chunk.delta.content)
                 self._calls = self._calls or bool(chunk.delta.tool_calls)
             self._event_ch.send_nowait(chunk)
+
+    def _judge_nothing(self, limit: float) -> None:
+        """Ask again where an answer has no content; when all say nothing, nothing is the answer.
+
+        Then the agent still lives: the guard softens the silence, and does not end the call.
+        """
+        stage, again = self._member.stage, not self._empty
+        self._empty = True
+        if stage.has_other(self._member) or (stage.sole and again and stage.clock() < limit):
+            raise APIError(f"{self._member.label} answered nothing: no word and no tool call")
+        logger.warning("%s answered nothing, and there is no other to ask", self._member.label)
 
     def _send(self, text: str) -> None:
         delta = llm.ChoiceDelta(role="assistant", content=text)
