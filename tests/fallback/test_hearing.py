@@ -136,11 +136,30 @@ async def test_a_working_connection_that_breaks_is_opened_again() -> None:
         assert (ear.changes, ear.errors) == ([], [])
 
 
-async def test_all_of_them_broken_is_one_error_at_once() -> None:
+async def test_all_of_them_broken_is_one_error_within_the_deadline() -> None:
     members = [FakeSTT(script(APIConnectionError()), streaming=True) for _ in range(2)]
     async with Ear(*members) as ear:
-        await asyncio.sleep(SLACK)
+        await asyncio.sleep(TIMES.stt + SLACK)
         assert [each.recoverable for each in ear.errors] == [False]
+
+
+async def test_a_network_that_is_gone_for_a_moment_is_waited_for() -> None:
+    tries = iter([True, True, True, False])
+
+    async def run() -> AsyncIterator[Any]:
+        if next(tries):
+            raise APIConnectionError
+        yield "words"
+        await for_ever()
+
+    first, second = (
+        FakeSTT(script(APIConnectionError()), streaming=True),
+        FakeSTT(run, streaming=True),
+    )
+    async with Ear(first, second) as ear:
+        await ear.hear(1.0, loud=True)
+        assert [text for text, _ in ear.written] == ["words"]
+        assert ear.errors == []
 
 
 async def test_a_deaf_one_is_missed_and_its_words_are_heard() -> None:

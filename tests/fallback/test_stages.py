@@ -203,7 +203,7 @@ async def test_a_model_that_calls_a_tool_and_breaks_is_not_asked_twice() -> None
 async def test_nothing_is_an_answer_where_all_say_nothing() -> None:
     arguments, members = make("llm", says(), says())
     assert await answer(arguments) == ""
-    assert [each.asked for each in members] == [2, 1], "the first once more, whether it is back"
+    assert [each.asked for each in members] == [2, 2], "the first once more, whether it is back"
     arguments, [member] = make("llm", says())
     assert await answer(arguments) == ""
     assert member.asked == 2
@@ -295,6 +295,26 @@ async def test_one_provider_alone_is_asked_again_within_its_deadline() -> None:
     arguments, members = make("llm", script)
     assert await answer(arguments) == "good"
     assert members[0].asked == 3
+
+
+@EVERY
+async def test_a_network_that_is_gone_for_a_moment_is_waited_for(kind: str) -> None:
+    began = now()
+
+    def back() -> Script:
+        async def script() -> AsyncIterator[Any]:
+            if now() - began < 0.7:
+                raise APIConnectionError
+            yield {"stt": "good", "llm": "good", "tts": tone(1.0)}[kind]
+
+        return script
+
+    arguments, _ = make(kind, back(), back())
+    seen: list[Any] = []
+    arguments[kind].on("error", seen.append)
+    assert await ASK[kind](arguments)
+    assert now() - began <= 1.0
+    assert seen == []
 
 
 async def test_one_provider_alone_that_has_no_key_is_not_asked_again() -> None:

@@ -91,7 +91,7 @@ class GuardedSTT(stt.STT[Any]):
 
         with self.stage.attempt(self) as attempt:
             limit = attempt.limit
-            await self.stage.patiently(limit, once)
+            await self.stage.patiently(self, limit, once)
         return events[-1]
 
     def stream(

@@ -12,7 +12,7 @@ from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, APITimeoutError, NotGivenOr, stt
 from livekit.agents.vad import VAD, VADEventType, VADStream
 
-from onhook.fallback.stage import Stage
+from onhook.fallback.stage import PAUSE, Stage
 from onhook.fallback.watch import logger
 
 __all__ = ["Hearing"]
@@ -76,20 +76,25 @@ class Hearing(stt.RecognizeStream):
     async def _run(self) -> None:
         stage = self._stage
         self._take_over()
+        since = stage.clock()
         while True:
             opened = stage.clock()
             try:
                 with stage.named(self._member):
                     return await self._hear()
             except APIError as error:
-                settled = stage.clock() - opened > _SETTLED and error.retryable
-                if settled and not self._input_ch.closed:
-                    logger.info("%s broke, and is opened again: %s", self._member.label, error)
-                    continue
-                if not stage.probes(self._member):
-                    unheard = Unheard(self._member, tuple(self._frames), stage.clock())
-                    stage.utterance = unheard
-                raise
+                now = stage.clock()
+                settled = now - opened > _SETTLED
+                since = now if settled else since
+                patient = not stage.has_other(self._member) and now + PAUSE < since + stage.first
+                again = error.retryable and (settled or patient)
+                if not again or self._input_ch.closed:
+                    if not stage.probes(self._member):
+                        stage.utterance = Unheard(self._member, tuple(self._frames), now)
+                    raise
+                logger.info("%s broke, and is opened again: %s", self._member.label, error)
+            if not settled:
+                await asyncio.sleep(PAUSE)
 
     def _take_over(self) -> None:
         """Begin with what the recogniser before has not written down."""

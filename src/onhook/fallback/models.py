@@ -15,7 +15,7 @@ from livekit.agents import (
     llm,
 )
 
-from onhook.fallback.stage import Stage
+from onhook.fallback.stage import PAUSE, Stage
 from onhook.fallback.watch import logger
 
 __all__ = ["GuardedLLM"]
@@ -103,7 +103,7 @@ class _Answer(llm.LLMStream):
     async def _run(self) -> None:
         stage = self._member.stage
         with stage.attempt(self._member) as attempt:
-            await stage.patiently(attempt.limit, lambda: self._ask(attempt.limit))
+            await stage.patiently(self._member, attempt.limit, lambda: self._ask(attempt.limit))
 
     async def _ask(self, limit: float) -> None:
         stage = self._member.stage
@@ -153,7 +153,7 @@ class _Answer(llm.LLMStream):
         """
         stage, again = self._member.stage, not self._empty
         self._empty = True
-        if stage.has_other(self._member) or (stage.sole and again and stage.clock() < limit):
+        if stage.has_other(self._member) or (again and stage.clock() + PAUSE < limit):
             raise APIError(f"{self._member.label} answered nothing: no word and no tool call")
         logger.warning("%s answered nothing, and there is no other to ask", self._member.label)
 

@@ -13,11 +13,12 @@ from livekit.agents import APIConnectionError, APIError, APIStatusError, APITime
 from onhook.fallback.deadlines import Turn
 from onhook.fallback.watch import ProviderChange, Watch, logger
 
-__all__ = ["Attempt", "Member", "Stage", "loop_time"]
+__all__ = ["PAUSE", "Attempt", "Member", "Stage", "loop_time"]
 
 _CLOSING = 0.1
 """Seconds that a provider's stream gets to close before the caller is served without it."""
-_PAUSE = 0.2
+PAUSE = 0.2
+"""Seconds until the last provider is asked again."""
 _SLICE = 0.1
 _TICK = 0.001
 _NOISE = 0.02
@@ -104,11 +105,6 @@ class Stage:
         self._why: dict[int, str] = {}
         self._closing: set[asyncio.Task[Any]] = set()
 
-    @property
-    def sole(self) -> bool:
-        """Whether there is no other to ask."""
-        return len(self.members) == 1
-
     def has_other(self, member: Member) -> bool:
         """Return whether another member would be asked if this one failed."""
         place = self.members.index(member)
@@ -169,10 +165,16 @@ class Stage:
                 raise
             raise named from error
 
-    async def patiently(self, limit: float, once: Callable[[], Awaitable[None]]) -> None:
+    async def patiently(
+        self, member: Member, limit: float, once: Callable[[], Awaitable[None]]
+    ) -> None:
         """Ask; ask again after a passing failure where there is no other to ask, and still time.
 
+        A network that is gone for a moment fails every provider at once: the last one is where
+        that is waited for.
+
         Args:
+            member: Who is asked.
             limit: When the time is up, by the clock.
             once: Asks once.
         """
@@ -180,11 +182,11 @@ class Stage:
             try:
                 return await once()
             except APIError as error:
-                late = self.clock() + _PAUSE >= limit
-                if late or not (self.sole and error.retryable):
+                late = self.clock() + PAUSE >= limit
+                if late or not error.retryable or self.has_other(member):
                     raise
-                logger.info("%s failed, and is asked again: %s", self.kind, error)
-            await asyncio.sleep(_PAUSE)
+                logger.info("%s failed, and is asked again: %s", member.label, error)
+            await asyncio.sleep(PAUSE)
 
     async def within(self, seconds: float, coming: Awaitable[_T]) -> _T:
         """Wait for a part of an answer, even where the provider would not be cancelled.

@@ -114,7 +114,9 @@ class _Speech(tts.ChunkedStream):
         cut = _CUT.get()
         with stage.attempt(member) as attempt:
             try:
-                await stage.patiently(attempt.limit, lambda: self._ask(output_emitter, attempt))
+                await stage.patiently(
+                    member, attempt.limit, lambda: self._ask(output_emitter, attempt)
+                )
             except Exception:
                 if self._played_until is not None and cut is not None and not attempt.probe:
                     cut.happened = True
