@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         OnhookError,
         PolicyError,
     )
+    from onhook.fallback import Deadlines, ProviderChange, providers
     from onhook.faults import Fault, Severity
     from onhook.journal import Journal, MemoryJournal, SqliteJournal
     from onhook.ladder import Ladder
@@ -46,6 +47,7 @@ __all__ = [
     "AudioError",
     "Call",
     "ConfigurationError",
+    "Deadlines",
     "DecorationError",
     "DeleteRoom",
     "DialResult",
@@ -68,6 +70,7 @@ __all__ = [
     "Policy",
     "PolicyError",
     "Redispatch",
+    "ProviderChange",
     "RemoveCallers",
     "Retry",
     "Say",
@@ -81,6 +84,7 @@ __all__ = [
     "incident_of",
     "is_active",
     "release",
+    "providers",
     "set_active",
     "watch",
 ]
@@ -91,6 +95,7 @@ _HOME = {
         *("ApiError", "AudioError", "ConfigurationError", "DecorationError"),
         *("EntrypointStalledError", "JournalError", "LadderError", "OnhookError", "PolicyError"),
     ),
+    "fallback": ("Deadlines", "ProviderChange", "providers"),
     "faults": ("Fault", "Severity"),
     "journal": ("Journal", "MemoryJournal", "SqliteJournal"),
     "ladder": ("Ladder",),

@@ -16,7 +16,8 @@ from livekit.agents import AgentServer, JobContext, cli
 
 import onhook
 import tests.agents.conversations
-import tests.agents.dialling  # noqa: F401 - so do these
+import tests.agents.dialling
+import tests.agents.providers  # noqa: F401 - their faults join the others
 from onhook.types import RungReport
 from tests.agents import rungs
 from tests.agents.faults import FAULTS, note

@@ -16,10 +16,9 @@ HELP = Path(__file__).parent / "help"
 
 
 @pytest.mark.parametrize(
-    "command", ["", "demo", "call", "simulator", "stack", "stack up", "stack down", "stack status"]
     "command",
     [
-        *("", "demo", "call", "stack", "stack up", "stack down", "stack status"),
+        *("", "demo", "call", "simulator", "stack", "stack up", "stack down", "stack status"),
         *("incidents", "incidents list", "incidents show"),
     ],
 )
