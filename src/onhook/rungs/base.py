@@ -19,11 +19,13 @@ class Climb:
         line: The call's line.
         incident: What happened.
         call: The freshest picture of the call; `call.complete` says whether it can be relied on.
+        resumed: Whether an earlier rescuer began this rung, and nobody knows how far it came.
     """
 
     line: Line
     incident: Incident
     call: Call
+    resumed: bool = False
 
 
 class Rung(Protocol):
