@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 
 from livekit import rtc
-from livekit.agents import tts
 
 from onhook.errors import AudioError, OnhookError
 from onhook.line import Announcement
@@ -18,7 +17,7 @@ from onhook.livekit import announcer, picture
 from onhook.livekit.api import ServerApi
 from onhook.livekit.audio import Pcm, built_in_prompt, load_wav
 from onhook.livekit.credentials import Credentials
-from onhook.livekit.renderings import Renderings, Tts, engine_of, render
+from onhook.livekit.renderings import Renderings, Tts, engine_of, is_tts, render
 from onhook.types import Call
 
 __all__ = ["LiveKitLine"]
@@ -123,7 +122,7 @@ class LiveKitLine:
             except AudioError as error:
                 logger.warning("falling back to other audio: %s", error)
         given = announcement.tts
-        engine = given if isinstance(given, tts.TTS) else None
+        engine = given if given is not None and is_tts(given) else None
         speaking = engine or self._voice()
         name = engine_of(speaking) if speaking is not None else None
         cached = await self._renderings.find(announcement.text, name)
