@@ -15,7 +15,8 @@ from livekit import api
 from livekit.agents import AgentServer, JobContext, cli
 
 import onhook
-import tests.agents.conversations  # noqa: F401 - its faults join the others
+import tests.agents.conversations
+import tests.agents.deaths  # noqa: F401 - their faults join the others
 from onhook.types import RungReport
 from tests.agents.faults import FAULTS, note
 from tests.livekit.voices import hanging_tts, raising_tts, silent_tts

@@ -86,10 +86,10 @@ class Link:
         self._place = place
         self._clock = clock
         self._socket: socket.socket | None = None
-        self._frames = Frames()
         self._lost = asyncio.Event()
         self._refused = False
         self._task: asyncio.Task[None] | None = None
+        self._moving: asyncio.Task[None] | None = None
         self._story: deque[bytes] = deque(maxlen=_REMEMBERED)
         self._complained = False
         self._outdated = False
@@ -122,10 +122,11 @@ class Link:
 
     async def aclose(self) -> None:
         """Let go of the watchdog; safe to repeat. Without `bye` it takes the job for dead."""
-        task, self._task = self._task, None
-        if task is not None:
+        tasks = [task for task in (self._task, self._moving) if task is not None]
+        self._task = self._moving = None
+        for task in tasks:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._disconnect()
 
     def opened(self, incident: Incident) -> None:
@@ -214,23 +215,24 @@ class Link:
                 self._outdated = False
                 await self._start(replace=True)
 
-    def _connect(self) -> None:
+    def _connect(self) -> bool:
         """Connect and introduce the job, all at once: a Unix socket does not wait."""
         if self._place is None:
-            return
+            return False
         mine = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         mine.setblocking(False)
         try:
             mine.connect(str(self._place.socket))
         except OSError:
             mine.close()
-            return
-        self._socket, self._frames = mine, Frames()
+            return False
+        self._socket = mine
         self._lost.clear()
-        asyncio.get_running_loop().add_reader(mine, self._read, mine)
+        asyncio.get_running_loop().add_reader(mine, self._read, mine, Frames())
         self._send(self._hello)
         for frame in tuple(self._story):
             self._push(frame)
+        return True
 
     def _disconnect(self) -> None:
         mine, self._socket = self._socket, None
@@ -241,7 +243,7 @@ class Link:
                 asyncio.get_running_loop().remove_reader(mine)
             mine.close()
 
-    def _read(self, mine: socket.socket) -> None:
+    def _read(self, mine: socket.socket, frames: Frames) -> None:
         try:
             data = mine.recv(65536)
         except BlockingIOError:
@@ -249,11 +251,10 @@ class Link:
         except OSError:
             data = b""
         if not data:
-            if mine is self._socket:
-                self._disconnect()
+            self._disconnect()
             return
         try:
-            for body in self._frames.feed(data):
+            for body in frames.feed(data):
                 self._take(decode(body))
         except ProtocolError as error:
             self._complain(f"the watchdog speaks another language ({error}); {_NOT_COVERED}")
@@ -269,21 +270,24 @@ class Link:
                     self._disconnect()
                 elif is_newer(self._hello.version, message.version) and self._mode == "auto":
                     self._outdated = True
-            case Moved():
-                self._move()
+            case Moved() if self._moving is None or self._moving.done():
+                self._moving = asyncio.create_task(self._move(), name="onhook-move")
 
-    def _move(self) -> None:
-        """Introduce the job to the new watchdog first, and only then take leave of the old one."""
-        old, self._socket = self._socket, None
-        self._connect()
-        if old is None:
-            return
-        with contextlib.suppress(OSError):
-            if self._socket is not None:
-                old.send(encode(Bye("moved")))
-        asyncio.get_running_loop().remove_reader(old)
-        old.close()
-        self._lost.set()
+    async def _move(self) -> None:
+        """Introduce the job to another watchdog, and only then take leave of this one."""
+        old = self._socket
+        for pause in _RETRY:
+            if self._socket is not old or old is None:
+                return  # it is gone, and another is being looked for already
+            if self._connect():
+                with contextlib.suppress(OSError):
+                    old.send(encode(Bye("moved")))
+                asyncio.get_running_loop().remove_reader(old)
+                old.close()
+                return
+            if self._mode == "auto":
+                await self._start(replace=False)
+            await asyncio.sleep(pause)
 
     def _tell(self, message: Message) -> None:
         """Send what another rescuer must know, now and to every watchdog that comes later."""

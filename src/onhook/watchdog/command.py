@@ -9,9 +9,10 @@ from typing import Any
 
 from onhook.errors import OnhookError
 from onhook.watchdog.messages import Answer, Ask
+from onhook.watchdog.peer import peer_of
 from onhook.watchdog.protocol import Frames, ProtocolError, decode, encode
 
-__all__ = ["ask", "connect"]
+__all__ = ["ask", "connect", "running_pid", "talk"]
 
 _ANSWER = 2.0
 
@@ -31,6 +32,19 @@ def connect(path: Path, *, deadline: float = _ANSWER) -> socket.socket | None:
         mine.close()
         return None
     return mine
+
+
+def running_pid(path: Path) -> int | None:
+    """Return the process that listens, by the kernel's word; `None` when none does.
+
+    Args:
+        path: The socket.
+    """
+    connection = connect(path)
+    if connection is None:
+        return None
+    with connection:
+        return peer_of(connection).pid
 
 
 def ask(path: Path, what: str) -> dict[str, Any] | None:

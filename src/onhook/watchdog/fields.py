@@ -58,7 +58,7 @@ def from_wire(kind: type[T], data: Mapping[str, Any]) -> T:
 
 
 @functools.cache
-def _hints(kind: Callable[..., Any]) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
 
 

@@ -162,11 +162,6 @@ class Keeper:
         for job in self.jobs:
             self._step_in(job, Fault.WORKER_DIED, reason, intruder=True)
 
-    async def settled(self) -> None:
-        """Wait until no rescue is under way."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-
     def _record(self, job: Job, message: Intent | Climbed | Closed) -> None:
         recorded = job.recorded
         if recorded is None or recorded.opened.incident != message.incident:

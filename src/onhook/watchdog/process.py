@@ -25,7 +25,7 @@ from onhook.watchdog.rescue import Rescuer
 from onhook.watchdog.server import Server, bind
 from onhook.watchdog.version import our_version
 
-__all__ = ["AlreadyRunningError", "Settings", "Watchdog", "running_pid"]
+__all__ = ["AlreadyRunningError", "Settings", "Watchdog"]
 
 logger = logging.getLogger("onhook")
 
@@ -166,8 +166,7 @@ class Watchdog:
                 self._lock = None
         self._server.move("another watchdog takes over")
         await self._patiently(_MOVE, others=True)
-        async with asyncio.timeout(None if self._successor else _RELEASE):
-            await self._keeper.settled()
+        await self._patiently(_RELEASE)
 
     async def _patiently(self, seconds: float, *, others: bool = False) -> None:
         """Wait until nothing is left to do, but not for ever; a second signal ends the wait."""
@@ -230,18 +229,6 @@ class Watchdog:
 
 _ROWS = 200
 """Jobs that a status lists: one answer is one frame."""
-
-
-def running_pid(place: Place) -> int | None:
-    """Return the process id of the watchdog that holds the lock, if one does."""
-    lock = _take(place.lock)
-    if lock is not None:
-        lock.close()
-        return None
-    try:
-        return int(place.lock.read_text())
-    except (OSError, ValueError):
-        return None
 
 
 def _row(job: Job, now: float) -> Mapping[str, Any]:
