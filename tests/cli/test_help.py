@@ -16,7 +16,20 @@ HELP = Path(__file__).parent / "help"
 
 
 @pytest.mark.parametrize(
-    "command", ["", "demo", "call", "stack", "stack up", "stack down", "stack status"]
+    "command",
+    [
+        "",
+        "demo",
+        "call",
+        "stack",
+        "stack up",
+        "stack down",
+        "stack status",
+        "watchdog",
+        "watchdog run",
+        "watchdog status",
+        "watchdog stop",
+    ],
 )
 def test_the_help_is_as_committed(command: str) -> None:
     env = {**os.environ, "COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1", "XDG_RUNTIME_DIR": ""}

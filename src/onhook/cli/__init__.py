@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from onhook.cli import call, demo, stack
+from onhook.cli import call, demo, stack, watchdog
 
 __all__ = ["app", "main"]
 
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("call")(call.call)
 app.add_typer(stack.app, name="stack")
+app.add_typer(watchdog.app, name="watchdog")
 
 
 def main() -> None:

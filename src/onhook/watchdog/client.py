@@ -185,7 +185,7 @@ class Link:
             self._connect()
         if self._socket is None and attempts >= _GIVEN_UP:
             where = self._place.socket if self._place is not None else "?"
-            hint = "start one: onhook watchdog" if self._mode == "external" else "see its log"
+            hint = "start one: onhook watchdog run" if self._mode == "external" else "see its log"
             self._complain(f"no watchdog answers at {where} ({hint}); until then {_NOT_COVERED}")
 
     async def _start(self, *, replace: bool) -> None:

@@ -7,7 +7,7 @@ import functools
 import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from onhook.errors import OnhookError
 from onhook.ladder import Ladder
@@ -46,7 +46,7 @@ def from_wire(kind: type[T], data: Mapping[str, Any]) -> T:
     Raises:
         FieldError: Names the field and what is wrong with it.
     """
-    hints = _hints(kind)
+    hints = _hints(cast(Any, kind))
     if set(data) != set(hints):
         names = ", ".join(sorted(set(data) ^ set(hints)))[:200]
         raise FieldError(f"the fields differ: {names}")
