@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
+
+os.environ["ONHOOK_WATCHDOG"] = "off"
+"""No test leaves a watchdog behind; those that are about it have one of their own."""
 
 
 @pytest.fixture(scope="session", autouse=True)

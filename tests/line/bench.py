@@ -93,6 +93,7 @@ async def worker(
         **stack.env,
         "ONHOOK_TEST_EVENTS": str(events),
         "XDG_CACHE_HOME": str(folder / "cache"),
+        "ONHOOK_WATCHDOG": "auto",
         "ONHOOK_RUNTIME_DIR": str(place.folder),
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         **env,

@@ -39,6 +39,7 @@ async def main(room: str, job: str, url: str, mode: str, story: str) -> None:
     await link.start()
     while not link.covered:  # noqa: ASYNC110 - the link has no event for its owner
         await asyncio.sleep(0.01)
+    link.up()
     tell(link, room, story)
     sys.stdout.write("covered\n")
     sys.stdout.flush()

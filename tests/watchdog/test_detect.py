@@ -38,6 +38,12 @@ def test_the_verdict(proofs: list[Proof], silent: float, verdict: Verdict) -> No
     assert judge(pulse(*proofs), silent, waits=WAITS) is verdict
 
 
+def test_a_job_that_is_setting_up_in_its_room_may_load_its_models() -> None:
+    job = pulse(SILENT, SILENT, SILENT)
+    assert judge(job, 6.0, waits=WAITS, up=False) is Verdict.UNSURE
+    assert judge(job, WAITS, waits=WAITS, up=False) is Verdict.HUNG
+
+
 @given(st.lists(st.sampled_from(Proof), max_size=8), st.floats(0, 2.0 + BEAT))
 def test_a_loop_that_is_blocked_for_two_seconds_is_never_called_hung(
     proofs: list[Proof], silent: float

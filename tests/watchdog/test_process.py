@@ -62,6 +62,7 @@ class Host:
             "LIVEKIT_URL": server.credentials.url,
             "LIVEKIT_API_KEY": "key",
             "LIVEKIT_API_SECRET": SECRET,
+            "ONHOOK_WATCHDOG": "",
             "ONHOOK_RUNTIME_DIR": str(self.place.folder),
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import sys
 import time
@@ -65,7 +66,7 @@ class Link:
     Args:
         hello: What the job is.
         mode: `"auto"` starts a watchdog where none runs, `"external"` waits for one, `"off"` is
-            without.
+            without. `ONHOOK_WATCHDOG` in the environment has the last word.
         state: Returns what the agent does, for the journal.
         place: Where the watchdog is; this user's runtime folder when omitted.
         clock: Seconds of the host's monotonic clock.
@@ -81,8 +82,9 @@ class Link:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hello = hello
-        self._mode = mode
-        self._state = state
+        self._mode = _override() or mode
+        self._agent_state = state
+        self._up = False
         self._place = place
         self._clock = clock
         self._socket: socket.socket | None = None
@@ -111,6 +113,14 @@ class Link:
             return
         self._connect()
         self._task = asyncio.create_task(self._run(), name="onhook-link")
+
+    def up(self) -> None:
+        """Say that the agent can be heard: from now on a loop that stands still is a fault."""
+        self._up = True
+        self._send(Beat(0.0, self._state()))
+
+    def _state(self) -> str:
+        return (self._agent_state() or "up")[:_TEXT] if self._up else ""
 
     async def bye(self, reason: str) -> None:
         """Say that the job ends on purpose, with nobody left to rescue.
@@ -208,7 +218,7 @@ class Link:
             lag, due = now - due, now + BEAT
             if lag > _LATE or now - self._told_at > _NEWS:
                 self._told_at = now
-                self._send(Beat(lag, self._state()[:_TEXT]))
+                self._send(Beat(lag, self._state()))
             else:
                 self._push(PULSE)
             if self._outdated:
@@ -230,6 +240,8 @@ class Link:
         self._lost.clear()
         asyncio.get_running_loop().add_reader(mine, self._read, mine, Frames())
         self._send(self._hello)
+        if self._up:
+            self._send(Beat(0.0, self._state()))
         for frame in tuple(self._story):
             self._push(frame)
         return True
@@ -324,6 +336,18 @@ class Link:
         if not self._complained:
             self._complained = True
             logger.warning("ring 2 is off for job %s: %s", self._hello.job, what)
+
+
+def _override() -> Mode | None:
+    """Return what `ONHOOK_WATCHDOG` says for every job of this environment."""
+    match os.environ.get("ONHOOK_WATCHDOG", "").strip().lower():
+        case "auto":
+            return "auto"
+        case "external":
+            return "external"
+        case "off" | "0":
+            return "off"
+    return None
 
 
 def _traceback(error: BaseException | None) -> str:

@@ -84,7 +84,7 @@ class Verdict(Enum):
 
 
 def patience(policy: Policy) -> float:
-    """Return the seconds that a job which is not in its room yet may be silent.
+    """Return the seconds that a job which is being set up may be silent.
 
     Models are loaded there, often in the event loop; the caller hears the line ring meanwhile.
     """
@@ -92,20 +92,21 @@ def patience(policy: Policy) -> float:
     return max(_HUNG, first + _SETTING_UP)
 
 
-def judge(pulse: Pulse, now: float, *, waits: float) -> Verdict:
+def judge(pulse: Pulse, now: float, *, waits: float, up: bool = True) -> Verdict:
     """Decide about a job whose beats have stopped.
 
     Args:
         pulse: Its beats, and what the room said since the last one.
         now: The watchdog's clock.
-        waits: Seconds that it may be silent while it is not in the room (`patience`).
+        waits: Seconds that it may be silent while it is being set up (`patience`).
+        up: Whether its agent could be heard already; before that, it is being set up.
     """
     silent, proofs = pulse.silent_for(now), pulse.proofs
     if Proof.ALIVE in proofs:
         return Verdict.ALIVE
     if silent < _HUNG or not proofs:
         return Verdict.UNSURE
-    if _unanswered(proofs) >= _PROBES:
+    if _unanswered(proofs) >= _PROBES and (up or silent >= waits):
         return Verdict.HUNG
     if proofs[-1] is Proof.ABSENT and silent >= waits:
         return Verdict.HUNG

@@ -38,7 +38,7 @@ class Job:
         hello: What it said of itself.
         process: Its process.
         pulse: Its beats.
-        state: What its agent did, by the last beat that said so.
+        state: What its agent did, by the last beat that said so; empty while it is set up.
         lag: How late its loop was, in seconds.
         linked: Whether its connection stands.
         gone: Whether it needs nobody any more: it has said goodbye, or is being rescued.
@@ -207,7 +207,8 @@ class Keeper:
                 job.verifying = None
 
     def _concluded(self, job: Job, now: float) -> bool:
-        match judge(job.pulse, now, waits=patience(job.hello.policy)):
+        waits, up = patience(job.hello.policy), bool(job.state)
+        match judge(job.pulse, now, waits=waits, up=up):
             case Verdict.ALIVE:
                 job.pulse.beat(now)
                 return job.linked
