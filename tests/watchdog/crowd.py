@@ -9,13 +9,16 @@ import sys
 from onhook.policy import Policy
 from onhook.watchdog import Link
 from onhook.watchdog.messages import Hello
+from onhook.watchdog.version import our_version
 
 
 async def main(url: str, count: int) -> None:
     links = []
     for number in range(count):
         job = f"AJ_{number}"
-        link = Link(Hello(f"room-{number}", job, "agent", url, os.getppid(), "1.0", Policy()))
+        link = Link(
+            Hello(f"room-{number}", job, "agent", url, os.getppid(), our_version(), Policy())
+        )
         await link.start()
         links.append(link)
     await asyncio.Event().wait()

@@ -32,7 +32,7 @@ QUIET = Policy(lost=[HangUp()], late_caller=0, api_timeout=2.0)
 
 
 async def main(room: str, job: str, url: str, mode: str, story: str) -> None:
-    version = os.environ.get("ONHOOK_TEST_VERSION", "1.0")
+    version = os.environ.get("ONHOOK_TEST_VERSION", "0.0")
     policy = POLICY if story == "said" or os.environ.get("ONHOOK_TEST_SAY") else QUIET
     hello = Hello(room, job, AGENT, url, os.getppid(), version, policy)
     link = Link(hello, mode=mode)  # type: ignore[arg-type]

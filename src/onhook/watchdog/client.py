@@ -95,6 +95,7 @@ class Link:
         self._story: deque[bytes] = deque(maxlen=_REMEMBERED)
         self._complained = False
         self._outdated = False
+        self._replaced = False
         self._told_at = 0.0
         self.covered = False
         """Whether a watchdog has promised to rescue this call."""
@@ -222,7 +223,7 @@ class Link:
             else:
                 self._push(PULSE)
             if self._outdated:
-                self._outdated = False
+                self._outdated, self._replaced = False, True
                 await self._start(replace=True)
 
     def _connect(self) -> bool:
@@ -280,8 +281,8 @@ class Link:
                     self._complain(f"{message.reason}; until then {_NOT_COVERED}")
                     self._refused = True
                     self._disconnect()
-                elif is_newer(self._hello.version, message.version) and self._mode == "auto":
-                    self._outdated = True
+                elif self._mode == "auto" and not self._replaced:
+                    self._outdated = is_newer(self._hello.version, message.version)
             case Moved() if self._moving is None or self._moving.done():
                 self._moving = asyncio.create_task(self._move(), name="onhook-move")
 
