@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Credentials", "Listener", "LiveKitLine", "Meter", "Renderings", "ServerApi"]
 
-# The watchdog is to stay small: livekit-agents is 90 MB, livekit.rtc 17, and it needs neither
-# while all is well.
+# The watchdog is to stay small, and to listen at once: it needs no livekit-agents (90 MB) at all,
+# and livekit.rtc (17 MB) only once its socket is there.
 _MODULE_OF = {
     "Credentials": "credentials",
     "Listener": "meter",

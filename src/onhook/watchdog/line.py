@@ -1,4 +1,4 @@
-"""The watchdog's line: only so many callers are spoken to at once. Loaded for the first rescue."""
+"""The watchdog's line: only so many callers are spoken to at once. Loaded after the start."""
 
 from __future__ import annotations
 

@@ -118,6 +118,7 @@ class Watchdog:
         try:
             await self._server.serve(listening)
             tasks.append(asyncio.create_task(self._succeed(older)))
+            tasks.append(asyncio.create_task(self._rescuer.prepare()))
             logger.info("watching at %s, onhook %s", self._place.socket, self._version or "?")
             self._listen_to_signals()
             await self._until_told(tasks)

@@ -77,7 +77,7 @@ class Rescuer:
         return ""
 
     async def prepare(self) -> None:
-        """Load what an announcement needs: 17 MB that a quiet watchdog does without."""
+        """Load what an announcement needs, beside the loop and before a caller waits for it."""
         await asyncio.to_thread(_load)
 
     async def rescue(self, job: Hello, failure: Failure, *, intruder: bool) -> Outcome | None:
