@@ -117,7 +117,7 @@ class Host:
         return time.monotonic() - began
 
     async def end(self) -> None:
-        for process in self.processes:
+        for process in reversed(self.processes):  # jobs first: they would start another
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.communicate()
