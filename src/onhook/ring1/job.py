@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from livekit.agents import AgentSession, JobContext, tts
+from livekit.agents import AgentSession, JobContext, JobExecutorType, tts
 
 from onhook.engine import Engine
 from onhook.errors import ConfigurationError, EntrypointStalledError, OnhookError
@@ -18,6 +19,7 @@ from onhook.faults import Fault, Severity
 from onhook.journal import Journal
 from onhook.line import Line
 from onhook.livekit import Credentials, LiveKitLine, Renderings
+from onhook.livekit.proof import ALIVE_METHOD
 from onhook.livekit.renderings import Tts
 from onhook.observe import Observer
 from onhook.policy import Policy
@@ -27,6 +29,9 @@ from onhook.ring1.preparing import prepare
 from onhook.ring1.session import SessionWatch
 from onhook.ring1.waiting import first_audio, late_caller
 from onhook.types import Call, Failure, Incident, Outcome
+from onhook.watchdog import Link, Mode
+from onhook.watchdog.messages import Hello
+from onhook.watchdog.version import our_version
 
 __all__ = ["GuardedJob"]
 
@@ -92,6 +97,9 @@ class GuardedJob:
             await entrypoint(self._ctx)
             return
         entry = asyncio.current_task()
+        self._link = self._link_to_watchdog()
+        self._observers = (self._link, *self._observers)
+        await self._link.start()
         self._watcher = asyncio.create_task(self._watch(entry), name="onhook-watch")
         self._ctx.add_shutdown_callback(self._shutdown_callback())
         try:
@@ -160,6 +168,7 @@ class GuardedJob:
     async def _accompany(self, entry: asyncio.Task[None] | None) -> None:
         """Be with the agent's session until it is lost."""
         _ = self._agent  # known before it is needed: the seconds after a fault are the caller's
+        self._answer_for_life()
         async with asyncio.TaskGroup() as group:
             group.create_task(prepare(self._policy, self._renderings, self._voice, entry))
             group.create_task(self._follow())
@@ -215,6 +224,8 @@ class GuardedJob:
             finally:
                 self._watcher.cancel()
                 await asyncio.gather(self._watcher, return_exceptions=True)
+                await self._link.bye(reason)
+                await self._link.aclose()
 
         return onhook_guard
 
@@ -287,6 +298,30 @@ class GuardedJob:
             job=self._ctx.job.id,
             complete=False,
         )
+
+    def _link_to_watchdog(self) -> Link:
+        mode: Mode = self._policy.watchdog
+        executor = getattr(self._ctx, "proc", None)
+        if mode != "off" and getattr(executor, "executor_type", None) is JobExecutorType.THREAD:
+            logger.warning("ring 2 is off for jobs in threads: one that dies takes all with it")
+            mode = "off"
+        hello = Hello(
+            self._ctx.job.room.name,
+            self._ctx.job.id,
+            self._agent,
+            Credentials.from_env().url,
+            os.getppid(),
+            our_version(),
+            self._policy,
+        )
+        return Link(hello, mode=mode)
+
+    def _answer_for_life(self) -> None:
+        """Answer the watchdog through the room as long as the event loop runs."""
+        if self._ctx.room.isconnected():
+            me = self._ctx.room.local_participant
+            me.register_rpc_method(ALIVE_METHOD, lambda _: "alive")
+        self._link.up()
 
     def _livekit_line(self) -> LiveKitLine:
         return LiveKitLine(
