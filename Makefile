@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.local/bin:$(PATH)
 
-.PHONY: demo test bench soak lint setup lock clean
+.PHONY: demo test bench bench-watchdog soak lint setup lock clean
 
 demo:
 	@scripts/setup.sh demo
@@ -22,6 +22,10 @@ lint:
 # The figures of the README, printed and not asserted.
 bench: setup
 	@$(PYTHON) -m tests.line.figures
+
+# Ring 2: what becomes of the callers of jobs that die or hang, and what the watchdog costs.
+bench-watchdog: setup
+	@$(PYTHON) -m tests.line.watchdog_figures
 
 # A healthy call of three minutes: nothing may happen.
 soak: setup

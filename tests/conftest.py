@@ -1,11 +1,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
+
+os.environ["ONHOOK_WATCHDOG"] = "off"
+"""No test leaves a watchdog behind; those that are about it have one of their own."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def no_stray_loop() -> None:
     """Keep the looptime plugin from making an event loop that nobody closes."""
     asyncio.set_event_loop(None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_journal_at_home(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what tests do to callers out of the journal of whoever runs them."""
+    os.environ["ONHOOK_JOURNAL"] = str(tmp_path_factory.mktemp("journal") / "incidents.db")

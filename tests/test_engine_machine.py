@@ -17,6 +17,7 @@ from onhook.journal import MemoryJournal, Step
 from onhook.ladder import Ladder
 from onhook.line import Dispatch
 from onhook.policy import Policy
+from onhook.resume import Past
 from onhook.rungs import (
     DeleteRoom,
     HandOver,
@@ -168,8 +169,14 @@ class EngineMachine(RuleBasedStateMachine):
         self.cancelled_at = 0.0
         self.joined = False
 
-    @initialize(ladder=LADDERS, company=st.sampled_from(["none", "human"]), seen=st.booleans())
-    def start(self, ladder: Ladder, company: str, seen: bool) -> None:
+    @initialize(
+        ladder=LADDERS,
+        company=st.sampled_from(["none", "human"]),
+        seen=st.booleans(),
+        told=st.integers(0, 2),
+        resumes=st.booleans(),
+    )
+    def start(self, ladder: Ladder, company: str, seen: bool, told: int, resumes: bool) -> None:
         legs = (caller(),) if company == "none" else (caller(), human())
         call = call_of(*legs)
         self.line = StepwiseLine(call)
@@ -187,7 +194,13 @@ class EngineMachine(RuleBasedStateMachine):
             clock=self.loop.time,
         )
         self.began = self.loop.time()
-        self.task = self.loop.create_task(self.engine.handle(self.incident))
+        says = [rung for rung in ladder.rungs if isinstance(rung, Say)]
+        done = [RungReport(rung.name, Result.DONE, "told", 0.0, 0.0) for rung in says[:told]]
+        begun = ladder.rungs[len(done)].name if told else ""
+        past = Past(ladder, tuple(done), begun) if resumes else None
+        self.told = len(done) if resumes else 0
+        self.says_left = len(says) - self.told
+        self.task = self.loop.create_task(self.engine.handle(self.incident, past))
         self.settle()
 
     def settle(self, seconds: float = 0.0) -> None:
@@ -257,6 +270,11 @@ class EngineMachine(RuleBasedStateMachine):
         assert self.watch.stages.count("closed") == steps.count(Step.CLOSED)
 
     @invariant()
+    def nothing_that_was_done_is_repeated(self) -> None:
+        if self.task is not None:
+            assert self.line.acts.count("say") <= self.says_left
+
+    @invariant()
     def every_deadline_is_kept(self) -> None:
         if self.task is None:
             return
@@ -295,7 +313,9 @@ class EngineMachine(RuleBasedStateMachine):
             assert outcome.failure.error is not ERROR
         steps = [entry.step for entry in self.journal.entries(self.incident.id)]
         assert steps.count(Step.CLOSED) == 1
-        assert steps.count(Step.INTENT) == steps.count(Step.RUNG) == len(outcome.reports)
+        assert (
+            steps.count(Step.INTENT) == steps.count(Step.RUNG) == len(outcome.reports) - self.told
+        )
         if self.cancelled:
             assert task.cancelled() or task.exception() is None
         else:

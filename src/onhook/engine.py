@@ -13,7 +13,8 @@ from onhook.faults import Fault
 from onhook.journal import Entry, Journal, MemoryJournal, Opening, Ring, Step
 from onhook.line import Line
 from onhook.observe import Observer
-from onhook.policy import Plan, Policy, plan
+from onhook.policy import Policy, plan
+from onhook.resume import Past, Rest, rest, settled
 from onhook.rungs import Climb, Rung
 from onhook.types import Call, Ending, Failure, Incident, Outcome, Result, RungReport
 
@@ -65,7 +66,7 @@ class Engine:
         self.outcome: Outcome | None = None
         """The outcome, once there is one; also when `handle` was left by a cancellation."""
 
-    async def handle(self, incident: Incident) -> Outcome:
+    async def handle(self, incident: Incident, past: Past | None = None) -> Outcome:
         """Plan, act and record.
 
         Cancelled once, it leaves out what does not release the line, releases it within
@@ -74,6 +75,8 @@ class Engine:
 
         Args:
             incident: What happened. An engine handles one.
+            past: What another rescuer of this incident had recorded before it was stopped; its
+                ladder is climbed on from there, and no rung whose outcome is known is repeated.
 
         Raises:
             OnhookError: This engine has an incident already.
@@ -81,26 +84,32 @@ class Engine:
         if self._taken:
             raise OnhookError(f"{incident.id}: an engine handles one incident; make another")
         self._taken = True
-        self._record(incident, Step.OPENED, incident.fault, detail=incident.failure.detail)
+        if past is None or not self._is_recorded(incident):
+            self._record(incident, Step.OPENED, incident.fault, detail=incident.failure.detail)
         self._tell("opened", incident)
-        chosen = plan(self._policy, incident, incident.call)
+        if past is None:
+            past = Past(plan(self._policy, incident, incident.call).ladder)
+        self._reports.extend(past.reports)
+        if ended := settled(past):
+            return self._close(incident, self._outcome(incident, *ended))
+        rungs = rest(past)
         try:
-            outcome = await self._climb(incident, chosen)
+            outcome = await self._climb(incident, rungs)
         except GeneratorExit:
             raise
         except BaseException:
-            self._close(incident, await self._hurried(incident, chosen.ladder.last))
+            self._close(incident, await self._hurried(incident, rungs[-1]))
             raise
         return self._close(incident, outcome)
 
-    async def _climb(self, incident: Incident, chosen: Plan) -> Outcome:
-        *steps, last = chosen.ladder.rungs
-        for rung in steps:
-            if settled := await self._step(rung, incident):
-                return settled
+    async def _climb(self, incident: Incident, rungs: Sequence[Rest]) -> Outcome:
+        *steps, last = rungs
+        for step in steps:
+            if outcome := await self._step(step, incident):
+                return outcome
         return await self._end(last, incident)
 
-    async def _hurried(self, incident: Incident, last: Rung) -> Outcome:
+    async def _hurried(self, incident: Incident, last: Rest) -> Outcome:
         """Release the line although the rescue was cancelled."""
         try:
             async with asyncio.timeout(self._policy.cancel_grace):
@@ -111,25 +120,25 @@ class Engine:
             why = f"interrupted again by {error!r} before the line was released"
         return self._handed_outward(incident, f"the rescue was cancelled, and {why}")
 
-    async def _end(self, last: Rung, incident: Incident) -> Outcome:
-        if settled := await self._step(last, incident):
-            return settled
+    async def _end(self, last: Rest, incident: Incident) -> Outcome:
+        if outcome := await self._step(last, incident):
+            return outcome
         detail = f"the line was not released: {self._reports[-1].detail}"
         return self._handed_outward(incident, detail)
 
-    async def _step(self, rung: Rung, incident: Incident) -> Outcome | None:
+    async def _step(self, step: Rest, incident: Incident) -> Outcome | None:
         """Climb one rung; return the outcome where that settles the incident.
 
         Before a rung that would end the call or give it away, look again: it may be settled.
         """
-        call = incident.call
+        rung, call = step.rung, incident.call
         if rung.settles not in (None, "kept"):
             call = await self._fresh(incident)
             if call.complete and not call.callers:
                 return self._outcome(incident, "released", "no caller is on the line any more")
             if who := _taken_over(incident.call, call):
                 return self._outcome(incident, "taken_over", f"{who!r} has joined the caller")
-        report = await self._run(rung, incident, call)
+        report = await self._run(rung, Climb(self._line, incident, call, step.resumed))
         if report.result is Result.DONE and rung.settles is not None:
             return self._outcome(incident, rung.settles, report.detail)
         return None
@@ -143,8 +152,9 @@ class Engine:
             logger.warning("%s could not see who is on the call: %r", incident.id, error)
             return incident.call
 
-    async def _run(self, rung: Rung, incident: Incident, call: Call) -> RungReport:
+    async def _run(self, rung: Rung, climb: Climb) -> RungReport:
         """Climb one rung under its deadline; only cancellations come out of here."""
+        incident = climb.incident
         self._record(incident, Step.INTENT, rung.name)
         self._tell("intent", incident, rung.name)
         started = self._clock()
@@ -152,7 +162,7 @@ class Engine:
         result, detail = Result.CANCELLED, "cancelled"
         try:
             async with asyncio.timeout(rung.deadline):
-                detail = await self._attempt(rung, Climb(self._line, incident, call), errors)
+                detail = await self._attempt(rung, climb, errors)
             result = Result.DONE
         except TimeoutError:
             result = Result.TIMED_OUT
@@ -194,6 +204,14 @@ class Engine:
         self._record(incident, Step.CLOSED, outcome.ending, detail=outcome.detail)
         self._tell("closed", incident, outcome)
         return outcome
+
+    def _is_recorded(self, incident: Incident) -> bool:
+        """Return whether the earlier rescuer wrote into this very journal."""
+        try:
+            return bool(self._journal.entries(incident.id))
+        except Exception:
+            logger.exception("%s could not be looked up; the rescue goes on", incident.id)
+            return False
 
     def _record(
         self, incident: Incident, step: Step, subject: str, result: str = "", detail: str = ""

@@ -47,6 +47,8 @@ class Policy:
         ringing: What to do with a line that still rings. Publishing audio answers it, which may
             start billing: `"say"` does that, `"reject"` releases the line unanswered (486), for
             carriers that route onward.
+        watchdog: Who rescues a job that is killed or hangs: `"auto"` starts a watchdog where none
+            runs, `"external"` leaves that to systemd or a sidecar, `"off"` is without.
         api_timeout: Seconds for one request to the LiveKit server.
         late_caller: Seconds that a leg which is just joining gets to appear after a failure.
         cancel_grace: Seconds for releasing the line once the rescue itself is cancelled.
@@ -63,6 +65,7 @@ class Policy:
     tool_limit: float = 30.0
     max_call: float | None = None
     ringing: Literal["say", "reject"] = "say"
+    watchdog: Literal["auto", "external", "off"] = "auto"
     api_timeout: float = 5.0
     late_caller: float = 2.0
     cancel_grace: float = 2.0
@@ -79,6 +82,10 @@ class Policy:
                 require_seconds("Policy", name, getattr(self, name))
         if self.ringing not in ("say", "reject"):
             raise PolicyError(f"Policy(ringing={self.ringing!r}): give 'say' or 'reject'")
+        if self.watchdog not in ("auto", "external", "off"):
+            raise PolicyError(
+                f"Policy(watchdog={self.watchdog!r}): give 'auto', 'external' or 'off'"
+            )
         require_seconds("Policy", "tool_limit", self.tool_limit)
         require_seconds("Policy", "api_timeout", self.api_timeout)
         require_seconds("Policy", "late_caller", self.late_caller, zero=True)

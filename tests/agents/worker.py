@@ -16,6 +16,7 @@ from livekit.agents import AgentServer, JobContext, cli
 
 import onhook
 import tests.agents.conversations
+import tests.agents.deaths
 import tests.agents.dialling
 import tests.agents.providers  # noqa: F401 - their faults join the others
 from onhook.types import RungReport

@@ -20,6 +20,7 @@ HELP = Path(__file__).parent / "help"
     [
         *("", "demo", "call", "simulator", "stack", "stack up", "stack down", "stack status"),
         *("incidents", "incidents list", "incidents show"),
+        *("watchdog", "watchdog run", "watchdog status", "watchdog stop"),
     ],
 )
 def test_the_help_is_as_committed(command: str) -> None:

@@ -18,6 +18,8 @@ from livekit import api
 
 from onhook.phone import Answer, Call, Phone, Ring
 from onhook.stack import Route, Stack
+from onhook.watchdog.command import ask, running_pid
+from onhook.watchdog.place import Place
 
 AGENT = "faulty"
 WORKER_START = 60.0
@@ -35,6 +37,8 @@ class Worker:
     process: asyncio.subprocess.Process
     events: Path
     log: Path
+    place: Place
+    """Where its watchdog is: no other worker's jobs connect there."""
 
     def event(self, name: str, scenario: str = "") -> dict[str, Any] | None:
         return next(iter(self.events_of(name, scenario)), None)
@@ -56,6 +60,23 @@ class Worker:
             raise AssertionError(f"no event {name!r} in {deadline} s:\n{self.tail()}") from None
         return float(event["at"])
 
+    def watchdog(self) -> int | None:
+        """Return the process id of the watchdog of this worker's jobs, if one runs."""
+        return running_pid(self.place.socket)
+
+    def watched(self) -> int:
+        """Return how many jobs are watched."""
+        status = ask(self.place.socket, "status")
+        return 0 if status is None else int(status["count"])
+
+    def watchdog_log(self) -> str:
+        return self.place.log.read_text() if self.place.log.exists() else ""
+
+    def end_watchdog(self) -> None:
+        if (pid := self.watchdog()) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def tail(self, lines: int = 60) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
@@ -66,11 +87,15 @@ async def worker(
 ) -> AsyncIterator[Worker]:
     """Run a real worker until the context is left."""
     log, events = folder / "worker.log", folder / "events.jsonl"
+    place = Place(folder / "run")
     variables = {
         **os.environ,
         **stack.env,
         "ONHOOK_TEST_EVENTS": str(events),
         "XDG_CACHE_HOME": str(folder / "cache"),
+        "ONHOOK_WATCHDOG": "auto",
+        "ONHOOK_RUNTIME_DIR": str(place.folder),
+        "ONHOOK_JOURNAL": str(folder / "incidents.db"),
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         **env,
     }
@@ -82,7 +107,7 @@ async def worker(
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
         )
-    running = Worker(process, events, log)
+    running = Worker(process, events, log, place)
     try:
         await running.wait("registered", deadline=WORKER_START)
         yield running
@@ -90,6 +115,7 @@ async def worker(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
+        running.end_watchdog()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from livekit import rtc
 from livekit.agents import (
     AgentStateChangedEvent,
     JobContext,
+    JobExecutorType,
     UserInputTranscribedEvent,
     UserStateChangedEvent,
 )
@@ -44,6 +45,7 @@ class FakeJob:
         self.callbacks: list[Callable[[str], Awaitable[None]]] = []
         self.shutdowns: list[str] = []
         self.fake = False
+        self.proc = SimpleNamespace(executor_type=JobExecutorType.PROCESS)
         self.session: FakeSession | None = None
 
     @property

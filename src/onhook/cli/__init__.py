@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from onhook.cli import call, demo, incidents, simulator, stack
+from onhook.cli import call, demo, incidents, simulator, stack, watchdog
 
 __all__ = ["app", "main"]
 
@@ -20,6 +20,7 @@ app.command("call")(call.call)
 app.command("simulator")(simulator.simulator)
 app.add_typer(stack.app, name="stack")
 app.add_typer(incidents.app, name="incidents")
+app.add_typer(watchdog.app, name="watchdog")
 
 
 def main() -> None:

@@ -56,7 +56,12 @@ async def run_demo(folder: Path, tell: Callable[[str], None]) -> tuple[bool, Seq
 @asynccontextmanager
 async def _worker(stack: Stack, folder: Path) -> AsyncIterator[None]:
     log = folder / "agent.log"
-    env = {**stack.env, FOLDER: str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
+    env = {
+        **stack.env,
+        FOLDER: str(folder),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "ONHOOK_WATCHDOG": "off",
+    }
     worker = Server("agent", [sys.executable, "-m", "onhook.demo.agent", "start"], log, env)
 
     async def registered() -> bool:

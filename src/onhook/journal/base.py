@@ -108,6 +108,14 @@ class Entry:
 class Journal(Protocol):
     """Keeps entries in the order in which they were recorded."""
 
+    def prepare(self) -> None:
+        """Make ready what `record` needs, while all is well; may take some milliseconds.
+
+        Raises:
+            JournalError: It cannot be made ready.
+        """
+        ...
+
     def record(self, entry: Entry) -> None:
         """Keep an entry. Takes milliseconds at most while nothing is wrong with the disk.
 

@@ -26,6 +26,9 @@ class MemoryJournal:
             raise PolicyError(f"MemoryJournal(limit={limit!r}): give at least 1")
         self._entries: deque[Entry] = deque(maxlen=limit)
 
+    def prepare(self) -> None:
+        """See `Journal.prepare`: there is nothing to do."""
+
     def record(self, entry: Entry) -> None:
         """See `Journal.record`."""
         self._entries.append(entry)

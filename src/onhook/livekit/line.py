@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
 
 from livekit import rtc
-from livekit.agents import tts
 
 from onhook.errors import AudioError, OnhookError
 from onhook.line import Announcement, Dispatch, Referral
@@ -21,7 +20,7 @@ from onhook.livekit.credentials import WITHDRAWN, Credentials
 from onhook.livekit.events import Changes
 from onhook.livekit.hearing import first_heard
 from onhook.livekit.referring import refer
-from onhook.livekit.renderings import Renderings, Tts, engine_of, render
+from onhook.livekit.renderings import Renderings, Tts, engine_of, is_tts, render
 from onhook.types import Call, LegKind, LineState
 
 __all__ = ["LiveKitLine"]
@@ -231,7 +230,7 @@ class LiveKitLine:
             except AudioError as error:
                 logger.warning("falling back to other audio: %s", error)
         given = announcement.tts
-        engine = given if isinstance(given, tts.TTS) else None
+        engine = given if given is not None and is_tts(given) else None
         speaking = engine or self._voice()
         name = engine_of(speaking) if speaking is not None else None
         cached = await self._renderings.find(announcement.text, name)

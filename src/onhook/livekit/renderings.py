@@ -8,23 +8,33 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from livekit.agents import APIConnectOptions, tts
 
 from onhook.errors import AudioError
 from onhook.livekit.audio import Pcm, audible, load_wav, save_wav
 
-__all__ = ["Renderings", "Tts", "TtsSource", "engine_of", "render"]
+if TYPE_CHECKING:  # 90 MB that a watchdog, which has no TTS, does without
+    from livekit.agents import tts
+    from typing_extensions import TypeIs
+
+__all__ = ["Renderings", "Tts", "TtsSource", "engine_of", "is_tts", "render"]
 
 logger = logging.getLogger("onhook")
 
 _HEALTHY_DEADLINE = 30.0
 """Seconds a TTS gets while the call is healthy and nobody waits for it."""
 
-Tts: TypeAlias = tts.TTS[Any]
-TtsSource: TypeAlias = Tts | Callable[[], Tts]
+Tts: TypeAlias = "tts.TTS[Any]"
+TtsSource: TypeAlias = "Tts | Callable[[], Tts]"
+
+
+def is_tts(source: object) -> TypeIs[Tts]:
+    """Return whether something is a TTS, and not a callable that makes one."""
+    from livekit.agents import tts  # noqa: PLC0415 - see above
+
+    return isinstance(source, tts.TTS)
 
 
 def engine_of(engine: Tts) -> str:
@@ -48,9 +58,11 @@ async def render(source: TtsSource, text: str, *, deadline: float) -> Pcm:
     Raises:
         AudioError: The TTS raised, took too long, or made silence; the cause is chained.
     """
+    from livekit.agents import APIConnectOptions  # noqa: PLC0415 - see above
+
     try:
         async with asyncio.timeout(deadline):
-            engine = source if isinstance(source, tts.TTS) else source()
+            engine = source if is_tts(source) else source()
             options = APIConnectOptions(max_retry=0, timeout=deadline)
             async with engine.synthesize(text, conn_options=options) as stream:
                 frames = [event.frame async for event in stream]
@@ -102,7 +114,7 @@ class Renderings:
     async def prepare(self, text: str, source: TtsSource) -> None:
         """Render a text while all is well, once; failures are logged and harm nobody."""
         try:
-            engine = source if isinstance(source, tts.TTS) else source()
+            engine = source if is_tts(source) else source()
             name = engine_of(engine)
             if await self.find(text, name) is None:
                 pcm = await render(engine, text, deadline=_HEALTHY_DEADLINE)

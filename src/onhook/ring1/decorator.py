@@ -12,7 +12,7 @@ from typing import Any, overload
 from livekit.agents import JobContext
 
 from onhook.errors import DecorationError
-from onhook.journal import Journal
+from onhook.journal import Journal, SqliteJournal
 from onhook.observe import LoggingObserver, Observer
 from onhook.policy import Policy
 from onhook.ring1 import switch
@@ -27,7 +27,7 @@ class _Options:
     policy: Policy = field(default_factory=Policy)
     reraise: bool = True
     observers: Sequence[Observer] = (LoggingObserver(),)
-    journal: Journal | None = None
+    journal: Journal = field(default_factory=SqliteJournal)
 
 
 class Guarded:
@@ -103,7 +103,8 @@ def guard(
         reraise: Whether the entrypoint's own exception goes on to the framework once the caller
             is safe. With `False` the job ends as if it had asked for its shutdown.
         observers: Who is told of every incident; a `LoggingObserver` when omitted.
-        journal: Keeps the evidence of every incident; in memory, for the incident, when omitted.
+        journal: Keeps the evidence of every incident; when omitted a `SqliteJournal`, which
+            `onhook incidents` reads.
 
     Raises:
         DecorationError: The entrypoint is no coroutine function, or the decorators are in the
@@ -113,7 +114,8 @@ def guard(
     policy = entrypoint if isinstance(entrypoint, Policy) else Policy()
     check_audio(policy)
     seen = (LoggingObserver(),) if observers is None else tuple(observers)
-    options = _Options(policy, reraise, seen, journal)
+    kept = SqliteJournal() if journal is None else journal
+    options = _Options(policy, reraise, seen, kept)
     if entrypoint is None or isinstance(entrypoint, Policy):
         return lambda target: _guarded(target, options, sys._getframe(1))
     return _guarded(entrypoint, options, sys._getframe(1))

@@ -28,9 +28,11 @@ from onhook.ring1.overlong import CallLimit
 from onhook.ring1.preparing import prepare
 from onhook.ring1.registry import register
 from onhook.ring1.rescue import Rescuer
+from onhook.ring1.ring2 import answer_for_life, link_of
 from onhook.ring1.sessions import Sessions
 from onhook.ring1.waiting import first_audio
 from onhook.types import Call, Failure
+from onhook.watchdog import Link
 
 __all__ = ["GuardedJob"]
 
@@ -61,11 +63,13 @@ class GuardedJob:
     ) -> None:
         self._ctx = ctx
         self._policy = policy
+        self._journal = journal
         self.clock = clock
         self.open_line = open_line or self._livekit_line
         self.renderings = Renderings()
         self._ended = False
         self._stall: EntrypointStalledError | None = None
+        self._link: Link | None = None
         self.rescuer = Rescuer(
             *(ctx, policy, observers, journal),
             clock=clock,
@@ -98,6 +102,9 @@ class GuardedJob:
         self._entrypoint = entrypoint
         entry = asyncio.current_task()
         register(self._ctx, self)
+        self._link = link_of(self._ctx, self._policy, self._agent)
+        self.rescuer.tell(self._link)
+        await self._link.start()
         self._watcher = asyncio.create_task(self._watch(entry), name="onhook-watch")
         self._ctx.add_shutdown_callback(self._shutdown_callback())
         attempt: Awaitable[None] | None = entrypoint(self._ctx)
@@ -172,8 +179,10 @@ class GuardedJob:
         if waited_too_long:
             await self._stall_out(entry)
             return
-        _ = self._agent  # known before it is needed: the seconds after a fault are the caller's
-        await prepare(self._policy, self.renderings, self.voice, entry)
+        answer_for_life(self._ctx)
+        if self._link is not None:
+            self._link.up()
+        await prepare(self._policy, self.renderings, self.voice, entry, self._journal)
 
     async def _ask(self) -> Call:
         async with self.open_line() as line:
@@ -239,6 +248,9 @@ class GuardedJob:
             finally:
                 self._watcher.cancel()
                 await asyncio.gather(self._watcher, return_exceptions=True)
+                if self._link is not None:
+                    await self._link.bye(reason)
+                    await self._link.aclose()
 
         return onhook_guard
 

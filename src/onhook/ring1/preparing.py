@@ -7,6 +7,8 @@ import linecache
 import logging
 from collections.abc import Callable
 
+from onhook.errors import JournalError
+from onhook.journal import Journal
 from onhook.livekit import Renderings
 from onhook.livekit.renderings import Tts
 from onhook.policy import Policy
@@ -23,6 +25,7 @@ async def prepare(
     renderings: Renderings,
     voice: Callable[[], Tts | None],
     entry: asyncio.Task[None] | None,
+    journal: Journal | None,
 ) -> None:
     """Render what may have to be said, and read the sources that a traceback would quote.
 
@@ -31,9 +34,15 @@ async def prepare(
         renderings: Where renderings are kept.
         voice: Returns the TTS of the running session, or `None`.
         entry: The entrypoint's task.
+        journal: Will keep the evidence.
     """
     for file in _sources(entry):
         linecache.getlines(file)
+    if journal is not None:
+        try:
+            await asyncio.to_thread(journal.prepare)
+        except JournalError as error:
+            logger.warning("incidents of this call will not be kept: %s", error)
     for say in announcements(policy):
         source = say.tts if say.tts is not None else voice()
         if say.audio is not None or source is None:

@@ -52,7 +52,7 @@ class Rescuer:
     ) -> None:
         self._ctx = ctx
         self._policy = policy
-        self._observers = observers
+        self._observers = tuple(observers)
         self._journal = journal
         self._clock = clock
         self._open_line = open_line
@@ -64,6 +64,10 @@ class Rescuer:
         """Whether the call is being rescued, or was."""
         self.outcome: Outcome | None = None
         """The outcome of the rescue, once there is one."""
+
+    def tell(self, observer: Observer) -> None:
+        """Tell one more observer of every incident, before all others."""
+        self._observers = (observer, *self._observers)
 
     async def rescue(self, failure: Failure) -> None:
         """Open the one incident of this call and see it to its outcome; later causes wait for it.

@@ -1,0 +1,123 @@
+"""Proof of life through the room itself: the server calls a method that the guard registered."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+from types import TracebackType
+
+import aiohttp
+from livekit import api
+from livekit.api.twirp_client import TwirpClient
+from livekit.protocol.room import PerformRpcRequest, PerformRpcResponse
+
+from onhook.errors import ApiError
+from onhook.livekit.api import ServerApi
+from onhook.livekit.credentials import Credentials
+
+__all__ = ["ALIVE_METHOD", "Proof", "ProofOfLife"]
+
+_LISTING = 0.8
+"""Seconds for the list of who is in the room, which is asked for at the same time."""
+
+ALIVE_METHOD = "onhook.alive"
+"""The RPC method by which a guarded job answers; its payload is free."""
+
+_MARGIN = 0.2
+"""Seconds beyond the method's own deadline for the request itself. livekit-server 1.13 answers 408
+for a participant that is blocked, and nothing at all for one that is not in the room."""
+
+
+class Proof(Enum):
+    """What the room says of a participant."""
+
+    ALIVE = "alive"
+    """Its event loop answered."""
+    SILENT = "silent"
+    """It is in the room, and did not answer in time."""
+    ABSENT = "absent"
+    """It is not in the room, as far as the server knows."""
+    UNKNOWN = "unknown"
+    """The server could not be asked."""
+
+
+class ProofOfLife:
+    """Asks participants whether they live. Leave the context to close the connection.
+
+    livekit-api 1.2 has no method for `RoomService.PerformRpc`; the request is sent with its own
+    client for the protocol.
+
+    Args:
+        credentials: Server and key.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._api = ServerApi(credentials, timeout=_LISTING)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> ProofOfLife:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connection; safe to repeat."""
+        await self._api.aclose()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def of(self, room: str, identity: str, *, deadline: float) -> Proof:
+        """Ask one participant. A single failure proves nothing.
+
+        Args:
+            room: Room name.
+            identity: The participant.
+            deadline: Seconds for its answer; keep it below 3.
+        """
+        asking = asyncio.create_task(self._answers(room, identity, deadline))
+        try:
+            there = {p.identity for p in await self._api.participants(room)}
+        except ApiError:
+            return Proof.ALIVE if await asking else Proof.UNKNOWN
+        else:
+            if await asking:
+                return Proof.ALIVE
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        return Proof.SILENT if identity in there else Proof.ABSENT
+
+    async def _answers(self, room: str, identity: str, deadline: float) -> bool:
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        client = TwirpClient(self._session, self._credentials.url, "livekit", failover=False)
+        request = PerformRpcRequest(
+            room=room,
+            destination_identity=identity,
+            method=ALIVE_METHOD,
+            response_timeout_ms=int(deadline * 1000),
+        )
+        headers = {"Authorization": f"Bearer {self._token(room)}"}
+        try:
+            async with asyncio.timeout(deadline + _MARGIN):
+                await client.request(
+                    "RoomService", "PerformRpc", request, headers, PerformRpcResponse
+                )
+        except (api.ServerError, TimeoutError, aiohttp.ClientError, OSError):
+            return False
+        return True
+
+    def _token(self, room: str) -> str:
+        c = self._credentials
+        if c.token and not c.key:
+            return c.token
+        grants = api.VideoGrants(room_admin=True, room=room)
+        return api.AccessToken(c.key, c.secret).with_grants(grants).to_jwt()

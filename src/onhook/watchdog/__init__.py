@@ -1,0 +1,7 @@
+"""Ring 2: the watchdog, one small process a host that outlives the jobs it watches over."""
+
+from __future__ import annotations
+
+from onhook.watchdog.client import Link, Mode
+
+__all__ = ["Link", "Mode"]

@@ -1,0 +1,363 @@
+"""The job's side: one socket to the watchdog, which is closed by the kernel if all else fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import sys
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+from onhook.errors import ConfigurationError
+from onhook.policy import plan
+from onhook.types import Incident, Outcome, RungReport
+from onhook.watchdog.detect import BEAT
+from onhook.watchdog.messages import (
+    Beat,
+    Bye,
+    Climbed,
+    Closed,
+    Hello,
+    Intent,
+    Message,
+    Moved,
+    Opened,
+    Welcome,
+)
+from onhook.watchdog.place import Place
+from onhook.watchdog.protocol import PULSE, Frames, ProtocolError, decode, encode
+from onhook.watchdog.spawn import start
+from onhook.watchdog.version import is_newer
+
+__all__ = ["Link", "Mode"]
+
+logger = logging.getLogger("onhook")
+
+Mode: TypeAlias = Literal["auto", "external", "off"]
+
+_NEWS = 5.0
+"""Seconds between beats that say more than that the loop runs."""
+_LATE = 0.1
+"""Seconds of lag that are worth telling at once."""
+_RETRY = (0.1, 0.2, 0.5, 1.0, 2.0)
+"""Seconds until the next attempt to connect; the last repeats."""
+_GIVEN_UP = 3
+"""Attempts in vain after which the log says that ring 2 is missing; the attempts go on."""
+_REFUSED = 5.0
+"""Seconds until a watchdog that does not take the job on is asked again."""
+_REMEMBERED = 64
+_TEXT = 4000
+_TRACEBACK = 16_000
+_NOT_COVERED = "a job that is killed or hangs leaves its caller in silence"
+
+
+class Link:
+    """Holds a job's connection to the watchdog of its host, and tells it of the guard's rescue.
+
+    An observer: what it is told is in the kernel's hands before the rung is climbed, so that a
+    watchdog knows of it although the job dies in the next moment.
+
+    Args:
+        hello: What the job is.
+        mode: `"auto"` starts a watchdog where none runs, `"external"` waits for one, `"off"` is
+            without. `ONHOOK_WATCHDOG` in the environment has the last word.
+        state: Returns what the agent does, for the journal.
+        place: Where the watchdog is; this user's runtime folder when omitted.
+        clock: Seconds of the host's monotonic clock.
+    """
+
+    def __init__(
+        self,
+        hello: Hello,
+        *,
+        mode: Mode = "auto",
+        state: Callable[[], str] = lambda: "",
+        place: Place | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._hello = hello
+        self._mode = _override() or mode
+        self._agent_state = state
+        self._up = False
+        self._place = place
+        self._clock = clock
+        self._socket: socket.socket | None = None
+        self._lost = asyncio.Event()
+        self._refused = False
+        self._task: asyncio.Task[None] | None = None
+        self._moving: asyncio.Task[None] | None = None
+        self._story: deque[bytes] = deque(maxlen=_REMEMBERED)
+        self._complained = False
+        self._outdated = False
+        self._replaced = False
+        self._told_at = 0.0
+        self.covered = False
+        """Whether a watchdog has promised to rescue this call."""
+
+    async def start(self) -> None:
+        """Connect where a watchdog runs, at once; whatever takes longer is done beside the job."""
+        if self._mode == "off" or self._task is not None:
+            return
+        if sys.platform == "win32":
+            self._complain(f"the watchdog needs Unix sockets, so {_NOT_COVERED}")
+            return
+        try:
+            self._place = self._place or Place.of_this_user()
+        except ConfigurationError as error:
+            self._complain(f"{error}; until then {_NOT_COVERED}")
+            return
+        self._connect()
+        self._task = asyncio.create_task(self._run(), name="onhook-link")
+
+    def up(self) -> None:
+        """Say that the agent can be heard: from now on a loop that stands still is a fault."""
+        self._up = True
+        self._send(Beat(0.0, self._state()))
+
+    def _state(self) -> str:
+        return (self._agent_state() or "up")[:_TEXT] if self._up else ""
+
+    async def bye(self, reason: str) -> None:
+        """Say that the job ends on purpose, with nobody left to rescue.
+
+        Args:
+            reason: The framework's word for it.
+        """
+        self._send(Bye(reason[:_TEXT]))
+
+    async def aclose(self) -> None:
+        """Let go of the watchdog; safe to repeat. Without `bye` it takes the job for dead."""
+        tasks = [task for task in (self._task, self._moving) if task is not None]
+        self._task = self._moving = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._disconnect()
+
+    def opened(self, incident: Incident) -> None:
+        """See `Observer.opened`."""
+        failure = incident.failure
+        self._story.clear()
+        self._tell(
+            Opened(
+                incident.id,
+                failure.fault,
+                failure.severity,
+                failure.detail[:_TEXT],
+                failure.at,
+                _traceback(failure.error),
+                plan(self._hello.policy, incident, incident.call).ladder,
+                incident.call,
+            )
+        )
+
+    def intent(self, incident: Incident, rung: str) -> None:
+        """See `Observer.intent`."""
+        self._tell(Intent(incident.id, rung))
+
+    def climbed(self, incident: Incident, report: RungReport) -> None:
+        """See `Observer.climbed`."""
+        detail = report.detail[:_TEXT]
+        short = RungReport(report.rung, report.result, detail, report.started, report.ended)
+        self._tell(Climbed(incident.id, short))
+
+    def closed(self, incident: Incident, outcome: Outcome) -> None:
+        """See `Observer.closed`."""
+        self._tell(Closed(incident.id, outcome.ending, outcome.detail[:_TEXT]))
+        if outcome.ending in ("kept", "recovered"):
+            self._story.clear()
+
+    async def _run(self) -> None:
+        """Beat while there is a watchdog, and find another when it goes."""
+        attempts = 0
+        while True:
+            if self._socket is None:
+                await self._find(attempts)
+                attempts += 1
+                continue
+            attempts = 0
+            await self._beat()
+
+    async def _find(self, attempts: int) -> None:
+        if self._refused:
+            self._refused = False
+            await asyncio.sleep(_REFUSED)
+        elif attempts:
+            await asyncio.sleep(_RETRY[min(attempts, len(_RETRY)) - 1])
+        self._connect()
+        if self._socket is None and self._mode == "auto":
+            await self._start(replace=False)
+            self._connect()
+        if self._socket is None and attempts >= _GIVEN_UP:
+            where = self._place.socket if self._place is not None else "?"
+            hint = "start one: onhook watchdog run" if self._mode == "external" else "see its log"
+            self._complain(f"no watchdog answers at {where} ({hint}); until then {_NOT_COVERED}")
+
+    async def _start(self, *, replace: bool) -> None:
+        if self._place is None:
+            return
+        try:
+            await start(self._place, replace=replace)
+        except OSError as error:
+            self._complain(f"the watchdog could not be started ({error}); {_NOT_COVERED}")
+
+    async def _beat(self) -> None:
+        """Beat until the connection is lost."""
+        due = self._clock() + BEAT
+        while self._socket is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, due - self._clock())):
+                    await self._lost.wait()
+                    return
+            now = self._clock()
+            lag, due = now - due, now + BEAT
+            if lag > _LATE or now - self._told_at > _NEWS:
+                self._told_at = now
+                self._send(Beat(lag, self._state()))
+            else:
+                self._push(PULSE)
+            if self._outdated:
+                self._outdated, self._replaced = False, True
+                await self._start(replace=True)
+
+    def _connect(self) -> bool:
+        """Connect and introduce the job, all at once: a Unix socket does not wait."""
+        if self._place is None:
+            return False
+        mine = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        mine.setblocking(False)
+        try:
+            mine.connect(str(self._place.socket))
+        except OSError:
+            mine.close()
+            return False
+        self._socket = mine
+        self._lost.clear()
+        asyncio.get_running_loop().add_reader(mine, self._read, mine, Frames())
+        self._send(self._hello)
+        if self._up:
+            self._send(Beat(0.0, self._state()))
+        for frame in tuple(self._story):
+            self._push(frame)
+        return True
+
+    def _disconnect(self) -> None:
+        mine, self._socket = self._socket, None
+        self.covered = False
+        self._lost.set()
+        if mine is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closing
+                asyncio.get_running_loop().remove_reader(mine)
+            mine.close()
+
+    def _read(self, mine: socket.socket, frames: Frames) -> None:
+        try:
+            data = mine.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._disconnect()
+            return
+        try:
+            for body in frames.feed(data):
+                self._take(decode(body))
+        except ProtocolError as error:
+            self._complain(f"the watchdog speaks another language ({error}); {_NOT_COVERED}")
+            self._disconnect()
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Welcome():
+                self.covered = message.covered
+                if not message.covered:
+                    self._complain(f"{message.reason}; until then {_NOT_COVERED}")
+                    self._refused = True
+                    self._disconnect()
+                elif self._mode == "auto" and not self._replaced:
+                    self._outdated = is_newer(self._hello.version, message.version)
+            case Moved() if self._moving is None or self._moving.done():
+                self._moving = asyncio.create_task(self._move(), name="onhook-move")
+
+    async def _move(self) -> None:
+        """Introduce the job to another watchdog, and only then take leave of this one."""
+        old = self._socket
+        for pause in _RETRY:
+            if self._socket is not old or old is None:
+                return  # it is gone, and another is being looked for already
+            if self._connect():
+                with contextlib.suppress(OSError):
+                    old.send(encode(Bye("moved")))
+                asyncio.get_running_loop().remove_reader(old)
+                old.close()
+                return
+            if self._mode == "auto":
+                await self._start(replace=False)
+            await asyncio.sleep(pause)
+
+    def _tell(self, message: Message) -> None:
+        """Send what another rescuer must know, now and to every watchdog that comes later."""
+        try:
+            frame = encode(message)
+        except ProtocolError as error:
+            self._complain(str(error))
+            return
+        self._story.append(frame)
+        self._push(frame)
+
+    def _send(self, message: Message) -> None:
+        try:
+            self._push(encode(message))
+        except ProtocolError as error:
+            self._complain(f"{error}; until then {_NOT_COVERED}")
+            self._disconnect()
+
+    def _push(self, frame: bytes) -> None:
+        """Hand a frame to the kernel, whole or not at all; never wait."""
+        if self._socket is None:
+            return
+        try:
+            sent = self._socket.send(frame)
+        except BlockingIOError:  # the watchdog does not read: a beat less, it will find out
+            sent = 0 if frame is not PULSE else len(frame)
+        except OSError:
+            sent = 0
+        if sent < len(frame):
+            self._disconnect()
+
+    def _complain(self, what: str) -> None:
+        """Say once what is not covered."""
+        if not self._complained:
+            self._complained = True
+            logger.warning("ring 2 is off for job %s: %s", self._hello.job, what)
+
+
+def _override() -> Mode | None:
+    """Return what `ONHOOK_WATCHDOG` says for every job of this environment."""
+    match os.environ.get("ONHOOK_WATCHDOG", "").strip().lower():
+        case "auto":
+            return "auto"
+        case "external":
+            return "external"
+        case "off" | "0":
+            return "off"
+    return None
+
+
+def _traceback(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    try:
+        lines = traceback.format_exception(error)
+    except Exception:  # noqa: BLE001 - an exception's own __str__ may raise anything
+        return f"<{type(error).__name__}, which cannot be printed>"
+    text = "".join(lines)
+    half = _TRACEBACK // 2
+    return text if len(text) <= _TRACEBACK else f"{text[:half]}\n[...]\n{text[-half:]}"

@@ -1,0 +1,177 @@
+"""Ring 2 at the phone: jobs that die or hang, without it and with it, in the same test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from onhook.phone import Call, Ending, Phone
+from onhook.stack import Stack
+from tests.line.bench import Bench, Worker, worker
+from tests.line.test_rows import guarded_is_safe, unguarded_hears_nothing
+
+pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
+
+NOISE = 1.0
+DIED, HUNG, WORKER = 1.0, 3.0 + 1.0, 2.0
+"""Seconds from the fault to `safe`: the bounds of the fault matrix."""
+BEYOND = 2.0
+"""Seconds beyond the bound for which the unguarded caller is watched."""
+POLL = 0.05
+
+ROWS = [
+    ("is_killed", DIED),
+    ("exits_without_cleanup", DIED),
+    ("segfaults", DIED),
+    ("runs_out_of_memory", DIED),
+    ("blocks_its_loop", HUNG),
+    ("is_stopped", HUNG),
+    ("holds_the_gil", HUNG),
+]
+
+
+@pytest.mark.parametrize(("fault", "bound"), ROWS)
+async def test_the_caller_of_a_lost_job_is_safe_within_the_bound(
+    bench: Bench, fault: str, bound: float
+) -> None:
+    await asyncio.gather(
+        unguarded_hears_nothing(bench, "inbound", fault, bound + BEYOND),
+        guarded_is_safe(bench, "inbound", fault, "default", bound + NOISE),
+    )
+
+
+async def test_an_outbound_call_of_a_lost_job_is_rescued_too(bench: Bench) -> None:
+    await guarded_is_safe(bench, "outbound", "is_killed", "default", DIED + NOISE)
+
+
+async def test_a_rescue_that_was_cut_off_is_finished_and_nothing_is_done_twice(
+    bench: Bench,
+) -> None:
+    scenario = bench.scenario("is_killed_while_it_rescues", "default")
+    async with Phone() as phone:
+        call = await bench.call_in(phone, scenario)
+        struck = await bench.struck(scenario)
+        report = await call.ended(timeout=15)
+        assert report.ending is Ending.BYE_RECEIVED
+        killed = struck + 2.0
+        assert report.hearing.longest_silence(killed, (report.ended_at or 0.0) - 0.5) < DIED + NOISE
+        assert (report.ended_at or 0.0) - killed > 4, "the words were said from their beginning"
+        incident = (bench.worker.event("intent", scenario["id"]) or {})["incident"]
+        told = await logged(bench.worker, f"{incident} released")
+        told = [line for line in told if incident in line]
+        assert "is taken over" in told[0]
+        assert sum("hang_up done" in line for line in told) == 1
+
+
+async def test_healthy_jobs_that_are_slow_are_left_alone(bench: Bench) -> None:
+    """A loop that is blocked for 2 s, and a tool that takes a whole core for itself."""
+    await asyncio.gather(
+        untouched(bench, "blocks_for_a_moment"),
+        untouched(bench, "computes_in_a_thread", seconds=6.0),
+    )
+
+
+async def untouched(bench: Bench, fault: str, **more: object) -> None:
+    scenario = bench.scenario(fault, "default", **more)
+    async with Phone() as phone:
+        call = await bench.call_in(phone, scenario)
+        struck = await bench.struck(scenario)
+        await bench.worker.wait("survived", scenario["id"])
+        room = (bench.worker.event("fault", scenario["id"]) or {})["room"]
+        report = call.report()
+        assert report.ending is None, report.how
+        assert report.hearing.first_sound(struck + 0.5) is None, "nobody spoke to the caller"
+        assert room not in bench.worker.watchdog_log()
+        await call.hang_up()
+
+
+async def test_a_worker_that_is_killed_leaves_none_of_its_callers(
+    stack: Stack, tmp_path: Path
+) -> None:
+    async with worker(stack, tmp_path, ONHOOK_TEST_AGENT="doomed") as running:
+        bench = Bench(stack, running, agent="doomed")
+        async with Phone() as one, Phone() as two, Phone() as three:
+            calls = await asyncio.gather(*(quiet_call(bench, p) for p in (one, two, three)))
+            await watched(running, len(calls))
+            os.kill(running.process.pid, signal.SIGKILL)
+            killed = time.monotonic()
+            await asyncio.gather(*(is_safe(call, killed, WORKER + NOISE) for call in calls))
+
+
+async def test_sigterm_to_the_whole_group_leaves_no_caller_in_silence(
+    stack: Stack, tmp_path: Path
+) -> None:
+    """Under forkserver it ends the jobs at once, before any of their own code can run."""
+    async with worker(stack, tmp_path, ONHOOK_TEST_AGENT="grouped") as running:
+        bench = Bench(stack, running, agent="grouped")
+        async with Phone() as one, Phone() as two:
+            guarded, alone = await asyncio.gather(
+                quiet_call(bench, one), quiet_call(bench, two, guard="off")
+            )
+            await watched(running, 1)
+            os.killpg(running.process.pid, signal.SIGTERM)
+            killed = time.monotonic()
+            await is_safe(guarded, killed, DIED + NOISE)
+            report = alone.report()
+            assert report.ending is None, "without ring 2 the line stays open"
+            assert report.hearing.first_sound(killed + 0.5) is None
+
+
+async def test_when_everything_was_asleep_nobody_is_rescued(stack: Stack, tmp_path: Path) -> None:
+    """A laptop's lid: jobs, worker and watchdog stop together, and the watchdog wakes first."""
+    async with worker(stack, tmp_path, ONHOOK_TEST_AGENT="asleep") as running:
+        bench = Bench(stack, running, agent="asleep")
+        async with Phone() as phone:
+            call = await quiet_call(bench, phone)
+            await watched(running, 1)
+            dog = running.watchdog()
+            assert dog is not None
+            os.kill(dog, signal.SIGSTOP)
+            os.killpg(running.process.pid, signal.SIGSTOP)
+            await asyncio.sleep(5.0)  # the time that passes is what is tested
+            os.kill(dog, signal.SIGCONT)
+            await asyncio.sleep(0.5)
+            os.killpg(running.process.pid, signal.SIGCONT)
+            woke = time.monotonic()
+            await asyncio.sleep(HUNG + NOISE)
+            report = call.report()
+            assert report.ending is None, report.how
+            assert report.hearing.first_sound(woke) is None
+            assert "ERROR" not in running.watchdog_log()
+            await call.hang_up()
+
+
+async def quiet_call(bench: Bench, phone: Phone, guard: str = "default") -> Call:
+    scenario = bench.scenario("is_quiet", guard)
+    call = await bench.call_in(phone, scenario)
+    await bench.worker.wait("greeted", scenario["id"])
+    return call
+
+
+async def watched(running: Worker, count: int) -> None:
+    """Wait until the watchdog watches so many jobs."""
+    async with asyncio.timeout(10):
+        while running.watched() < count:  # noqa: ASYNC110 - it is another process
+            await asyncio.sleep(POLL)
+
+
+async def logged(running: Worker, words: str) -> list[str]:
+    """Return the lines of the watchdog's log once it says something."""
+    async with asyncio.timeout(5):
+        while words not in (log := running.watchdog_log()):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(POLL)
+    return log.splitlines()
+
+
+async def is_safe(call: Call, since: float, bound: float) -> None:
+    report = await call.ended(timeout=15 + bound)
+    ended = report.ended_at or 0.0
+    heard = report.hearing.first_sound(since + 0.1, new=True)
+    safe = min(ended, ended if heard is None else heard) - since
+    assert report.ending is Ending.BYE_RECEIVED
+    assert safe <= bound, f"safe after {safe:.2f} s"

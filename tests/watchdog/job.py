@@ -1,0 +1,74 @@
+"""A light job: nothing but its link. `python -m tests.watchdog.job ROOM JOB URL MODE STORY`.
+
+Says `covered` once a watchdog has taken it on, and tells the story of a guard's rescue so far.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+from onhook.faults import Fault
+from onhook.policy import Policy
+from onhook.rungs import HangUp, Say
+from onhook.types import (
+    Call,
+    Failure,
+    Incident,
+    Leg,
+    LegKind,
+    LineState,
+    Outcome,
+    Result,
+    RungReport,
+)
+from onhook.watchdog import Link
+from onhook.watchdog.messages import Hello
+
+AGENT = "agent-1"
+POLICY = Policy(lost=[Say(deadline=10.0), HangUp()], late_caller=0, api_timeout=2.0)
+QUIET = Policy(lost=[HangUp()], late_caller=0, api_timeout=2.0)
+
+
+async def main(room: str, job: str, url: str, mode: str, story: str) -> None:
+    version = os.environ.get("ONHOOK_TEST_VERSION", "0.0")
+    policy = POLICY if story == "said" or os.environ.get("ONHOOK_TEST_SAY") else QUIET
+    hello = Hello(room, job, AGENT, url, os.getppid(), version, policy)
+    link = Link(hello, mode=mode)  # type: ignore[arg-type]
+    await link.start()
+    while not link.covered:  # noqa: ASYNC110 - the link has no event for its owner
+        await asyncio.sleep(0.01)
+    link.up()
+    tell(link, room, story)
+    sys.stdout.write("covered\n")
+    sys.stdout.flush()
+    if story == "bye":
+        await link.bye("done")
+        await link.aclose()
+        return
+    await asyncio.Event().wait()
+
+
+def tell(link: Link, room: str, story: str) -> None:
+    """The guard's rescue, until it was cut off."""
+    if story not in ("said", "released", "handed_outward"):
+        return
+    caller = Leg("sip_1", LegKind.CALLER, LineState.ACTIVE, call_id="SCL_1")
+    call = Call(room, (Leg(AGENT, LegKind.AGENT), caller), AGENT)
+    failure = Failure(Fault.ENTRYPOINT_RAISED, "it broke", 0.0, RuntimeError("broken"))
+    incident = Incident(failure, call, "inc_test")
+    link.opened(incident)
+    if story == "said":
+        link.intent(incident, "say")
+        link.climbed(incident, RungReport("say", Result.DONE, "said it", 0.0, 1.0))
+        link.intent(incident, "hang_up")
+        return
+    link.intent(incident, "hang_up")
+    result = Result.DONE if story == "released" else Result.FAILED
+    link.climbed(incident, RungReport("hang_up", result, "tried", 0.0, 1.0))
+    link.closed(incident, Outcome("inc_test", story, "told"))  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:6]))

@@ -1,0 +1,318 @@
+"""Real processes and a real socket, before a server that is scripted: who is rescued, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from aiohttp import web
+from livekit.protocol.models import ParticipantInfo
+from livekit.protocol.room import ListParticipantsResponse
+
+from onhook.errors import OnhookError
+from onhook.watchdog.command import ask, running_pid
+from onhook.watchdog.place import Place
+from tests.livekit.twirp import SECRET, Twirp, ok, twirp
+from tests.watchdog.job import AGENT
+
+DEADLINE = 20.0
+POLL = 0.02
+BOUND = 1.0 + 1.0
+"""Seconds to the rescue, and for a busy machine."""
+
+
+async def one_caller() -> web.Response:
+    listing = [
+        ParticipantInfo(identity=AGENT, kind=ParticipantInfo.Kind.AGENT),
+        ParticipantInfo(
+            identity="sip_1",
+            kind=ParticipantInfo.Kind.SIP,
+            attributes={"sip.callID": "SCL_1", "sip.callStatus": "active"},
+        ),
+    ]
+    body = ListParticipantsResponse(participants=listing).SerializeToString()
+    return web.Response(body=body, content_type="application/protobuf")
+
+
+async def nobody() -> web.Response:
+    return web.Response(body=b"", content_type="application/protobuf")
+
+
+async def blocked() -> web.Response:
+    return web.json_response({"code": "canceled", "msg": "Response timeout"}, status=408)
+
+
+class Host:
+    """One machine with a runtime folder of its own, and what runs on it."""
+
+    def __init__(self, folder: Path, server: Twirp) -> None:
+        self.place = Place(folder / "run")
+        self.server = server
+        self.env = {
+            **os.environ,
+            "LIVEKIT_URL": server.credentials.url,
+            "LIVEKIT_API_KEY": "key",
+            "LIVEKIT_API_SECRET": SECRET,
+            "ONHOOK_WATCHDOG": "",
+            "ONHOOK_RUNTIME_DIR": str(self.place.folder),
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        }
+        self.processes: list[asyncio.subprocess.Process] = []
+
+    async def job(
+        self, name: str = "AJ_1", *, mode: str = "auto", story: str = "-", url: str = "", **env: str
+    ) -> asyncio.subprocess.Process:
+        """Start a job and wait until it is covered."""
+        where = url or self.server.credentials.url
+        job = await self.program(
+            "tests.watchdog.job", f"room-{name}", name, where, mode, story, **env
+        )
+        assert job.stdout is not None
+        async with asyncio.timeout(DEADLINE):
+            assert await job.stdout.readline() == b"covered\n"
+        return job
+
+    async def program(self, module: str, *more: str, **env: str) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", module, *more),
+            env={**self.env, **env},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        self.processes.append(process)
+        return process
+
+    async def watchdog(self, *more: str) -> asyncio.subprocess.Process:
+        """Start a watchdog in the foreground and wait until it is the one that runs."""
+        process = await self.program("onhook.watchdog", *more)
+        await self.until(lambda: running_pid(self.place.socket) == process.pid)
+        return process
+
+    def status(self) -> dict[str, Any]:
+        with contextlib.suppress(OnhookError):  # it may be dying while it is asked
+            return ask(self.place.socket, "status") or {}
+        return {}
+
+    def deletions(self) -> int:
+        return self.server.calls.count("DeleteRoom")
+
+    def log(self) -> str:
+        return self.place.log.read_text() if self.place.log.exists() else ""
+
+    async def until(self, holds: Callable[[], object], deadline: float = DEADLINE) -> float:
+        """Wait until something holds of other processes; return how long that took."""
+        began = time.monotonic()
+        async with asyncio.timeout(deadline):
+            while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - other processes
+                await asyncio.sleep(POLL)
+        return time.monotonic() - began
+
+    async def end(self) -> None:
+        for process in reversed(self.processes):  # jobs first: they would start another
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.communicate()
+        if pid := running_pid(self.place.socket):
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+async def host(tmp_path: Path) -> AsyncIterator[Host]:
+    """A host whose calls have one caller each, and whose jobs answer nothing through the room."""
+    async with twirp(
+        ListParticipants=[one_caller], DeleteRoom=[ok], RemoveParticipant=[ok], PerformRpc=[blocked]
+    ) as server:
+        running = Host(tmp_path, server)
+        try:
+            yield running
+        finally:
+            await running.end()
+
+
+async def test_a_job_starts_a_watchdog_and_is_rescued_when_it_is_killed(host: Host) -> None:
+    job = await host.job()
+    dog = running_pid(host.place.socket)
+    assert dog not in (None, job.pid)
+    assert psutil.Process(dog).ppid() != job.pid, "it is nobody's child, so that it outlives all"
+    assert os.getsid(dog or 0) == dog or os.getsid(dog or 0) != os.getsid(0)
+    job.kill()
+    assert await host.until(host.deletions) < BOUND
+    await host.until(lambda: "job.died" in host.log())
+
+
+async def test_a_job_that_says_goodbye_is_left_alone(host: Host) -> None:
+    await host.watchdog()
+    job = await host.job(story="bye")
+    await job.wait()
+    other = await host.job("AJ_2")
+    other.kill()
+    await host.until(host.deletions)
+    assert host.deletions() == 1, "only the one that said nothing"
+
+
+async def test_a_job_that_is_stopped_is_rescued_silenced_and_ended(host: Host) -> None:
+    await host.watchdog()
+    job = await host.job()
+    os.kill(job.pid, signal.SIGSTOP)
+    took = await host.until(host.deletions)
+    assert 2.0 < took < 3.0 + BOUND
+    calls = host.server.calls
+    assert calls.index("RemoveParticipant") < calls.index("DeleteRoom"), "it could have woken"
+    async with asyncio.timeout(DEADLINE):
+        assert await job.wait() < 0
+
+
+async def test_a_job_that_has_no_caller_needs_nobody(host: Host) -> None:
+    host.server.scripts["ListParticipants"] = [nobody]
+    dog = await host.watchdog()
+    job = await host.job()
+    job.kill()
+    await host.until(lambda: host.status().get("count") == 0)
+    dog.terminate()
+    assert dog.stderr is not None
+    assert b"no caller was on the line" in await dog.stderr.read()
+    assert not host.deletions()
+
+
+@pytest.mark.parametrize(("story", "deletions"), [("said", 1), ("released", 0)])
+async def test_a_rescue_that_was_begun_is_finished_and_one_that_is_over_is_not_repeated(
+    host: Host, story: str, deletions: int
+) -> None:
+    await host.watchdog()
+    job = await host.job(story=story)
+    job.kill()
+    await host.until(lambda: host.status().get("count") == 0)
+    if deletions:
+        await host.until(host.deletions)
+        await host.until(lambda: host.status().get("rescues") == 1)
+    assert host.deletions() == deletions
+
+
+async def test_what_the_guard_hands_outward_is_tried_again_at_once(host: Host) -> None:
+    await host.watchdog()
+    await host.job(story="handed_outward")
+    assert await host.until(host.deletions) < BOUND
+
+
+async def test_a_watchdog_that_is_killed_is_followed_by_another(host: Host) -> None:
+    job = await host.job()
+    first = running_pid(host.place.socket)
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    await host.until(lambda: running_pid(host.place.socket) not in (None, first))
+    await host.until(lambda: host.status().get("count") == 1)
+    job.kill()
+    assert await host.until(host.deletions) < BOUND
+
+
+async def test_a_rescue_survives_the_watchdog_that_knew_of_it(host: Host) -> None:
+    """The job tells the next watchdog what it had told the first."""
+    job = await host.job(story="said")
+    first = running_pid(host.place.socket)
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    await host.until(lambda: host.status().get("count") == 1)
+    job.kill()
+    await host.until(host.deletions)
+    await host.until(lambda: "inc_test released" in host.log())
+    assert "say" not in host.log().partition("is taken over")[2].partition("hang_up")[0].split()
+
+
+async def test_a_newer_watchdog_takes_over_without_a_gap(host: Host) -> None:
+    older = await host.watchdog()
+    jobs = [await host.job(f"AJ_{n}", mode="external") for n in range(3)]
+    newer = await host.program("onhook.watchdog", "--replace")
+    async with asyncio.timeout(DEADLINE):
+        assert await older.wait() == 0
+    await host.until(lambda: host.status().get("pid") == newer.pid)
+    assert host.status()["count"] == len(jobs)
+    for job in jobs:
+        job.kill()
+    await host.until(lambda: host.deletions() == len(jobs))
+
+
+async def test_a_job_of_a_newer_onhook_replaces_an_older_watchdog(host: Host) -> None:
+    older = await host.watchdog()
+    await host.job(ONHOOK_TEST_VERSION="999.0")
+    async with asyncio.timeout(DEADLINE):
+        assert await older.wait() == 0
+    await host.until(lambda: host.status().get("count") == 1)
+
+
+async def test_one_watchdog_a_user(host: Host) -> None:
+    await host.watchdog()
+    second = await host.program("onhook.watchdog")
+    async with asyncio.timeout(DEADLINE):
+        _, errors = await second.communicate()
+    assert second.returncode == 3
+    assert b"runs already" in errors
+
+
+async def test_it_ends_when_it_is_idle_and_leaves_nothing_behind(host: Host) -> None:
+    dog = await host.watchdog("--idle", "0.5")
+    async with asyncio.timeout(DEADLINE):
+        assert await dog.wait() == 0
+    assert not host.place.socket.exists()
+    assert host.place.folder.stat().st_mode & 0o077 == 0
+
+
+async def test_a_job_of_another_server_is_told_that_it_is_not_covered(host: Host) -> None:
+    await host.watchdog()
+    job = await host.program(
+        "tests.watchdog.job", "r", "AJ_9", "ws://elsewhere:7880", "external", "-"
+    )
+    assert job.stderr is not None
+    async with asyncio.timeout(DEADLINE):
+        line = await job.stderr.readline()
+    assert b"ring 2 is off for job AJ_9" in line
+    assert b"elsewhere" in line
+
+
+async def test_sigterm_waits_for_the_calls_and_rescues_those_that_die(host: Host) -> None:
+    dog = await host.watchdog("--grace", "30")
+    job = await host.job(mode="external")
+    dog.terminate()
+    await asyncio.sleep(0.5)  # nothing happens to a healthy call, and that takes time to see
+    assert dog.returncode is None
+    assert not host.deletions()
+    job.kill()
+    await host.until(host.deletions)
+    async with asyncio.timeout(DEADLINE):
+        assert await dog.wait() == 0
+
+
+async def test_when_a_container_goes_the_calls_that_are_left_get_their_ladder(host: Host) -> None:
+    dog = await host.watchdog("--grace", "0.5", "--release")
+    await host.job(mode="external")
+    dog.terminate()
+    await host.until(host.deletions)
+    async with asyncio.timeout(DEADLINE):
+        assert await dog.wait() == 0
+
+
+async def test_when_only_the_watchdog_is_stopped_its_jobs_start_another(host: Host) -> None:
+    dog = await host.watchdog("--grace", "0.2")
+    await host.job()
+    dog.terminate()
+    async with asyncio.timeout(DEADLINE):
+        assert await dog.wait() == 0
+    await host.until(lambda: host.status().get("count") == 1)
+    assert not host.deletions(), "a healthy call was touched"
+
+
+async def test_nothing_secret_is_in_the_log(host: Host) -> None:
+    job = await host.job()
+    job.kill()
+    await host.until(lambda: "released" in host.log())
+    assert SECRET not in host.log()
+    assert host.place.log.stat().st_mode & 0o077 == 0
+    assert host.place.socket.stat().st_mode & 0o077 == 0

@@ -1,0 +1,171 @@
+"""What travels arrives unchanged; what is garbage is refused with a reason."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onhook.faults import Fault, Severity
+from onhook.ladder import Ladder
+from onhook.policy import Policy
+from onhook.rungs import HangUp, RemoveCallers, Say
+from onhook.types import Result, RungReport
+from onhook.watchdog.messages import (
+    Answer,
+    Ask,
+    Beat,
+    Bye,
+    Climbed,
+    Closed,
+    Hello,
+    Intent,
+    Message,
+    Moved,
+    Opened,
+    Welcome,
+)
+from onhook.watchdog.protocol import HEADER, LIMIT, PULSE, Frames, ProtocolError, decode, encode
+from tests.fakes import call_of, caller, human
+
+POLICY = Policy(
+    lost=[Say("We are sorry."), HangUp(deadline=3.0)],
+    on={Fault.JOB_DIED: [RemoveCallers()]},
+    ringing="reject",
+    first_audio=None,
+    late_caller=0,
+)
+HELLO = Hello("call-1", "AJ_1", "agent-1", "ws://127.0.0.1:7880", 42, "1.0", POLICY)
+CALL = call_of(caller(), human())
+REPORT = RungReport("say", Result.TIMED_OUT, "not done", 1.0, 2.5)
+MESSAGES: list[Message] = [
+    HELLO,
+    Beat(0.01, "speaking"),
+    Opened(
+        "inc_1",
+        Fault.ENTRYPOINT_RAISED,
+        Severity.LOST,
+        "it broke",
+        12.5,
+        "Traceback: ü",
+        Ladder((Say(), HangUp())),
+        CALL,
+    ),
+    Intent("inc_1", "say"),
+    Climbed("inc_1", REPORT),
+    Closed("inc_1", "handed_outward", "no"),
+    Bye("done"),
+    Welcome("1.0", 7, False, "no credentials"),
+    Moved("upgrade"),
+    Ask("status"),
+    Answer("{}"),
+]
+
+
+def bodies(data: bytes) -> list[bytes]:
+    return list(Frames().feed(data))
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda m: type(m).__name__)
+def test_every_message_arrives_as_it_was_sent(message: Message) -> None:
+    (body,) = bodies(encode(message))
+    assert decode(body) == message or isinstance(message, Hello)
+
+
+def test_a_policy_keeps_what_a_rescue_from_outside_needs() -> None:
+    got = decode(bodies(encode(HELLO))[0])
+    assert isinstance(got, Hello)
+    for name in ("lost", "on", "ringing", "first_audio", "api_timeout", "late_caller"):
+        assert getattr(got.policy, name) == getattr(POLICY, name)
+
+
+@given(st.lists(st.sampled_from(MESSAGES), max_size=5), st.integers(1, 40))
+def test_frames_come_whole_however_they_are_cut(messages: list[Message], step: int) -> None:
+    data = b"".join(encode(message) + PULSE for message in messages)
+    frames = Frames()
+    got = [
+        body
+        for start in range(0, len(data), step)
+        for body in frames.feed(data[start : start + step])
+    ]
+    assert [type(decode(body)) for body in got if body] == [type(m) for m in messages]
+    assert got.count(b"") == len(messages)
+    assert not frames.begun
+
+
+@given(st.binary(max_size=300))
+def test_bytes_that_are_no_frames_do_no_harm(data: bytes) -> None:
+    with contextlib.suppress(ProtocolError):
+        for body in bodies(data):
+            if body:
+                decode(body)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.sampled_from(MESSAGES), st.data())
+def test_a_message_with_any_field_spoilt_is_refused_or_whole(
+    message: Message, data: st.DataObject
+) -> None:
+    content: dict[str, Any] = json.loads(bodies(encode(message))[0])
+    name = data.draw(st.sampled_from(sorted(content)))
+    action = data.draw(st.sampled_from(["drop", "change", "add", "nest"]))
+    match action:
+        case "drop":
+            del content[name]
+        case "add":
+            content["more"] = data.draw(JSON)
+        case "nest" if isinstance(content[name], dict) and content[name]:
+            inner = data.draw(st.sampled_from(sorted(content[name])))
+            content[name][inner] = data.draw(JSON)
+        case _:
+            content[name] = data.draw(JSON)
+    try:
+        got = decode(json.dumps(content).encode())
+    except ProtocolError:
+        return
+    assert action not in ("drop", "add")
+    encode(got)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"\xff\xfe",
+        b"[" * 60_000,
+        b'{"v":1,"kind":"beat","lag":1e999,"state":""}',
+        b'{"v":1,"kind":"beat","lag":NaN,"state":""}',
+        b'{"v":2,"kind":"bye","reason":""}',
+        b'{"v":true,"kind":"bye","reason":""}',
+        b'{"v":1,"kind":"nothing"}',
+        b'{"v":1,"kind":["bye"],"reason":""}',
+        b'{"v":1,"kind":"intent","incident":"' + b"9" * 5000 + b'"}',
+        b'{"v":1,"kind":"welcome","version":"","pid":'
+        + b"9" * 4000
+        + b',"covered":true,"reason":""}',
+    ],
+)
+def test_garbage_is_refused(body: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        decode(body)
+
+
+def test_a_frame_may_not_be_longer_than_the_limit() -> None:
+    with pytest.raises(ProtocolError, match="at most"):
+        bodies(HEADER.pack(LIMIT + 1))
+    with pytest.raises(ProtocolError, match="too long"):
+        encode(Answer("x" * LIMIT))
