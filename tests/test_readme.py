@@ -34,10 +34,11 @@ def test_the_snippets_of_the_guard_run() -> None:
     assert isinstance(names["entrypoint"], Guarded)
 
 
-def test_the_snippet_of_the_phone_is_python() -> None:
-    inside = "\n".join(f"    {line}" for line in BLOCKS[2].splitlines())
+def test_the_snippets_of_the_conversation_and_the_phone_are_python() -> None:
+    compile(BLOCKS[2], "README.md", "exec")
+    inside = "\n".join(f"    {line}" for line in BLOCKS[3].splitlines())
     compile(f"async def snippet():\n{inside}", "README.md", "exec")
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
 
 
 @pytest.mark.parametrize("name", ["front_desk", "outbound_reminder"])
