@@ -17,12 +17,13 @@ from livekit.agents.utils import AudioBuffer
 from livekit.agents.vad import VAD
 
 from onhook.fallback.hearing import Hearing
+from onhook.fallback.named import Named
 from onhook.fallback.stage import Stage
 
 __all__ = ["GuardedSTT"]
 
 
-class GuardedSTT(stt.STT[Any]):
+class GuardedSTT(Named, stt.STT[Any]):
     """A recogniser as a member of a fallback adapter.
 
     An empty transcript is an answer: a cough is no words.
@@ -39,21 +40,6 @@ class GuardedSTT(stt.STT[Any]):
         self.inner = inner
         self.stage = stage
         stage.members.append(self)
-
-    @property
-    def label(self) -> str:
-        """The recogniser's own label."""
-        return self.inner.label
-
-    @property
-    def model(self) -> str:
-        """The recogniser's own model."""
-        return self.inner.model
-
-    @property
-    def provider(self) -> str:
-        """The recogniser's own provider."""
-        return self.inner.provider
 
     def prewarm(self) -> None:
         """See `livekit.agents.stt.STT.prewarm`."""

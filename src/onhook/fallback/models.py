@@ -15,6 +15,7 @@ from livekit.agents import (
     llm,
 )
 
+from onhook.fallback.named import Named
 from onhook.fallback.stage import PAUSE, Stage
 from onhook.fallback.watch import logger
 
@@ -24,7 +25,7 @@ _BREAK = " … "
 """Parts what one model had begun to say from the answer of the next."""
 
 
-class GuardedLLM(llm.LLM[Any]):
+class GuardedLLM(Named, llm.LLM[Any]):
     """A model as a member of a fallback adapter.
 
     Args:
@@ -37,21 +38,6 @@ class GuardedLLM(llm.LLM[Any]):
         self.inner = inner
         self.stage = stage
         stage.members.append(self)
-
-    @property
-    def label(self) -> str:
-        """The model's own label."""
-        return self.inner.label
-
-    @property
-    def model(self) -> str:
-        """The model's own name."""
-        return self.inner.model
-
-    @property
-    def provider(self) -> str:
-        """The model's own provider."""
-        return self.inner.provider
 
     def prewarm(self, *, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """See `livekit.agents.llm.LLM.prewarm`."""

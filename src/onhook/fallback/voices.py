@@ -23,6 +23,7 @@ from livekit.agents import (
     utils,
 )
 
+from onhook.fallback.named import Named
 from onhook.fallback.stage import Attempt, Stage
 
 __all__ = ["GuardedTTS", "Voices", "audible"]
@@ -42,7 +43,7 @@ class _Cut:
 _CUT: contextvars.ContextVar[_Cut | None] = contextvars.ContextVar("onhook_cut", default=None)
 
 
-class GuardedTTS(tts.TTS[Any]):
+class GuardedTTS(Named, tts.TTS[Any]):
     """A voice as a member of a fallback adapter.
 
     Args:
@@ -59,21 +60,6 @@ class GuardedTTS(tts.TTS[Any]):
         self.inner = inner
         self.stage = stage
         stage.members.append(self)
-
-    @property
-    def label(self) -> str:
-        """The voice's own label."""
-        return self.inner.label
-
-    @property
-    def model(self) -> str:
-        """The voice's own model."""
-        return self.inner.model
-
-    @property
-    def provider(self) -> str:
-        """The voice's own provider."""
-        return self.inner.provider
 
     def prewarm(self) -> None:
         """See `livekit.agents.tts.TTS.prewarm`."""
