@@ -96,8 +96,10 @@ def observers(scenario: dict[str, Any]) -> list[onhook.Observer]:
     return [onhook.LoggingObserver(), Witness(scenario["id"])]
 
 
+# a worker refuses more jobs at the same instant than it has idle processes (`worker.py`,
+# `_get_effective_load`), and the server never offers them again
 server = AgentServer(
-    host="127.0.0.1", port=0, num_idle_processes=2, load_fnc=lambda: 0.0, drain_timeout=1
+    host="127.0.0.1", port=0, num_idle_processes=4, load_fnc=lambda: 0.0, drain_timeout=1
 )
 
 

@@ -188,8 +188,10 @@ class Conversation:
 
         def let_go() -> None:
             now = self._clock()
+            answered = self.turns.heard_until > now
             self.patience.let_go(key)
-            if asked and self.turns.heard_until <= now:
+            self.turns.wait_begins_anew(now)
+            if asked and not answered:
                 self.turns.caller_asked(now)
             self._changed.set()
 
