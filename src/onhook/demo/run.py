@@ -61,6 +61,7 @@ async def _worker(stack: Stack, folder: Path) -> AsyncIterator[None]:
         FOLDER: str(folder),
         "XDG_CACHE_HOME": str(folder / "cache"),
         "ONHOOK_WATCHDOG": "off",
+        "ONHOOK_JOURNAL": str(folder / "incidents.db"),
     }
     worker = Server("agent", [sys.executable, "-m", "onhook.demo.agent", "start"], log, env)
 
