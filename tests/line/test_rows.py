@@ -80,10 +80,12 @@ async def guarded_is_safe(
         rescue = report.hearing.first_sound(struck)
         safe = min(ended, ended if rescue is None else rescue) - struck
         assert safe <= bound, f"safe after {safe:.2f} s: {report.how}\n{bench.worker.tail()}"
+        nobody_answers = direction == "outbound" and fault == "raises_while_ringing"
+        assert report.answered is not (guard == "reject" or nobody_answers), report.how
         if report.answered:
             assert report.ending is Ending.BYE_RECEIVED
         else:
-            assert report.how == "rejected 486" or direction == "outbound"
+            assert report.how == ("cancelled" if nobody_answers else "rejected 486")
         if report.answered and fault != "shuts_down":
             assert rescue is not None
             assert 3 < ended - rescue < WORDS
