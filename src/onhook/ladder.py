@@ -48,7 +48,9 @@ class Ladder:
 
     def __post_init__(self) -> None:
         if not isinstance(self.rungs, Iterable) or isinstance(self.rungs, str | bytes):
-            raise LadderError(f"{self.rungs!r} is no ladder: give a list of rungs, [Say(), HangUp()]")
+            raise LadderError(
+                f"{self.rungs!r} is no ladder: give a list of rungs, [Say(), HangUp()]"
+            )
         rungs = tuple(self.rungs)
         if not rungs:
             raise LadderError("a ladder needs a rung, for example Ladder([Say(), HangUp()])")

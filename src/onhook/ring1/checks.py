@@ -18,7 +18,15 @@ from onhook.observe import Observer
 from onhook.policy import Policy
 from onhook.rungs import Say
 
-__all__ = ["Entrypoint", "announcements", "check_audio", "check_entrypoint", "check_observers", "check_options", "name_of"]
+__all__ = [
+    "Entrypoint",
+    "announcements",
+    "check_audio",
+    "check_entrypoint",
+    "check_observers",
+    "check_options",
+    "name_of",
+]
 
 Entrypoint: TypeAlias = Callable[[JobContext], Awaitable[None]]
 
