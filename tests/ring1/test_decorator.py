@@ -136,9 +136,9 @@ def test_what_the_guard_cannot_use_is_refused_when_it_is_given(
         onhook.guard(onhook.Policy(), **options)
 
 
-def test_observers_may_come_from_a_generator_and_a_journal_from_anywhere() -> None:
+def test_the_observers_and_the_journal_that_are_given_are_kept() -> None:
     observer, journal = onhook.LoggingObserver(), onhook.MemoryJournal()
-    guarded = onhook.guard(observers=(o for o in [observer]), journal=journal)(plain)
+    guarded = onhook.guard(observers=[observer], journal=journal)(plain)
     assert guarded._options.observers == (observer,)
     assert guarded._options.journal is journal
 
