@@ -47,7 +47,8 @@ class Ladder:
     rungs: tuple[Rung, ...]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.rungs, Iterable) or isinstance(self.rungs, str | bytes):
+        given: object = self.rungs
+        if not isinstance(given, Iterable) or isinstance(given, str | bytes):
             raise LadderError(
                 f"{self.rungs!r} is no ladder: give a list of rungs, [Say(), HangUp()]"
             )
@@ -76,7 +77,7 @@ class Ladder:
         """
         if isinstance(rungs, Ladder):
             return rungs
-        return cls(rungs)  # type: ignore[arg-type] - any iterable becomes a tuple
+        return cls(rungs)  # type: ignore[arg-type] # any iterable becomes a tuple
 
     @property
     def last(self) -> Rung:

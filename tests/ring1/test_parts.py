@@ -47,8 +47,7 @@ def test_an_error_of_the_recognition_makes_it_certain_and_a_transcript_ends_it()
     hears(deafness, (0.0, 2.0))
     assert deafness.certain
     deafness.understood()
-    assert not deafness.suspected
-    assert deafness.since is None
+    assert (deafness.suspected, deafness.since) == (False, None)
     hears(deafness, (5.0, 7.0))
     assert not deafness.certain, "the error is forgiven"
 
