@@ -59,8 +59,20 @@ def test_a_ladder_comes_back_from_json_as_it_was(first: list[Rung], last: Rung) 
     assert Ladder.from_json(ladder.to_json()) == ladder
 
 
+@pytest.mark.parametrize("rungs", [5, None, "hang_up"])
+def test_a_ladder_is_made_of_a_list(rungs: Any) -> None:
+    with pytest.raises(LadderError, match="give a list of rungs"):
+        Ladder(rungs)
+
+
+@pytest.mark.parametrize("voice", [5, "nova", object()])
+def test_what_cannot_speak_is_no_tts(voice: Any) -> None:
+    with pytest.raises(PolicyError, match=r"Say\(tts=.*give a livekit-agents TTS"):
+        Say(tts=voice)
+
+
 def test_a_tts_stays_behind_and_its_words_travel() -> None:
-    ladder = Ladder((Say("Sorry.", tts=object()), HangUp()))
+    ladder = Ladder((Say("Sorry.", tts=lambda: None), HangUp()))
     assert Ladder.from_json(ladder.to_json()) == Ladder((Say("Sorry."), HangUp()))
 
 
@@ -77,6 +89,9 @@ def of(*rungs: dict[str, Any], version: object = 1) -> str:
     ("text", "says"),
     [
         ("no json", "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+        (None, r"is no JSON.*Ladder.to_json\(\)"),
+        (5, "is no JSON"),
         ("[]", "must be"),
         (of(version=2), "version 2"),
         (of(version=True), "version True"),
@@ -104,7 +119,7 @@ def of(*rungs: dict[str, Any], version: object = 1) -> str:
         ('{"version":1,"rungs":[{"rung":"keep","rung":"say"}]}', "given twice"),
     ],
 )
-def test_what_is_no_ladder_is_named(text: str, says: str) -> None:
+def test_what_is_no_ladder_is_named(text: Any, says: str) -> None:
     with pytest.raises(LadderError, match=says):
         Ladder.from_json(text)
 

@@ -47,6 +47,11 @@ class Ladder:
     rungs: tuple[Rung, ...]
 
     def __post_init__(self) -> None:
+        given: object = self.rungs
+        if not isinstance(given, Iterable) or isinstance(given, str | bytes):
+            raise LadderError(
+                f"{self.rungs!r} is no ladder: give a list of rungs, [Say(), HangUp()]"
+            )
         rungs = tuple(self.rungs)
         if not rungs:
             raise LadderError("a ladder needs a rung, for example Ladder([Say(), HangUp()])")
@@ -72,11 +77,7 @@ class Ladder:
         """
         if isinstance(rungs, Ladder):
             return rungs
-        try:
-            return cls(tuple(rungs))
-        except TypeError:
-            message = f"{rungs!r} is no ladder: give a list of rungs, [Say(), HangUp()]"
-            raise LadderError(message) from None
+        return cls(rungs)  # type: ignore[arg-type] # any iterable becomes a tuple
 
     @property
     def last(self) -> Rung:
@@ -96,8 +97,10 @@ class Ladder:
         """
         try:
             data = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
-        except ValueError as error:
-            raise LadderError(f"the ladder is no JSON: {error}") from error
+        except (TypeError, ValueError, RecursionError) as error:  # ladders arrive from outside
+            raise LadderError(
+                f"the ladder is no JSON: {error}. Give the text that Ladder.to_json() returned"
+            ) from error
         if not isinstance(data, dict) or set(data) != {"version", "rungs"}:
             raise LadderError('the ladder must be {"version": 1, "rungs": [...]}')
         if type(data["version"]) is not int or data["version"] != _VERSION:

@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -206,3 +206,10 @@ def phone_for(direction: str, *, never_answers: bool = False) -> Phone:
     """Return a phone that calls, or that is called and answers or rings on."""
     rings_on = direction == "outbound" and never_answers
     return Phone(answering=Ring() if rings_on else Answer(after=0.3))
+
+
+async def all_well(calls: Sequence[tuple[str, Awaitable[None]]]) -> None:
+    """Hold calls side by side, and tell of every one that went wrong."""
+    outcomes = await asyncio.gather(*(call for _, call in calls), return_exceptions=True)
+    wrong = [(name, o) for (name, _), o in zip(calls, outcomes, strict=True) if o is not None]
+    assert not wrong, "\n".join(f"{name}: {error!r}" for name, error in wrong)

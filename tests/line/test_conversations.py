@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 
 from onhook.phone import Call, Ending, Phone
 from onhook.simulator import ProviderFault, Script, Simulator, ToolCall
-from tests.line.bench import Bench
+from tests.line.bench import Bench, all_well
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
@@ -125,13 +125,6 @@ OWN_CODE = [
 async def test_the_silence_ends_within_dead_air(bench: Bench, rows: list[Row]) -> None:
     calls = [(row.name, guard(bench, row)) for guard in (unguarded, guarded) for row in rows]
     await all_well(calls)
-
-
-async def all_well(calls: Sequence[tuple[str, Awaitable[None]]]) -> None:
-    """Hold calls side by side, and tell of every one that went wrong."""
-    outcomes = await asyncio.gather(*(call for _, call in calls), return_exceptions=True)
-    wrong = [(name, o) for (name, _), o in zip(calls, outcomes, strict=True) if o is not None]
-    assert not wrong, "\n".join(f"{name}: {error!r}" for name, error in wrong)
 
 
 async def unguarded(bench: Bench, row: Row) -> None:

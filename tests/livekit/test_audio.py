@@ -58,6 +58,9 @@ def test_no_file_no_wav_and_silence_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.mp3").write_bytes(b"ID3 no wav at all")
     with pytest.raises(AudioError, match="no PCM WAV file"):
         load_wav(tmp_path / "x.mp3")
+    (tmp_path / "empty.wav").write_bytes(b"")
+    with pytest.raises(AudioError, match=r"no PCM WAV file \(it ends before"):
+        load_wav(tmp_path / "empty.wav")
     with pytest.raises(AudioError, match="is silent"):
         load_wav(write(tmp_path / "0.wav", data=bytes(16000)))
     with pytest.raises(AudioError, match="is silent"):
@@ -66,10 +69,16 @@ def test_no_file_no_wav_and_silence_are_refused(tmp_path: Path) -> None:
         load_wav(tmp_path)
 
 
-def test_the_built_in_prompt_is_speech_of_some_seconds() -> None:
-    prompt = built_in_prompt()
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("apology", 3, 8), ("one-moment", 0.8, 2), ("time-limit", 2, 4)]
+)
+def test_the_built_in_prompts_are_speech_of_some_seconds(
+    name: str, least: float, most: float
+) -> None:
+    prompt = built_in_prompt(name)
     assert audible(prompt)
-    assert 3 < prompt.seconds < 8
+    assert prompt.rate == 16000
+    assert least < prompt.seconds < most
 
 
 def test_faint_noise_is_no_speech() -> None:

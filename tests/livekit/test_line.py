@@ -6,19 +6,23 @@ import asyncio
 import gc
 import socket
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import aiohttp
 import pytest
 from aiohttp import web
+from livekit import rtc
 from livekit.protocol.models import ParticipantInfo
 from livekit.protocol.room import ListParticipantsResponse
 
 from onhook.engine import Engine
 from onhook.faults import Fault
-from onhook.livekit import Credentials, LiveKitLine
+from onhook.line import Announcement
+from onhook.livekit import Credentials, LiveKitLine, Renderings, announcer
+from onhook.livekit.audio import Pcm, built_in_prompt
 from onhook.policy import Policy
-from onhook.rungs import HangUp
+from onhook.rungs import APOLOGY, ONE_MOMENT, TIME_LIMIT, HangUp
 from onhook.types import Failure, Incident, Outcome
 from tests.livekit.twirp import SECRET, Answer, error, hang, ok, twirp
 
@@ -93,6 +97,40 @@ async def test_a_server_that_is_gone_is_named() -> None:
     assert outcome.ending == "handed_outward"
     assert "not reachable" in outcome.detail
     await nothing_is_open()
+
+
+@pytest.mark.parametrize(
+    ("text", "gentle", "prompt"),
+    [
+        (APOLOGY, False, "apology"),
+        (APOLOGY, True, "apology"),
+        (ONE_MOMENT, True, "one-moment"),
+        (ONE_MOMENT, False, "one-moment"),
+        (TIME_LIMIT, False, "time-limit"),
+        ("Own words.", False, "apology"),
+        ("Own words.", True, "one-moment"),
+    ],
+)
+async def test_the_built_in_prompt_is_that_of_the_words(
+    text: str, gentle: bool, prompt: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoken: list[Pcm] = []
+
+    async def speak(_: object, pcm: Pcm, **more: object) -> None:
+        spoken.append(pcm)
+
+    monkeypatch.setattr(announcer, "speak", speak)
+    room = SimpleNamespace(
+        isconnected=lambda: True,
+        connection_state=rtc.ConnectionState.CONN_CONNECTED,
+        local_participant=SimpleNamespace(track_publications={}),
+    )
+    credentials = Credentials("http://127.0.0.1:1", "key", SECRET)
+    own = cast(rtc.Room, room)
+    async with LiveKitLine(credentials, "r", own=own, renderings=Renderings(tmp_path)) as line:
+        source = await line.say(Announcement(text, gentle=gentle))
+    assert spoken == [built_in_prompt(prompt)]
+    assert source.startswith("built-in prompt")
 
 
 def file_of(task: asyncio.Task[Any]) -> str:

@@ -15,6 +15,7 @@ from livekit.agents import (
     UserInputTranscribedEvent,
     UserStateChangedEvent,
 )
+from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
 
 from onhook.line import Line
@@ -33,6 +34,67 @@ class FakeRoom(rtc.EventEmitter[str]):
 
     def isconnected(self) -> bool:
         return False
+
+
+class ConnectedRoom(FakeRoom):
+    """A room that a job may connect to, with people in it and a voice."""
+
+    connection_state = rtc.ConnectionState.CONN_CONNECTED
+
+    def __init__(self, *, connected: bool = True) -> None:
+        super().__init__()
+        self.connected = connected
+        self.remote_participants: dict[str, Any] = {}
+        self.local_participant = SimpleNamespace(
+            identity=AGENT,
+            attributes={},
+            track_publications={},
+            register_rpc_method=lambda *_: None,
+        )
+
+    def isconnected(self) -> bool:
+        return self.connected
+
+    def publishes(self) -> None:
+        """The agent connects and publishes audio."""
+        self.connected = True
+        audio = SimpleNamespace(kind=rtc.TrackKind.KIND_AUDIO, muted=False)
+        self.local_participant.track_publications["mic"] = audio
+        self.emit("local_track_published")
+
+    def caller_is(self, status: str) -> None:
+        """A SIP leg is there, in this state of its line."""
+        self.remote_participants["sip_1"] = SimpleNamespace(
+            identity="sip_1",
+            kind=rtc.ParticipantKind.PARTICIPANT_KIND_SIP,
+            attributes={"sip.callStatus": status, "sip.callID": "SCL_1"},
+            track_publications={},
+        )
+        self.emit("participant_attributes_changed")
+
+
+class FakeSpeech:
+    """The part of a `SpeechHandle` that is listened to."""
+
+    def __init__(self) -> None:
+        self.interrupted = False
+        self._callbacks: list[Callable[[Any], None]] = []
+        self._done = False
+
+    @property
+    def handle(self) -> SpeechHandle:
+        return cast(SpeechHandle, self)
+
+    def done(self) -> bool:
+        return self._done
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        self._callbacks.append(callback)
+
+    def ends(self, *, interrupted: bool = False) -> None:
+        self._done, self.interrupted = True, interrupted
+        for callback in self._callbacks:
+            callback(self)
 
 
 class FakeJob:

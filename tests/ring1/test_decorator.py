@@ -115,6 +115,34 @@ def test_what_cannot_be_guarded_is_refused_when_it_is_decorated(target: Any, say
         onhook.guard(onhook.Policy())(target)
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"observers": 5}, r"observers=5\): give a list"),
+        ({"observers": "log"}, r"observers='log'\): give a list"),
+        ({"observers": [5]}, r"observers=\[...\]\) got 5, which has no opened\(\)"),
+        ({"observers": [onhook.LoggingObserver]}, r"the class LoggingObserver: write"),
+        ({"journal": 5}, r"journal=...\) got 5, which has no prepare\(\)"),
+        ({"journal": onhook.MemoryJournal}, r"the class MemoryJournal: write MemoryJournal\("),
+        ({"reraise": "no"}, r"reraise='no'\): give True or False"),
+    ],
+)
+def test_what_the_guard_cannot_use_is_refused_when_it_is_given(
+    options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(DecorationError, match=says):
+        onhook.guard(**options)
+    with pytest.raises(DecorationError, match=says):
+        onhook.guard(onhook.Policy(), **options)
+
+
+def test_the_observers_and_the_journal_that_are_given_are_kept() -> None:
+    observer, journal = onhook.LoggingObserver(), onhook.MemoryJournal()
+    guarded = onhook.guard(observers=[observer], journal=journal)(plain)
+    assert guarded._options.observers == (observer,)
+    assert guarded._options.journal is journal
+
+
 def test_the_wrong_order_is_refused_in_a_function_and_in_a_module() -> None:
     server = AgentServer()
     with pytest.raises(DecorationError, match="Swap the two lines"):

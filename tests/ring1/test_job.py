@@ -11,8 +11,7 @@ from livekit.agents import CloseEvent, CloseReason
 from onhook.errors import EntrypointStalledError
 from onhook.journal import MemoryJournal
 from onhook.policy import Policy
-from onhook.ring1.job import GuardedJob
-from onhook.types import Call, Incident, LineState, Outcome, RungReport
+from onhook.types import Call, LineState
 from tests.fakes import (
     AGENT,
     ROOM,
@@ -26,74 +25,10 @@ from tests.fakes import (
     refused,
     takes,
 )
-from tests.ring1.fakes import FakeJob, FakeSession, opening
+from tests.ring1.fakes import FakeSession
+from tests.ring1.guarded import Guarded, raising, returns, waits
 
 pytestmark = pytest.mark.looptime
-
-
-@pytest.fixture(autouse=True)
-def env(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "LIVEKIT_URL": "ws://127.0.0.1:1",
-        "LIVEKIT_API_KEY": "key",
-        "LIVEKIT_API_SECRET": "secret",
-    }.items():
-        monkeypatch.setenv(name, value)
-
-
-class Watch:
-    def __init__(self) -> None:
-        self.faults: list[str] = []
-        self.outcomes: list[Outcome] = []
-        self.errors: list[BaseException | None] = []
-
-    def opened(self, incident: Incident) -> None:
-        self.faults.append(str(incident.fault))
-        self.errors.append(incident.failure.error)
-
-    def intent(self, incident: Incident, rung: str) -> None: ...
-
-    def climbed(self, incident: Incident, report: RungReport) -> None: ...
-
-    def closed(self, incident: Incident, outcome: Outcome) -> None:
-        self.outcomes.append(outcome)
-
-
-class Guarded:
-    """One guarded job on a fake line."""
-
-    def __init__(
-        self, line: FakeLine, policy: Policy | None = None, journal: MemoryJournal | None = None
-    ) -> None:
-        self.job = FakeJob()
-        self.watch = Watch()
-        loop = asyncio.get_running_loop()
-        self.guard = GuardedJob(
-            self.job.ctx,
-            policy or Policy(),
-            [self.watch],
-            journal,
-            clock=loop.time,
-            open_line=opening(line),
-        )
-
-    def start(self, entrypoint: object, *, reraise: bool = True) -> asyncio.Task[None]:
-        return asyncio.create_task(self.guard.run(entrypoint, reraise=reraise))  # type: ignore[arg-type]
-
-
-async def returns(_: object) -> None:
-    return
-
-
-async def waits(_: object) -> None:
-    await asyncio.Event().wait()
-
-
-def raising(error: BaseException) -> object:
-    async def entrypoint(_: object) -> None:
-        raise error
-
-    return entrypoint
 
 
 @pytest.mark.parametrize(

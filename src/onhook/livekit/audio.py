@@ -70,7 +70,8 @@ def load_wav(path: Path) -> Pcm:
     except OSError as error:
         raise AudioError(f"cannot read the audio file {str(path)!r}: {error.strerror}") from error
     except (wave.Error, EOFError) as error:
-        raise AudioError(f"{str(path)!r} is no PCM WAV file ({error}): {_mend(path)}") from error
+        reason = str(error) or "it ends before its header does"  # EOFError has no words
+        raise AudioError(f"{str(path)!r} is no PCM WAV file ({reason}): {_mend(path)}") from error
     if channels != 1 or width != 2 or not _RATES[0] <= rate <= _RATES[1]:
         raise AudioError(
             f"{str(path)!r} has {channels} channel(s), {8 * width} bits, {rate} Hz; needed are "
@@ -106,7 +107,8 @@ def built_in_prompt(name: str = "apology") -> Pcm:
     """Return a prompt that ships with onhook, in English.
 
     Args:
-        name: `"apology"`, about five seconds, or `"one-moment"`, about one.
+        name: `"apology"`, about five seconds, `"time-limit"`, about three, or `"one-moment"`,
+            about one.
     """
     with (
         files("onhook").joinpath("prompts", f"{name}.wav").open("rb") as raw,

@@ -21,6 +21,7 @@ from onhook.livekit.events import Changes
 from onhook.livekit.hearing import first_heard
 from onhook.livekit.referring import refer
 from onhook.livekit.renderings import Renderings, Tts, engine_of, is_tts, render
+from onhook.rungs import APOLOGY, ONE_MOMENT, TIME_LIMIT
 from onhook.types import Call, LegKind, LineState
 
 __all__ = ["LiveKitLine"]
@@ -31,6 +32,7 @@ _LOOK = 0.25
 """Seconds between looks at what no event tells of."""
 _JOIN = 3.0
 """Seconds for joining a room to listen."""
+_PROMPTS = {APOLOGY: "apology", ONE_MOMENT: "one-moment", TIME_LIMIT: "time-limit"}
 
 
 class LiveKitLine:
@@ -243,8 +245,12 @@ class LiveKitLine:
                 logger.warning("falling back to the built-in prompt: %s", error)
             else:
                 return pcm, "TTS"
-        prompt = "one-moment" if announcement.gentle else "apology"
-        return built_in_prompt(prompt), "built-in prompt"
+        return built_in_prompt(_prompt_for(announcement)), "built-in prompt"
+
+
+def _prompt_for(announcement: Announcement) -> str:
+    """Name the built-in prompt of these very words, else the one that does least harm."""
+    return _PROMPTS.get(announcement.text, "one-moment" if announcement.gentle else "apology")
 
 
 def _live(room: rtc.Room) -> bool:

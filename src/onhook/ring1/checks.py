@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeAlias
@@ -14,12 +14,26 @@ from livekit.agents import AgentServer, JobContext
 
 from onhook.errors import AudioError, DecorationError, PolicyError
 from onhook.livekit.audio import load_wav
+from onhook.observe import Observer
 from onhook.policy import Policy
 from onhook.rungs import Say
 
-__all__ = ["Entrypoint", "announcements", "check_audio", "check_entrypoint", "name_of"]
+__all__ = [
+    "Entrypoint",
+    "announcements",
+    "check_audio",
+    "check_entrypoint",
+    "check_observers",
+    "check_options",
+    "name_of",
+]
 
 Entrypoint: TypeAlias = Callable[[JobContext], Awaitable[None]]
+
+
+_OBSERVER = ("opened", "intent", "climbed", "closed")
+_JOURNAL = ("prepare", "record", "entries", "incidents")
+"""The methods of the Protocols `Observer` and `Journal`."""
 
 
 def name_of(entrypoint: object) -> str:
@@ -86,6 +100,45 @@ def check_audio(policy: Policy) -> None:
                 f"deadline of {say.deadline:g} s less {say.start_deadline:g} s to start: "
                 f"give Say(deadline={seconds + say.start_deadline + 1:.0f})"
             )
+
+
+def check_options(reraise: object, journal: object) -> None:
+    """Refuse what `guard` cannot use, before a caller's incident is the first to meet it.
+
+    Raises:
+        DecorationError: Names the argument, what was got and what to give.
+    """
+    if not isinstance(reraise, bool):
+        raise DecorationError(f"onhook.guard(reraise={reraise!r}): give True or False")
+    _require_methods("journal=...", journal, _JOURNAL, "onhook.MemoryJournal()")
+
+
+def check_observers(observers: object) -> tuple[Observer, ...]:
+    """Return the observers that `guard` was given.
+
+    Raises:
+        DecorationError: One of them is none, or they are no list.
+    """
+    if not isinstance(observers, Iterable) or isinstance(observers, str | bytes):
+        raise DecorationError(
+            f"onhook.guard(observers={observers!r}): give a list, [onhook.LoggingObserver()]"
+        )
+    seen = tuple(observers)
+    for observer in seen:
+        _require_methods("observers=[...]", observer, _OBSERVER, "onhook.LoggingObserver()")
+    return seen
+
+
+def _require_methods(name: str, got: object, methods: tuple[str, ...], example: str) -> None:
+    if isinstance(got, type):
+        raise DecorationError(
+            f"onhook.guard({name}) got the class {got.__name__}: write {got.__name__}(...)"
+        )
+    if lacking := [method for method in methods if not callable(getattr(got, method, None))]:
+        raise DecorationError(
+            f"onhook.guard({name}) got {got!r}, which has no {lacking[0]}(): give for example "
+            f"{example}"
+        )
 
 
 def _call_of(inner: object) -> object:

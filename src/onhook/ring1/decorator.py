@@ -16,7 +16,14 @@ from onhook.journal import Journal, SqliteJournal
 from onhook.observe import LoggingObserver, Observer
 from onhook.policy import Policy
 from onhook.ring1 import switch
-from onhook.ring1.checks import Entrypoint, check_audio, check_entrypoint, name_of
+from onhook.ring1.checks import (
+    Entrypoint,
+    check_audio,
+    check_entrypoint,
+    check_observers,
+    check_options,
+    name_of,
+)
 from onhook.ring1.job import GuardedJob
 
 __all__ = ["Guarded", "guard"]
@@ -96,7 +103,9 @@ def guard(
 
     Use it bare, `@onhook.guard`, or with a policy, `@onhook.guard(onhook.Policy(...))`, below
     `@server.rtc_session(...)`; or as a function, `server.rtc_session()(onhook.guard(entrypoint))`
-    and `WorkerOptions(entrypoint_fnc=onhook.guard(entrypoint))`.
+    and `WorkerOptions(entrypoint_fnc=onhook.guard(entrypoint))`. A missing `LIVEKIT_*` variable
+    is logged when the first job starts: the worker may set it from its own arguments after the
+    decorator has run, and a decorated function is told of nothing before that job.
 
     Args:
         entrypoint: The entrypoint, or a policy.
@@ -107,14 +116,15 @@ def guard(
             `onhook incidents` reads.
 
     Raises:
-        DecorationError: The entrypoint is no coroutine function, or the decorators are in the
-            wrong order, or it is guarded already.
+        DecorationError: An argument is of the wrong type, the entrypoint is no coroutine function,
+            the decorators are in the wrong order, or it is guarded already.
         AudioError: The policy names an audio file that a phone line cannot carry.
     """
     policy = entrypoint if isinstance(entrypoint, Policy) else Policy()
     check_audio(policy)
-    seen = (LoggingObserver(),) if observers is None else tuple(observers)
+    seen = check_observers((LoggingObserver(),) if observers is None else observers)
     kept = SqliteJournal() if journal is None else journal
+    check_options(reraise, kept)
     options = _Options(policy, reraise, seen, kept)
     if entrypoint is None or isinstance(entrypoint, Policy):
         return lambda target: _guarded(target, options, sys._getframe(1))

@@ -60,6 +60,10 @@ class Say:
         require_text("Say", "text", self.text, "the words to say")
         if self.audio is not None and not isinstance(self.audio, str | Path):
             raise PolicyError(f"Say(audio={self.audio!r}): give the path of a WAV file")
+        if self.tts is not None and not (callable(self.tts) or hasattr(self.tts, "synthesize")):
+            raise PolicyError(
+                f"Say(tts={self.tts!r}): give a livekit-agents TTS, or a function that makes one"
+            )
         for name in ("tts_deadline", "start_deadline", "deadline"):
             require_seconds("Say", name, getattr(self, name))
 
