@@ -40,16 +40,22 @@ def test_a_cough_is_no_deafness_and_two_long_sentences_are(
     assert deafness.since == spoken[-1][1]
 
 
-def test_an_error_of_the_recognition_makes_it_certain_and_a_transcript_ends_it() -> None:
+def test_an_error_of_the_recognition_makes_it_certain() -> None:
     deafness = Deafness()
     deafness.recognition_failed()
     assert not deafness.certain, "the caller has said nothing yet"
     hears(deafness, (0.0, 2.0))
     assert deafness.certain
+
+
+def test_a_transcript_forgives_an_error_of_the_recognition() -> None:
+    deafness = Deafness()
+    deafness.recognition_failed()
+    hears(deafness, (0.0, 2.0))
     deafness.understood()
     assert (deafness.suspected, deafness.since) == (False, None)
     hears(deafness, (5.0, 7.0))
-    assert not deafness.certain, "the error is forgiven"
+    assert not deafness.certain
 
 
 def test_words_into_the_agents_own_do_not_count() -> None:
@@ -66,12 +72,12 @@ def patience_of(**settings: Any) -> Patience:
 def test_a_turn_is_warned_at_dead_air_and_lost_as_long_after() -> None:
     patience, silence = patience_of(), Silence(10.0)
     assert patience.until(silence) == 16.0
-    assert patience.exhausted(silence) is Severity.IMPAIRED
+    assert patience.exhausted(silence, patience.until(silence)) is Severity.IMPAIRED
     assert patience.until(silence) == 22.0
     assert patience.until(Silence(30.0)) == 36.0, "the next turn gets no second warning"
-    assert patience.exhausted(silence) is Severity.LOST
+    assert patience.exhausted(silence, patience.until(silence)) is Severity.LOST
     patience.heard()
-    assert patience.exhausted(silence) is Severity.IMPAIRED
+    assert patience.exhausted(silence, patience.until(silence)) is Severity.IMPAIRED
 
 
 def test_a_tool_has_its_own_limit_and_all_of_it_only_where_the_caller_was_told() -> None:
@@ -79,7 +85,7 @@ def test_a_tool_has_its_own_limit_and_all_of_it_only_where_the_caller_was_told()
     told, untold = Silence(0.0, tools=True, told=True), Silence(0.0, tools=True)
     assert patience.until(told) == 30.0
     assert patience.until(untold) == 6.0
-    patience.exhausted(untold)
+    patience.exhausted(untold, patience.until(untold))
     assert patience.until(untold) == 30.0
     assert patience.until(told) == 60.0
     assert patience_of(tool_limit=2.0).until(told) == 6.0, "never less than dead air"
@@ -88,7 +94,7 @@ def test_a_tool_has_its_own_limit_and_all_of_it_only_where_the_caller_was_told()
 def test_noise_alone_is_warned_of_and_never_ends_a_call() -> None:
     patience, noise = patience_of(), Silence(0.0, "deaf", certain=False)
     assert patience.until(noise) == 6.0
-    patience.exhausted(noise)
+    patience.exhausted(noise, patience.until(noise))
     assert patience.until(noise) == NEVER
     assert patience.until(Silence(0.0, "deaf")) == 12.0
 

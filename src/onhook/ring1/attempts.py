@@ -42,7 +42,7 @@ class Attempts:
         self._clock = clock
         self._attempt: asyncio.Task[None] | None = None
         self._came_up = 0
-        self._returned = False
+        self._over = ""
 
     @property
     def recovered(self) -> bool:
@@ -60,14 +60,18 @@ class Attempts:
             raise OnhookError("no further attempt at the entrypoint has come up")
         return attempt
 
-    def returned(self) -> None:
-        """The entrypoint has returned: there is nobody to wait for another attempt."""
-        self._returned = True
+    def close(self, why: str) -> None:
+        """Allow no further attempt: there would be nobody to wait for it.
+
+        Args:
+            why: What became of the entrypoint, such as `"has returned"`.
+        """
+        self._over = why
 
     async def again(self) -> str:
         """See `onhook.line.Line.retry`."""
-        if self._returned:
-            raise OnhookError("the entrypoint has returned: it is not run again")
+        if self._over:
+            raise OnhookError(f"the entrypoint {self._over}: it is not run again")
         if self._session() is not None:
             raise OnhookError("a session had started: running the entrypoint again makes a second")
         if self._came_up >= _MOST:

@@ -28,11 +28,10 @@ from onhook.ring1.overlong import CallLimit
 from onhook.ring1.preparing import prepare
 from onhook.ring1.registry import register
 from onhook.ring1.rescue import Rescuer
-from onhook.ring1.ring2 import answer_for_life, link_of
+from onhook.ring1.ring2 import Ring2
 from onhook.ring1.sessions import Sessions
 from onhook.ring1.waiting import first_audio
 from onhook.types import Call, Failure
-from onhook.watchdog import Link
 
 __all__ = ["GuardedJob"]
 
@@ -69,7 +68,7 @@ class GuardedJob:
         self.renderings = Renderings()
         self._ended = False
         self._stall: EntrypointStalledError | None = None
-        self._link: Link | None = None
+        self._ring2 = Ring2(ctx, policy)
         self.rescuer = Rescuer(
             *(ctx, policy, observers, journal),
             clock=clock,
@@ -102,9 +101,7 @@ class GuardedJob:
         self._entrypoint = entrypoint
         entry = asyncio.current_task()
         register(self._ctx, self)
-        self._link = link_of(self._ctx, self._policy, self._agent)
-        self.rescuer.tell(self._link)
-        await self._link.start()
+        self.rescuer.tell(await self._ring2.start(self._agent))
         self._watcher = asyncio.create_task(self._watch(entry), name="onhook-watch")
         self._ctx.add_shutdown_callback(self._shutdown_callback())
         attempt: Awaitable[None] | None = entrypoint(self._ctx)
@@ -126,6 +123,8 @@ class GuardedJob:
         except BaseException as error:
             failure = left_by(error, self.clock())
             if not self._stalled(error, entry):
+                if not isinstance(error, Exception):
+                    self.attempts.close("was told to end")
                 await self.rescuer.rescue(failure)
                 if self.attempts.recovered:
                     return self.attempts.take()
@@ -140,7 +139,7 @@ class GuardedJob:
             self._ctx.shutdown(str(self._stall))
             if reraise:
                 raise self._stall
-        self.attempts.returned()
+        self.attempts.close("has returned")
         return None
 
     def _stalled(self, error: BaseException, entry: asyncio.Task[None] | None) -> bool:
@@ -179,9 +178,7 @@ class GuardedJob:
         if waited_too_long:
             await self._stall_out(entry)
             return
-        answer_for_life(self._ctx)
-        if self._link is not None:
-            self._link.up()
+        self._ring2.answer_for_life()
         await prepare(self._policy, self.renderings, self.voice, entry, self._journal)
 
     async def _ask(self) -> Call:
@@ -216,6 +213,15 @@ class GuardedJob:
         """
         self._limit.set(seconds)
 
+    def release(self, reason: str) -> None:
+        """Leave this call alone from now on, here and in the watchdog.
+
+        Args:
+            reason: Why, for the log.
+        """
+        self.rescuer.release(reason)
+        self._ring2.release(reason)
+
     def _end_job(self, detail: str) -> None:
         """End the job of an agent whose call was rescued without it."""
         outcome = self.rescuer.outcome
@@ -248,9 +254,7 @@ class GuardedJob:
             finally:
                 self._watcher.cancel()
                 await asyncio.gather(self._watcher, return_exceptions=True)
-                if self._link is not None:
-                    await self._link.bye(reason)
-                    await self._link.aclose()
+                await self._ring2.leave(reason)
 
         return onhook_guard
 

@@ -41,6 +41,7 @@ class Patience:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._warned: float | None = None
+        self._warned_at = 0.0
         self._holds: dict[object, float] = {}
 
     def until(self, silence: Silence) -> float:
@@ -58,13 +59,20 @@ class Patience:
         if not silence.certain:
             return float("inf")
         if silence.tools:
-            return silence.since + max(2 * limit, self._policy.tool_limit)
-        return silence.since + limit * (2 if self._warned == silence.since else 1)
+            end = silence.since + max(2 * limit, self._policy.tool_limit)
+        else:
+            end = silence.since + limit * (2 if self._warned == silence.since else 1)
+        return max(end, self._warned_at + dead_air)
 
-    def exhausted(self, silence: Silence) -> Severity:
-        """Grade a silence that has lasted too long: the first is a warning, the next is the end."""
+    def exhausted(self, silence: Silence, at: float) -> Severity:
+        """Grade a silence that has lasted too long: the first is a warning, the next is the end.
+
+        Args:
+            silence: The silence.
+            at: Now, in seconds of the monotonic clock.
+        """
         severity = Severity.IMPAIRED if self._warned is None else Severity.LOST
-        self._warned = silence.since
+        self._warned, self._warned_at = silence.since, at
         return severity
 
     def heard(self) -> None:

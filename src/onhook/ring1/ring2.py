@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 
@@ -9,44 +10,82 @@ from livekit.agents import JobContext, JobExecutorType
 
 from onhook.livekit import Credentials
 from onhook.livekit.proof import ALIVE_METHOD
+from onhook.observe import Observer
 from onhook.policy import Policy
 from onhook.watchdog import Link, Mode
 from onhook.watchdog.messages import Hello
 from onhook.watchdog.version import our_version
 
-__all__ = ["answer_for_life", "link_of"]
+__all__ = ["Ring2"]
 
 logger = logging.getLogger("onhook")
 
 
-def link_of(ctx: JobContext, policy: Policy, agent: str) -> Link:
-    """Make the link by which a job holds on to the watchdog; it is not started yet.
+class Ring2:
+    """A job's hold on the watchdog.
 
     Args:
         ctx: The job.
         policy: What the watchdog is to do in the job's place.
-        agent: The agent's identity.
     """
-    mode: Mode = policy.watchdog
-    if mode != "off" and ctx.proc.executor_type is JobExecutorType.THREAD:
-        logger.warning(
-            "ring 2 is off for jobs in threads: a crash, a kill or a blocked event loop takes all "
-            "of them, and nobody rescues their callers. Use JobExecutorType.PROCESS"
+
+    def __init__(self, ctx: JobContext, policy: Policy) -> None:
+        self._ctx = ctx
+        self._policy = policy
+        self._link: Link | None = None
+        self._leaving: asyncio.Task[None] | None = None
+
+    async def start(self, agent: str) -> Observer:
+        """Take hold; returns at once, with the observer that tells the watchdog of each rescue.
+
+        Args:
+            agent: The agent's identity.
+        """
+        mode: Mode = self._policy.watchdog
+        if mode != "off" and self._ctx.proc.executor_type is JobExecutorType.THREAD:
+            logger.warning(
+                "ring 2 is off for jobs in threads: a crash, a kill or a blocked event loop takes "
+                "all of them, and nobody rescues their callers. Use JobExecutorType.PROCESS"
+            )
+            mode = "off"
+        hello = Hello(
+            self._ctx.job.room.name,
+            self._ctx.job.id,
+            agent,
+            Credentials.from_env().url,
+            os.getppid(),
+            our_version(),
+            self._policy,
         )
-        mode = "off"
-    hello = Hello(
-        ctx.job.room.name,
-        ctx.job.id,
-        agent,
-        Credentials.from_env().url,
-        os.getppid(),
-        our_version(),
-        policy,
-    )
-    return Link(hello, mode=mode)
+        self._link = link = Link(hello, mode=mode)
+        await link.start()
+        return link
 
+    def answer_for_life(self) -> None:
+        """Answer the watchdog through the room for as long as the event loop runs."""
+        if self._ctx.room.isconnected():
+            me = self._ctx.room.local_participant
+            me.register_rpc_method(ALIVE_METHOD, lambda _: "alive")
+        if self._link is not None:
+            self._link.up()
 
-def answer_for_life(ctx: JobContext) -> None:
-    """Answer through the room for as long as the event loop runs."""
-    if ctx.room.isconnected():
-        ctx.room.local_participant.register_rpc_method(ALIVE_METHOD, lambda _: "alive")
+    def release(self, reason: str) -> None:
+        """Let go because the agent leaves on purpose; safe to repeat."""
+        if self._link is not None:
+            self._leaving = asyncio.create_task(self._let_go(reason), name="onhook-let-go")
+
+    async def leave(self, reason: str) -> None:
+        """Let go at the end of the job.
+
+        Args:
+            reason: The framework's word for it.
+        """
+        await self._let_go(reason)
+        if self._leaving is not None:
+            await asyncio.gather(self._leaving, return_exceptions=True)
+
+    async def _let_go(self, reason: str) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            await link.bye(reason)
+            await link.aclose()

@@ -147,8 +147,8 @@ class SessionWatch:
             conversation.turns.cut_short,
         )
         fault, why = blame(silence, turn)
-        severity = conversation.patience.exhausted(silence)
         now = self._clock()
+        severity = conversation.patience.exhausted(silence, now)
         detail = f"the caller has heard nothing for {now - silence.since:.1f} s: {why}"
         return Failure(fault, detail, now, error, severity=severity)
 

@@ -42,7 +42,7 @@ def release(ctx: JobContext, reason: str) -> None:
         logger.info("released (%s), but this job is not guarded", reason)
         return
     logger.info("the agent releases the call in %s: %s", ctx.job.room.name, reason)
-    job.rescuer.release(reason)
+    job.release(reason)
 
 
 def watch(session: AgentSession[Any]) -> None:
