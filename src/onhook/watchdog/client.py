@@ -5,41 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 import sys
 import time
-import traceback
-from collections import deque
 from collections.abc import Callable
-from typing import Literal, TypeAlias
 
 from onhook.errors import ConfigurationError
-from onhook.policy import plan
 from onhook.types import Incident, Outcome, RungReport
 from onhook.watchdog.detect import BEAT
-from onhook.watchdog.messages import (
-    Beat,
-    Bye,
-    Climbed,
-    Closed,
-    Hello,
-    Intent,
-    Message,
-    Moved,
-    Opened,
-    Welcome,
-)
+from onhook.watchdog.messages import TEXT, Beat, Bye, Hello, Message, Moved, Welcome
+from onhook.watchdog.mode import Mode, override
 from onhook.watchdog.place import Place
 from onhook.watchdog.protocol import PULSE, Frames, ProtocolError, decode, encode
 from onhook.watchdog.spawn import start
+from onhook.watchdog.story import Story
 from onhook.watchdog.version import is_newer
 
 __all__ = ["Link", "Mode"]
 
 logger = logging.getLogger("onhook")
-
-Mode: TypeAlias = Literal["auto", "external", "off"]
 
 _NEWS = 5.0
 """Seconds between beats that say more than that the loop runs."""
@@ -51,9 +35,6 @@ _GIVEN_UP = 3
 """Attempts in vain after which the log says that ring 2 is missing; the attempts go on."""
 _REFUSED = 5.0
 """Seconds until a watchdog that does not take the job on is asked again."""
-_REMEMBERED = 64
-_TEXT = 4000
-_TRACEBACK = 16_000
 _NOT_COVERED = "a job that is killed or hangs leaves its caller in silence"
 
 
@@ -82,7 +63,7 @@ class Link:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hello = hello
-        self._mode = _override() or mode
+        self._mode = override() or mode
         self._agent_state = state
         self._up = False
         self._place = place
@@ -92,7 +73,7 @@ class Link:
         self._refused = False
         self._task: asyncio.Task[None] | None = None
         self._moving: asyncio.Task[None] | None = None
-        self._story: deque[bytes] = deque(maxlen=_REMEMBERED)
+        self._story = Story(hello.policy)
         self._complained = False
         self._outdated = False
         self._replaced = False
@@ -121,7 +102,7 @@ class Link:
         self._send(Beat(0.0, self._state()))
 
     def _state(self) -> str:
-        return (self._agent_state() or "up")[:_TEXT] if self._up else ""
+        return (self._agent_state() or "up")[:TEXT] if self._up else ""
 
     async def bye(self, reason: str) -> None:
         """Say that the job ends on purpose, with nobody left to rescue.
@@ -129,7 +110,7 @@ class Link:
         Args:
             reason: The framework's word for it.
         """
-        self._send(Bye(reason[:_TEXT]))
+        self._send(Bye(reason[:TEXT]))
 
     async def aclose(self) -> None:
         """Let go of the watchdog; safe to repeat. Without `bye` it takes the job for dead."""
@@ -142,36 +123,19 @@ class Link:
 
     def opened(self, incident: Incident) -> None:
         """See `Observer.opened`."""
-        failure = incident.failure
-        self._story.clear()
-        self._tell(
-            Opened(
-                incident.id,
-                failure.fault,
-                failure.severity,
-                failure.detail[:_TEXT],
-                failure.at,
-                _traceback(failure.error),
-                plan(self._hello.policy, incident, incident.call).ladder,
-                incident.call,
-            )
-        )
+        self._tell(self._story.opened, incident)
 
     def intent(self, incident: Incident, rung: str) -> None:
         """See `Observer.intent`."""
-        self._tell(Intent(incident.id, rung))
+        self._tell(self._story.intent, incident, rung)
 
     def climbed(self, incident: Incident, report: RungReport) -> None:
         """See `Observer.climbed`."""
-        detail = report.detail[:_TEXT]
-        short = RungReport(report.rung, report.result, detail, report.started, report.ended)
-        self._tell(Climbed(incident.id, short))
+        self._tell(self._story.climbed, incident, report)
 
     def closed(self, incident: Incident, outcome: Outcome) -> None:
         """See `Observer.closed`."""
-        self._tell(Closed(incident.id, outcome.ending, outcome.detail[:_TEXT]))
-        if outcome.ending in ("kept", "recovered"):
-            self._story.clear()
+        self._tell(self._story.closed, incident, outcome)
 
     async def _run(self) -> None:
         """Beat while there is a watchdog, and find another when it goes."""
@@ -243,7 +207,7 @@ class Link:
         self._send(self._hello)
         if self._up:
             self._send(Beat(0.0, self._state()))
-        for frame in tuple(self._story):
+        for frame in self._story:
             self._push(frame)
         return True
 
@@ -302,15 +266,12 @@ class Link:
                 await self._start(replace=False)
             await asyncio.sleep(pause)
 
-    def _tell(self, message: Message) -> None:
+    def _tell(self, told: Callable[..., bytes], *facts: object) -> None:
         """Send what another rescuer must know, now and to every watchdog that comes later."""
         try:
-            frame = encode(message)
+            self._push(told(*facts))
         except ProtocolError as error:
             self._complain(str(error))
-            return
-        self._story.append(frame)
-        self._push(frame)
 
     def _send(self, message: Message) -> None:
         try:
@@ -337,27 +298,3 @@ class Link:
         if not self._complained:
             self._complained = True
             logger.warning("ring 2 is off for job %s: %s", self._hello.job, what)
-
-
-def _override() -> Mode | None:
-    """Return what `ONHOOK_WATCHDOG` says for every job of this environment."""
-    match os.environ.get("ONHOOK_WATCHDOG", "").strip().lower():
-        case "auto":
-            return "auto"
-        case "external":
-            return "external"
-        case "off" | "0":
-            return "off"
-    return None
-
-
-def _traceback(error: BaseException | None) -> str:
-    if error is None:
-        return ""
-    try:
-        lines = traceback.format_exception(error)
-    except Exception:  # noqa: BLE001 - an exception's own __str__ may raise anything
-        return f"<{type(error).__name__}, which cannot be printed>"
-    text = "".join(lines)
-    half = _TRACEBACK // 2
-    return text if len(text) <= _TRACEBACK else f"{text[:half]}\n[...]\n{text[-half:]}"
