@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from onhook.journal import SqliteJournal
+from onhook.journal.case import Case
 from onhook.phone import Call, Ending, Phone
 from onhook.stack import Stack
 from tests.line.bench import Bench, Worker, worker
@@ -93,14 +96,30 @@ async def untouched(bench: Bench, fault: str, **more: object) -> None:
 async def test_a_worker_that_is_killed_leaves_none_of_its_callers(
     stack: Stack, tmp_path: Path
 ) -> None:
+    """Its jobs see it die and rescue their calls themselves, in the loop that is torn down.
+
+    The watchdog sees their beats and lets them finish; it says once what the worker leaves behind.
+    """
     async with worker(stack, tmp_path, ONHOOK_TEST_AGENT="doomed") as running:
         bench = Bench(stack, running, agent="doomed")
-        async with Phone() as one, Phone() as two, Phone() as three:
-            calls = await asyncio.gather(*(quiet_call(bench, p) for p in (one, two, three)))
+        async with contextlib.AsyncExitStack() as phones:
+            calls = []
+            for _ in range(5):  # one after the other: what is loaded is the worker's end, not SIP
+                phone = await phones.enter_async_context(Phone())
+                calls.append(await quiet_call(bench, phone))
             await watched(running, len(calls))
             os.kill(running.process.pid, signal.SIGKILL)
             killed = time.monotonic()
             await asyncio.gather(*(is_safe(call, killed, WORKER + NOISE) for call in calls))
+        await watched(running, 0)
+        log = running.watchdog_log()
+        worker_died = f"worker of process {running.process.pid} has died with 5 guarded calls"
+        assert log.count(worker_died) == log.count("has died with") == 1
+        journal = SqliteJournal(tmp_path / "incidents.db")
+        cases = [Case(journal.entries(each)) for each in journal.incidents(50)]
+        assert len(cases) == len(calls)
+        assert len({case.opening.room for case in cases}) == len(calls)
+        assert {(case.rings, case.ending) for case in cases} == {(("guard",), "released")}
 
 
 async def test_sigterm_to_the_whole_group_leaves_no_caller_in_silence(
@@ -156,7 +175,7 @@ async def quiet_call(bench: Bench, phone: Phone, guard: str = "default") -> Call
 async def watched(running: Worker, count: int) -> None:
     """Wait until the watchdog watches so many jobs."""
     async with asyncio.timeout(10):
-        while running.watched() < count:  # noqa: ASYNC110 - it is another process
+        while running.watched() != count:  # noqa: ASYNC110 - it is another process
             await asyncio.sleep(POLL)
 
 

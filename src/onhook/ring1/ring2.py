@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 
 from livekit.agents import JobContext, JobExecutorType
@@ -39,11 +40,17 @@ def link_of(ctx: JobContext, policy: Policy, agent: str) -> Link:
         ctx.job.id,
         agent,
         Credentials.from_env().url,
-        os.getppid(),
+        _worker(),
         our_version(),
         policy,
     )
     return Link(hello, mode=mode)
+
+
+def _worker() -> int:
+    """Return the worker's process id; under forkserver our parent is the fork server."""
+    parent = multiprocessing.parent_process()
+    return os.getppid() if parent is None or parent.pid is None else parent.pid
 
 
 def answer_for_life(ctx: JobContext) -> None:

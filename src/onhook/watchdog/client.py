@@ -69,7 +69,9 @@ class Link:
         self._place = place
         self._clock = clock
         self._socket: socket.socket | None = None
-        self._lost = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self._refused = False
         self._task: asyncio.Task[None] | None = None
         self._moving: asyncio.Task[None] | None = None
@@ -94,6 +96,8 @@ class Link:
             self._complain(f"{error}; until then {_NOT_COVERED}")
             return
         self._connect()
+        self._due = self._clock()
+        self._beat()
         self._task = asyncio.create_task(self._run(), name="onhook-link")
 
     def up(self) -> None:
@@ -119,6 +123,8 @@ class Link:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
         self._disconnect()
 
     def opened(self, incident: Incident) -> None:
@@ -138,15 +144,20 @@ class Link:
         self._tell(self._story.closed, incident, outcome)
 
     async def _run(self) -> None:
-        """Beat while there is a watchdog, and find another when it goes."""
+        """Find another watchdog whenever there is none, or only an older one."""
         attempts = 0
         while True:
+            self._changed.clear()
             if self._socket is None:
                 await self._find(attempts)
                 attempts += 1
                 continue
             attempts = 0
-            await self._beat()
+            if self._outdated:
+                self._outdated, self._replaced = False, True
+                await self._start(replace=True)
+                continue
+            await self._changed.wait()
 
     async def _find(self, attempts: int) -> None:
         if self._refused:
@@ -171,24 +182,22 @@ class Link:
         except OSError as error:
             self._complain(f"the watchdog could not be started ({error}); {_NOT_COVERED}")
 
-    async def _beat(self) -> None:
-        """Beat until the connection is lost."""
-        due = self._clock() + BEAT
-        while self._socket is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, due - self._clock())):
-                    await self._lost.wait()
-                    return
-            now = self._clock()
-            lag, due = now - due, now + BEAT
-            if lag > _LATE or now - self._told_at > _NEWS:
-                self._told_at = now
-                self._send(Beat(lag, self._state()))
-            else:
-                self._push(PULSE)
-            if self._outdated:
-                self._outdated, self._replaced = False, True
-                await self._start(replace=True)
+    def _beat(self) -> None:
+        """Show that the event loop runs, for as long as it does.
+
+        No task: livekit-agents cancels every task when the worker has died, and the guard's
+        rescue goes on in the same loop.
+        """
+        now = self._clock()
+        lag, self._due = max(0.0, now - self._due), now + BEAT
+        self._timer = asyncio.get_running_loop().call_later(BEAT, self._beat)
+        if self._socket is None:
+            return
+        if lag > _LATE or now - self._told_at > _NEWS:
+            self._told_at = now
+            self._send(Beat(lag, self._state()))
+        else:
+            self._push(PULSE)
 
     def _connect(self) -> bool:
         """Connect and introduce the job, all at once: a Unix socket does not wait."""
@@ -202,7 +211,6 @@ class Link:
             mine.close()
             return False
         self._socket = mine
-        self._lost.clear()
         asyncio.get_running_loop().add_reader(mine, self._read, mine, Frames())
         self._send(self._hello)
         if self._up:
@@ -214,7 +222,7 @@ class Link:
     def _disconnect(self) -> None:
         mine, self._socket = self._socket, None
         self.covered = False
-        self._lost.set()
+        self._changed.set()
         if mine is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closing
                 asyncio.get_running_loop().remove_reader(mine)
@@ -247,6 +255,7 @@ class Link:
                     self._disconnect()
                 elif self._mode == "auto" and not self._replaced:
                     self._outdated = is_newer(self._hello.version, message.version)
+                    self._changed.set()
             case Moved() if self._moving is None or self._moving.done():
                 self._moving = asyncio.create_task(self._move(), name="onhook-move")
 
