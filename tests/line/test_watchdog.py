@@ -16,6 +16,7 @@ from onhook.journal.case import Case
 from onhook.phone import Call, Ending, Phone
 from onhook.stack import Stack
 from tests.line.bench import Bench, Worker, worker
+from tests.line.storm import storm
 from tests.line.test_rows import guarded_is_safe, unguarded_hears_nothing
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
@@ -26,6 +27,8 @@ DIED, HUNG, WORKER = 1.0, 3.0 + 1.0, 2.0
 BEYOND = 2.0
 """Seconds beyond the bound for which the unguarded caller is watched."""
 POLL = 0.05
+STORM = 12
+"""Jobs that die at once; `make bench-watchdog` has 50."""
 
 ROWS = [
     ("is_killed", DIED),
@@ -120,6 +123,14 @@ async def test_a_worker_that_is_killed_leaves_none_of_its_callers(
         assert len(cases) == len(calls)
         assert len({case.opening.room for case in cases}) == len(calls)
         assert {(case.rings, case.ending) for case in cases} == {(("guard",), "released")}
+
+
+async def test_a_storm_leaves_nobody_and_few_are_spoken_to(stack: Stack, tmp_path: Path) -> None:
+    """More jobs die at once than the watchdog speaks to at once: the others are released."""
+    got = await storm(stack, tmp_path, STORM)
+    assert got.released == STORM, got.line()
+    assert 0 < got.spoken_to <= 8, got.line()
+    assert got.safe[-1] <= 3.0 + NOISE, got.line()
 
 
 async def test_sigterm_to_the_whole_group_leaves_no_caller_in_silence(

@@ -41,7 +41,7 @@ async def test_a_slot_is_given_back_when_the_words_fail(nowhere: Credentials) ->
     async with BoundedLine(nowhere, "r", slots=slots, api_timeout=1.0) as line:
         for _ in range(2):
             async with asyncio.timeout(10.0):
-                with pytest.raises(Exception, match="join|connect|reach"):  # whatever rtc says
+                with pytest.raises(Exception, match=r"join|connect|reach"):
                     await line.say(WORDS)
             assert not slots.locked()
 

@@ -150,7 +150,7 @@ async def test_in_a_redispatch_that_was_not_yet_sent_it_is_sent_once() -> None:
 RELEASES = [(RemoveCallers(), "remove sip_1"), (DeleteRoom(), "delete"), (HangUp(), "delete")]
 
 
-@pytest.mark.parametrize(("last", "act"), RELEASES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("last", "act"), RELEASES, ids=str)
 async def test_in_a_release_it_is_done_and_the_words_are_not_repeated(last: Rung, act: str) -> None:
     line = FakeLine(call_of(caller()), removals=[hangs], deletions=[hangs])
     left = await killed(Ladder((SAY, last)), last, line)
@@ -164,7 +164,7 @@ async def test_in_a_release_it_is_done_and_the_words_are_not_repeated(last: Rung
     assert {e.ring for e in entries} == {Ring.WATCHDOG}
 
 
-@pytest.mark.parametrize(("last", "act"), RELEASES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("last", "act"), RELEASES, ids=str)
 async def test_in_a_release_that_was_done_already_nothing_is_left_to_do(
     last: Rung, act: str
 ) -> None:
