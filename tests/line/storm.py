@@ -17,7 +17,7 @@ import psutil
 from livekit import api, rtc
 
 from onhook.stack import Stack
-from onhook.watchdog.command import ask, running_pid
+from onhook.watchdog.command import running_pid
 from onhook.watchdog.place import Place
 
 __all__ = ["Storm", "storm"]
@@ -137,7 +137,7 @@ async def storm(stack: Stack, folder: Path, count: int) -> Storm:
             ends.push_async_callback(caller.close)
             await caller.join(stack.env)
         dog = await ends.enter_async_context(_watchdog(env, place))
-        jobs = await ends.enter_async_context(_jobs(env, place, callers))
+        jobs = await ends.enter_async_context(_jobs(env, callers))
         before, killed = _cpu(dog), time.monotonic()
         for job in jobs:
             job.kill()
@@ -172,23 +172,26 @@ async def _watchdog(env: Mapping[str, str], place: Place) -> AsyncIterator[psuti
 
 @contextlib.asynccontextmanager
 async def _jobs(
-    env: Mapping[str, str], place: Place, callers: list[_Caller]
+    env: Mapping[str, str], callers: list[_Caller]
 ) -> AsyncIterator[list[asyncio.subprocess.Process]]:
     jobs: list[asyncio.subprocess.Process] = []
-    module, url = "tests.watchdog.job", env["LIVEKIT_URL"]
-    try:
-        for caller in callers:
-            more = (caller.name, f"AJ_{caller.name}", url, "external", "-")
-            jobs.append(
-                await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", module, *more),
-                    env=dict(env),
-                    stdout=asyncio.subprocess.DEVNULL,
-                )
+    starting = asyncio.Semaphore(4)
+
+    async def start(name: str) -> None:
+        more = (name, f"AJ_{name}", env["LIVEKIT_URL"], "external", "-")
+        async with starting:
+            job = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tests.watchdog.job", *more),
+                env=dict(env),
+                stdout=asyncio.subprocess.PIPE,
             )
+            jobs.append(job)
+            assert job.stdout is not None
+            assert await job.stdout.readline() == b"covered\n"
+
+    try:
         async with asyncio.timeout(_START):
-            while (ask(place.socket, "status") or {}).get("count") != len(jobs):  # noqa: ASYNC110
-                await asyncio.sleep(_POLL)
+            await asyncio.gather(*(start(caller.name) for caller in callers))
         yield jobs
     finally:
         for job in jobs:

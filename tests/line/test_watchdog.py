@@ -72,6 +72,9 @@ async def test_a_rescue_that_was_cut_off_is_finished_and_nothing_is_done_twice(
         told = [line for line in told if incident in line]
         assert "is taken over" in told[0]
         assert sum("hang_up done" in line for line in told) == 1
+        case = Case(journal_of(bench.worker).entries(incident))
+        assert case.rings == ("guard", "watchdog"), "both halves stand under one id"
+        assert case.ending == "released"
 
 
 async def test_healthy_jobs_that_are_slow_are_left_alone(bench: Bench) -> None:
@@ -118,7 +121,7 @@ async def test_a_worker_that_is_killed_leaves_none_of_its_callers(
         log = running.watchdog_log()
         worker_died = f"worker of process {running.process.pid} has died with 5 guarded calls"
         assert log.count(worker_died) == log.count("has died with") == 1
-        journal = SqliteJournal(tmp_path / "incidents.db")
+        journal = journal_of(running)
         cases = [Case(journal.entries(each)) for each in journal.incidents(50)]
         assert len(cases) == len(calls)
         assert len({case.opening.room for case in cases}) == len(calls)
@@ -174,6 +177,10 @@ async def test_when_everything_was_asleep_nobody_is_rescued(stack: Stack, tmp_pa
             assert report.hearing.first_sound(woke) is None
             assert "ERROR" not in running.watchdog_log()
             await call.hang_up()
+
+
+def journal_of(running: Worker) -> SqliteJournal:
+    return SqliteJournal(running.log.parent / "incidents.db")
 
 
 async def quiet_call(bench: Bench, phone: Phone, guard: str = "default") -> Call:

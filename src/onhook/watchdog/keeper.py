@@ -224,7 +224,8 @@ class Keeper:
         with_worker = self._workers.died(job.hello.worker)
         fault = Fault.WORKER_DIED if with_worker else Fault.JOB_DIED
         who = "the worker and the job have" if with_worker else "the job has"
-        detail = f"{who} died without a goodbye (process {job.process.pid or 'unknown'})"
+        by = job.process.ended_by() or "killed or crashed"
+        detail = f"{who} died without a goodbye (process {job.process.pid or 'unknown'}, {by})"
         self._step_in(job, fault, detail, intruder=False)
 
     def _step_in(self, job: Job, fault: Fault, detail: str, *, intruder: bool) -> None:
