@@ -51,6 +51,9 @@ POLICIES: dict[str, Callable[[], onhook.Policy]] = {
     "callers": lambda: onhook.Policy(lost=[onhook.Say(), onhook.RemoveCallers()]),
     "reject": lambda: onhook.Policy(ringing="reject"),
     "impatient": lambda: onhook.Policy(lost=[onhook.HangUp(deadline=2.0)], api_timeout=0.8),
+    "alone": lambda: onhook.Policy(
+        lost=[onhook.HangUp(deadline=2.0)], api_timeout=0.8, watchdog="off"
+    ),
     "talk": lambda: onhook.Policy(dead_air=3.0, tool_limit=6.0),
     "quick": lambda: onhook.Policy(first_audio=2.0, dead_air=2.0),
     "tts_hangs": with_tts(hanging_tts),

@@ -93,7 +93,7 @@ async def worker(
         **stack.env,
         "ONHOOK_TEST_EVENTS": str(events),
         "XDG_CACHE_HOME": str(folder / "cache"),
-        "ONHOOK_WATCHDOG": "auto",
+        "ONHOOK_WATCHDOG": "",  # the policy decides
         "ONHOOK_RUNTIME_DIR": str(place.folder),
         "ONHOOK_JOURNAL": str(folder / "incidents.db"),
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),

@@ -17,6 +17,8 @@ BOTH = ["inbound", "outbound"]
 NOISE = 1.0
 DEADLINE = 2.0
 """`HangUp(deadline=2.0)` of the policy `impatient`."""
+HANDED = 1.0
+"""Seconds for the watchdog, which has credentials of its own, once it is handed a call."""
 
 
 @pytest.mark.parametrize("direction", BOTH)
@@ -56,7 +58,7 @@ async def test_a_cleanup_that_can_be_saved_is_saved(
         (None, "not reachable"),
     ],
 )
-async def test_a_cleanup_that_cannot_be_saved_is_handed_outward_in_time(
+async def test_a_cleanup_that_cannot_be_saved_is_handed_to_the_watchdog_in_time(
     bench: Bench, direction: str, script: list[int] | None, says: str
 ) -> None:
     async with proxy(bench.http_url, "*", script or [PASS]) as api, phone_for(direction) as phone:
@@ -69,6 +71,18 @@ async def test_a_cleanup_that_cannot_be_saved_is_handed_outward_in_time(
         assert story.closed_at - struck <= DEADLINE + NOISE
         assert says in story.text
         assert "the customer database is down" in story.raised, "the original error is intact"
+        report = await call.ended(timeout=HANDED + NOISE)
+        assert report.ending is Ending.BYE_RECEIVED, "the watchdog's own way to the server is open"
+        assert (report.ended_at or 0.0) - story.closed_at <= HANDED + NOISE
+
+
+async def test_without_a_watchdog_such_a_cleanup_leaves_the_line_to_the_fallback(
+    bench: Bench,
+) -> None:
+    async with proxy(bench.http_url, "*", [401]) as api, phone_for("inbound") as phone:
+        scenario = bench.scenario("raises_after_answer", "alone", api=api.url)
+        call = await bench.call_in(phone, scenario)
+        assert (await bench.story(scenario)).ending == "handed_outward"
         with pytest.raises(CallTimeoutError):
             await call.ended(timeout=0.5)
 

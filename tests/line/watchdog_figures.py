@@ -23,10 +23,12 @@ from onhook.phone import Phone
 from onhook.stack import Stack
 from onhook.watchdog.command import ask, running_pid
 from tests.line.bench import Bench, worker
+from tests.line.storm import storm
 from tests.line.test_watchdog import ROWS
 from tests.livekit.twirp import SECRET, twirp
 
 JOBS = 100
+STORM = 50
 IDLE = 20.0
 
 
@@ -93,9 +95,18 @@ async def idle(console: Console) -> None:
                     dog.kill()
 
 
+async def crowded(console: Console) -> None:
+    """Half a hundred jobs that die at the same instant."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with Stack() as stack:
+            got = await storm(stack, Path(folder), STORM)
+    console.print(f"{got.line()} (promised: all, p99 3 s, 8 spoken to at once)")
+
+
 async def main() -> None:
     console = Console(highlight=False)
     await idle(console)
+    await crowded(console)
     await deaths(console, int(sys.argv[1]) if len(sys.argv) > 1 else 20)
 
 

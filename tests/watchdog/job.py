@@ -28,12 +28,15 @@ from onhook.watchdog.messages import Hello
 
 AGENT = "agent-1"
 POLICY = Policy(lost=[Say(deadline=10.0), HangUp()], late_caller=0, api_timeout=2.0)
+HASTY = Policy(lost=[HangUp(deadline=0.5)], late_caller=0, api_timeout=0.5)
+"""For a guard that stalls in its rescue: 2 s are all it gets."""
 QUIET = Policy(lost=[HangUp()], late_caller=0, api_timeout=2.0)
 
 
 async def main(room: str, job: str, url: str, mode: str, story: str) -> None:
     version = os.environ.get("ONHOOK_TEST_VERSION", "0.0")
     policy = POLICY if story == "said" or os.environ.get("ONHOOK_TEST_SAY") else QUIET
+    policy = HASTY if story == "stalls" else policy
     hello = Hello(room, job, AGENT, url, os.getppid(), version, policy)
     link = Link(hello, mode=mode)  # type: ignore[arg-type]
     await link.start()
@@ -52,7 +55,7 @@ async def main(room: str, job: str, url: str, mode: str, story: str) -> None:
 
 def tell(link: Link, room: str, story: str) -> None:
     """The guard's rescue, until it was cut off."""
-    if story not in ("said", "released", "handed_outward"):
+    if story not in ("said", "released", "handed_outward", "stalls"):
         return
     caller = Leg("sip_1", LegKind.CALLER, LineState.ACTIVE, call_id="SCL_1")
     call = Call(room, (Leg(AGENT, LegKind.AGENT), caller), AGENT)
@@ -65,6 +68,8 @@ def tell(link: Link, room: str, story: str) -> None:
         link.intent(incident, "hang_up")
         return
     link.intent(incident, "hang_up")
+    if story == "stalls":
+        return
     result = Result.DONE if story == "released" else Result.FAILED
     link.climbed(incident, RungReport("hang_up", result, "tried", 0.0, 1.0))
     link.closed(incident, Outcome("inc_test", story, "told"))  # type: ignore[arg-type]

@@ -203,6 +203,17 @@ async def test_what_the_guard_hands_outward_is_tried_again_at_once(host: Host) -
     assert await host.until(host.deletions) < BOUND
 
 
+async def test_a_guard_that_lives_and_does_not_finish_is_taken_over(host: Host) -> None:
+    """It beats, so it is not hung: its own deadlines have the say."""
+    await host.watchdog()
+    job = await host.job(story="stalls")
+    took = await host.until(host.deletions)
+    assert 1.0 < took < 2.0 + BOUND
+    calls = host.server.calls
+    assert calls.index("RemoveParticipant") < calls.index("DeleteRoom"), "it might still speak"
+    assert job.returncode is None
+
+
 async def test_a_watchdog_that_is_killed_is_followed_by_another(host: Host) -> None:
     job = await host.job()
     first = running_pid(host.place.socket)

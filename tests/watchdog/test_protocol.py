@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from onhook.faults import Fault, Severity
@@ -115,6 +115,7 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(MESSAGES), st.data())
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_message_with_any_field_spoilt_is_refused_or_whole(
     message: Message, data: st.DataObject
 ) -> None:

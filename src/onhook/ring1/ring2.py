@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import multiprocessing
 import os
 
 from livekit.agents import JobContext, JobExecutorType
@@ -53,7 +54,7 @@ class Ring2:
             self._ctx.job.id,
             agent,
             Credentials.from_env().url,
-            os.getppid(),
+            _worker(),
             our_version(),
             self._policy,
         )
@@ -89,3 +90,9 @@ class Ring2:
         if link is not None:
             await link.bye(reason)
             await link.aclose()
+
+
+def _worker() -> int:
+    """Return the worker's process id; under forkserver our parent is the fork server."""
+    parent = multiprocessing.parent_process()
+    return os.getppid() if parent is None or parent.pid is None else parent.pid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from onhook.watchdog.client import Link, Mode
+from onhook.watchdog.client import Link
+from onhook.watchdog.mode import Mode
 
 __all__ = ["Link", "Mode"]

@@ -5,41 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 import sys
 import time
-import traceback
-from collections import deque
 from collections.abc import Callable
-from typing import Literal, TypeAlias
 
 from onhook.errors import ConfigurationError
-from onhook.policy import plan
 from onhook.types import Incident, Outcome, RungReport
 from onhook.watchdog.detect import BEAT
-from onhook.watchdog.messages import (
-    Beat,
-    Bye,
-    Climbed,
-    Closed,
-    Hello,
-    Intent,
-    Message,
-    Moved,
-    Opened,
-    Welcome,
-)
+from onhook.watchdog.messages import TEXT, Beat, Bye, Hello, Message, Moved, Welcome
+from onhook.watchdog.mode import Mode, override
 from onhook.watchdog.place import Place
 from onhook.watchdog.protocol import PULSE, Frames, ProtocolError, decode, encode
 from onhook.watchdog.spawn import start
+from onhook.watchdog.story import Story
 from onhook.watchdog.version import is_newer
 
 __all__ = ["Link", "Mode"]
 
 logger = logging.getLogger("onhook")
-
-Mode: TypeAlias = Literal["auto", "external", "off"]
 
 _NEWS = 5.0
 """Seconds between beats that say more than that the loop runs."""
@@ -51,9 +35,6 @@ _GIVEN_UP = 3
 """Attempts in vain after which the log says that ring 2 is missing; the attempts go on."""
 _REFUSED = 5.0
 """Seconds until a watchdog that does not take the job on is asked again."""
-_REMEMBERED = 64
-_TEXT = 4000
-_TRACEBACK = 16_000
 _NOT_COVERED = "a job that is killed or hangs leaves its caller in silence"
 
 
@@ -82,17 +63,19 @@ class Link:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hello = hello
-        self._mode = _override() or mode
+        self._mode = override() or mode
         self._agent_state = state
         self._up = False
         self._place = place
         self._clock = clock
         self._socket: socket.socket | None = None
-        self._lost = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self._refused = False
         self._task: asyncio.Task[None] | None = None
         self._moving: asyncio.Task[None] | None = None
-        self._story: deque[bytes] = deque(maxlen=_REMEMBERED)
+        self._story = Story(hello.policy)
         self._complained = False
         self._outdated = False
         self._replaced = False
@@ -113,6 +96,8 @@ class Link:
             self._complain(f"{error}; until then {_NOT_COVERED}")
             return
         self._connect()
+        self._due = self._clock()
+        self._beat()
         self._task = asyncio.create_task(self._run(), name="onhook-link")
 
     def up(self) -> None:
@@ -121,7 +106,7 @@ class Link:
         self._send(Beat(0.0, self._state()))
 
     def _state(self) -> str:
-        return (self._agent_state() or "up")[:_TEXT] if self._up else ""
+        return (self._agent_state() or "up")[:TEXT] if self._up else ""
 
     async def bye(self, reason: str) -> None:
         """Say that the job ends on purpose, with nobody left to rescue.
@@ -129,7 +114,7 @@ class Link:
         Args:
             reason: The framework's word for it.
         """
-        self._send(Bye(reason[:_TEXT]))
+        self._send(Bye(reason[:TEXT]))
 
     async def aclose(self) -> None:
         """Let go of the watchdog; safe to repeat. Without `bye` it takes the job for dead."""
@@ -138,51 +123,41 @@ class Link:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
         self._disconnect()
 
     def opened(self, incident: Incident) -> None:
         """See `Observer.opened`."""
-        failure = incident.failure
-        self._story.clear()
-        self._tell(
-            Opened(
-                incident.id,
-                failure.fault,
-                failure.severity,
-                failure.detail[:_TEXT],
-                failure.at,
-                _traceback(failure.error),
-                plan(self._hello.policy, incident, incident.call).ladder,
-                incident.call,
-            )
-        )
+        self._tell(self._story.opened, incident)
 
     def intent(self, incident: Incident, rung: str) -> None:
         """See `Observer.intent`."""
-        self._tell(Intent(incident.id, rung))
+        self._tell(self._story.intent, incident, rung)
 
     def climbed(self, incident: Incident, report: RungReport) -> None:
         """See `Observer.climbed`."""
-        detail = report.detail[:_TEXT]
-        short = RungReport(report.rung, report.result, detail, report.started, report.ended)
-        self._tell(Climbed(incident.id, short))
+        self._tell(self._story.climbed, incident, report)
 
     def closed(self, incident: Incident, outcome: Outcome) -> None:
         """See `Observer.closed`."""
-        self._tell(Closed(incident.id, outcome.ending, outcome.detail[:_TEXT]))
-        if outcome.ending in ("kept", "recovered"):
-            self._story.clear()
+        self._tell(self._story.closed, incident, outcome)
 
     async def _run(self) -> None:
-        """Beat while there is a watchdog, and find another when it goes."""
+        """Find another watchdog whenever there is none, or only an older one."""
         attempts = 0
         while True:
+            self._changed.clear()
             if self._socket is None:
                 await self._find(attempts)
                 attempts += 1
                 continue
             attempts = 0
-            await self._beat()
+            if self._outdated:
+                self._outdated, self._replaced = False, True
+                await self._start(replace=True)
+                continue
+            await self._changed.wait()
 
     async def _find(self, attempts: int) -> None:
         if self._refused:
@@ -207,24 +182,22 @@ class Link:
         except OSError as error:
             self._complain(f"the watchdog could not be started ({error}); {_NOT_COVERED}")
 
-    async def _beat(self) -> None:
-        """Beat until the connection is lost."""
-        due = self._clock() + BEAT
-        while self._socket is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, due - self._clock())):
-                    await self._lost.wait()
-                    return
-            now = self._clock()
-            lag, due = now - due, now + BEAT
-            if lag > _LATE or now - self._told_at > _NEWS:
-                self._told_at = now
-                self._send(Beat(lag, self._state()))
-            else:
-                self._push(PULSE)
-            if self._outdated:
-                self._outdated, self._replaced = False, True
-                await self._start(replace=True)
+    def _beat(self) -> None:
+        """Show that the event loop runs, for as long as it does.
+
+        No task: livekit-agents cancels every task when the worker has died, and the guard's
+        rescue goes on in the same loop.
+        """
+        now = self._clock()
+        lag, self._due = max(0.0, now - self._due), now + BEAT
+        self._timer = asyncio.get_running_loop().call_later(BEAT, self._beat)
+        if self._socket is None:
+            return
+        if lag > _LATE or now - self._told_at > _NEWS:
+            self._told_at = now
+            self._send(Beat(lag, self._state()))
+        else:
+            self._push(PULSE)
 
     def _connect(self) -> bool:
         """Connect and introduce the job, all at once: a Unix socket does not wait."""
@@ -238,19 +211,18 @@ class Link:
             mine.close()
             return False
         self._socket = mine
-        self._lost.clear()
         asyncio.get_running_loop().add_reader(mine, self._read, mine, Frames())
         self._send(self._hello)
         if self._up:
             self._send(Beat(0.0, self._state()))
-        for frame in tuple(self._story):
+        for frame in self._story:
             self._push(frame)
         return True
 
     def _disconnect(self) -> None:
         mine, self._socket = self._socket, None
         self.covered = False
-        self._lost.set()
+        self._changed.set()
         if mine is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closing
                 asyncio.get_running_loop().remove_reader(mine)
@@ -283,6 +255,7 @@ class Link:
                     self._disconnect()
                 elif self._mode == "auto" and not self._replaced:
                     self._outdated = is_newer(self._hello.version, message.version)
+                    self._changed.set()
             case Moved() if self._moving is None or self._moving.done():
                 self._moving = asyncio.create_task(self._move(), name="onhook-move")
 
@@ -302,15 +275,12 @@ class Link:
                 await self._start(replace=False)
             await asyncio.sleep(pause)
 
-    def _tell(self, message: Message) -> None:
+    def _tell(self, told: Callable[..., bytes], *facts: object) -> None:
         """Send what another rescuer must know, now and to every watchdog that comes later."""
         try:
-            frame = encode(message)
+            self._push(told(*facts))
         except ProtocolError as error:
             self._complain(str(error))
-            return
-        self._story.append(frame)
-        self._push(frame)
 
     def _send(self, message: Message) -> None:
         try:
@@ -337,27 +307,3 @@ class Link:
         if not self._complained:
             self._complained = True
             logger.warning("ring 2 is off for job %s: %s", self._hello.job, what)
-
-
-def _override() -> Mode | None:
-    """Return what `ONHOOK_WATCHDOG` says for every job of this environment."""
-    match os.environ.get("ONHOOK_WATCHDOG", "").strip().lower():
-        case "auto":
-            return "auto"
-        case "external":
-            return "external"
-        case "off" | "0":
-            return "off"
-    return None
-
-
-def _traceback(error: BaseException | None) -> str:
-    if error is None:
-        return ""
-    try:
-        lines = traceback.format_exception(error)
-    except Exception:  # noqa: BLE001 - an exception's own __str__ may raise anything
-        return f"<{type(error).__name__}, which cannot be printed>"
-    text = "".join(lines)
-    half = _TRACEBACK // 2
-    return text if len(text) <= _TRACEBACK else f"{text[:half]}\n[...]\n{text[-half:]}"

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import Any
 
 from onhook.faults import Fault
@@ -18,9 +17,10 @@ from onhook.watchdog.messages import Beat, Bye, Climbed, Closed, Hello, Intent, 
 from onhook.watchdog.peer import Process, end
 from onhook.watchdog.recorded import Recorded
 from onhook.watchdog.rescue import Rescuer
+from onhook.watchdog.watched import Job, evidence
 from onhook.watchdog.workers import Workers
 
-__all__ = ["Job", "Keeper"]
+__all__ = ["Keeper"]
 
 logger = logging.getLogger("onhook")
 
@@ -28,33 +28,6 @@ _DYING = 0.25
 """Seconds that a process whose socket has closed gets to be gone."""
 _ASK_THE_UNLINKED = 2.0
 """Seconds between questions to a job that lives and has no link."""
-
-
-@dataclass(eq=False, slots=True)
-class Job:
-    """One job that is watched.
-
-    Args:
-        hello: What it said of itself.
-        process: Its process.
-        pulse: Its beats.
-        state: What its agent did, by the last beat that said so; empty while it is set up.
-        lag: How late its loop was, in seconds.
-        linked: Whether its connection stands.
-        gone: Whether it needs nobody any more: it has said goodbye, or is being rescued.
-        recorded: The incident of its own guard, if there is one.
-        verifying: Looks into it while it is suspect.
-    """
-
-    hello: Hello
-    process: Process
-    pulse: Pulse
-    state: str = ""
-    lag: float = 0.0
-    linked: bool = True
-    gone: bool = False
-    recorded: Recorded | None = None
-    verifying: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
 class Keeper:
@@ -251,7 +224,8 @@ class Keeper:
         with_worker = self._workers.died(job.hello.worker)
         fault = Fault.WORKER_DIED if with_worker else Fault.JOB_DIED
         who = "the worker and the job have" if with_worker else "the job has"
-        detail = f"{who} died without a goodbye (process {job.process.pid or 'unknown'})"
+        by = job.process.ended_by() or "killed or crashed"
+        detail = f"{who} died without a goodbye (process {job.process.pid or 'unknown'}, {by})"
         self._step_in(job, fault, detail, intruder=False)
 
     def _step_in(self, job: Job, fault: Fault, detail: str, *, intruder: bool) -> None:
@@ -260,10 +234,10 @@ class Keeper:
         if recorded is not None and recorded.unfinished:
             self._take_over(job, recorded, detail, intruder=intruder)
             return
-        evidence = _evidence(job, self._clock())
+        facts = evidence(job, self._clock())
         self._forget(job)
         if recorded is None or not recorded.settled:
-            failure = Failure(fault, detail, self._clock(), evidence=evidence)
+            failure = Failure(fault, detail, self._clock(), evidence=facts)
             self._spawn(self._rescue(job.hello, failure, intruder=intruder))
 
     def _take_over(self, job: Job, recorded: Recorded, reason: str, *, intruder: bool) -> None:
@@ -301,15 +275,3 @@ class Keeper:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("the watchdog failed a call: %r", error, exc_info=error)
-
-
-def _evidence(job: Job, now: float) -> dict[str, str]:
-    """Return what a person will ask for who reads of it later."""
-    return {
-        "pid": str(job.process.pid),
-        "worker": str(job.hello.worker),
-        "process": job.process.state() or "gone",
-        "last_beat": f"{job.pulse.silent_for(now):.2f} s ago",
-        "loop_lag": f"{job.lag:.3f} s",
-        "agent": job.state or "unknown",
-    }

@@ -10,6 +10,7 @@ from onhook.policy import Policy
 from onhook.types import Call, Ending, RungReport
 
 __all__ = [
+    "TEXT",
     "Answer",
     "Ask",
     "Beat",
@@ -23,6 +24,9 @@ __all__ = [
     "Opened",
     "Welcome",
 ]
+
+TEXT = 4000
+"""Characters of free text that a message carries: what is longer is cut off by the sender."""
 
 
 @dataclass(frozen=True, slots=True)

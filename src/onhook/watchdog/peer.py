@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import select
 import signal
@@ -25,6 +26,9 @@ _UCRED = struct.Struct("3i")
 _SOL_LOCAL, _LOCAL_PEERCRED, _LOCAL_PEERPID = 0, 1, 2
 """macOS, `sys/un.h`."""
 _XUCRED = struct.Struct("=IIh")
+_INFO, _INFO_EXIT = struct.Struct("=QQ11Ii"), 1 << 3
+_GET_INFO = (3 << 30) | (_INFO.size << 16) | (0xFF << 8) | 11
+"""Linux, `linux/pidfd.h`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,39 @@ class Process:
         except OSError:
             return ""
         return stat.rpartition(")")[2].split()[0]
+
+    def ended_by(self) -> str:
+        """Return what ended it, `"SIGKILL"` or `"exit code 1"`; empty where that is not known.
+
+        Only its parent may wait for it: the kernel tells others while it is a zombie (proc(5)), and
+        later on the pidfd (`PIDFD_GET_INFO`, Linux 6.15). macOS does not tell.
+        """
+        if sys.platform != "linux" or not self.known or self.alive():
+            return ""
+        status = self._status()
+        if status is None:
+            return ""
+        if sig := os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0:
+            names = {int(each): each.name for each in signal.Signals}
+            return names.get(sig, f"signal {sig}")
+        return f"exit code {os.WEXITSTATUS(status)}"
+
+    def _status(self) -> int | None:
+        """Return its wait status (wait(2))."""
+        if self._fd is None:
+            return None
+        info = bytearray(_INFO.pack(_INFO_EXIT, *([0] * 13)))
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(self._fd, _GET_INFO, info)
+            mask, *_, status = _INFO.unpack(info)
+            if mask & _INFO_EXIT:
+                return int(status)
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text()
+        except OSError:
+            return None
+        state, *_, code = stat.rpartition(")")[2].split()
+        return int(code) if state in ("Z", "X") else None
 
     def send(self, sig: signal.Signals) -> None:
         """Send a signal to this very process; one that is gone is as good."""

@@ -19,11 +19,12 @@ from typing import Any, TextIO
 from onhook.errors import OnhookError
 from onhook.journal import Journal
 from onhook.watchdog.command import connect, talk
-from onhook.watchdog.keeper import Job, Keeper
+from onhook.watchdog.keeper import Keeper
 from onhook.watchdog.place import Place
 from onhook.watchdog.rescue import Rescuer
 from onhook.watchdog.server import Server, bind
 from onhook.watchdog.version import our_version
+from onhook.watchdog.watched import Job
 
 __all__ = ["AlreadyRunningError", "Settings", "Watchdog"]
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from onhook.watchdog.detect import TICK
-from onhook.watchdog.keeper import Job, Keeper
+from onhook.watchdog.keeper import Keeper
 from onhook.watchdog.messages import Answer, Ask, Hello, Message, Moved, Welcome
 from onhook.watchdog.peer import Peer, peer_of
 from onhook.watchdog.protocol import LIMIT, Frames, ProtocolError, decode, encode
+from onhook.watchdog.watched import Job
 
 __all__ = ["Server", "bind"]
 

@@ -1,0 +1,52 @@
+"""One job that is watched, and what is known of it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from onhook.watchdog.detect import Pulse
+from onhook.watchdog.messages import Hello
+from onhook.watchdog.peer import Process
+from onhook.watchdog.recorded import Recorded
+
+__all__ = ["Job", "evidence"]
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """One job that is watched.
+
+    Args:
+        hello: What it said of itself.
+        process: Its process.
+        pulse: Its beats.
+        state: What its agent did, by the last beat that said so; empty while it is set up.
+        lag: How late its loop was, in seconds.
+        linked: Whether its connection stands.
+        gone: Whether it needs nobody any more: it has said goodbye, or is being rescued.
+        recorded: The incident of its own guard, if there is one.
+        verifying: Looks into it while it is suspect.
+    """
+
+    hello: Hello
+    process: Process
+    pulse: Pulse
+    state: str = ""
+    lag: float = 0.0
+    linked: bool = True
+    gone: bool = False
+    recorded: Recorded | None = None
+    verifying: asyncio.Task[None] | None = field(default=None, repr=False)
+
+
+def evidence(job: Job, now: float) -> dict[str, str]:
+    """Return what a person will ask for who reads of it later."""
+    return {
+        "pid": str(job.process.pid),
+        "worker": str(job.hello.worker),
+        "process": job.process.state() or "gone",
+        "last_beat": f"{job.pulse.silent_for(now):.2f} s ago",
+        "loop_lag": f"{job.lag:.3f} s",
+        "agent": job.state or "unknown",
+    }

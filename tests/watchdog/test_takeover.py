@@ -1,0 +1,176 @@
+"""A guard that is killed between intent and outcome: what the watchdog does, rung by rung."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import pytest
+
+from onhook.engine import Engine
+from onhook.faults import Fault
+from onhook.journal import MemoryJournal, Ring, Step
+from onhook.ladder import Ladder
+from onhook.policy import Policy
+from onhook.rungs import DeleteRoom, HangUp, Redispatch, RemoveCallers, Rung, Say, Transfer
+from onhook.types import Call, Ending, Failure, Incident, Outcome, Result, RungReport
+from onhook.watchdog.messages import Opened
+from onhook.watchdog.protocol import Frames, decode
+from onhook.watchdog.recorded import Recorded
+from onhook.watchdog.story import Story
+from tests.fakes import FakeLine, call_of, caller, fails, hangs, refused
+
+pytestmark = pytest.mark.looptime
+
+SAY, REFER, SEND = Say("sorry"), Transfer("tel:+15550123"), Redispatch("standby")
+ALL: tuple[Rung, ...] = (SAY, REFER, SEND)
+
+
+class Teller:
+    """Tells over the wire as a job does, and is cut off once a rung is about to be climbed."""
+
+    def __init__(self, policy: Policy, last: str) -> None:
+        self._story = Story(policy)
+        self._last = last
+        self._frames = Frames()
+        self.recorded: Recorded | None = None
+        self.struck = asyncio.Event()
+
+    def opened(self, incident: Incident) -> None:
+        self._take(self._story.opened(incident))
+
+    def intent(self, incident: Incident, rung: str) -> None:
+        self._take(self._story.intent(incident, rung))
+        if rung == self._last:
+            self.struck.set()
+
+    def climbed(self, incident: Incident, report: RungReport) -> None:
+        self._take(self._story.climbed(incident, report))
+
+    def closed(self, incident: Incident, outcome: Outcome) -> None:
+        self._take(self._story.closed(incident, outcome))
+
+    def _take(self, frame: bytes) -> None:
+        if self.struck.is_set():
+            return
+        for body in self._frames.feed(frame):
+            message = decode(body)
+            if isinstance(message, Opened):
+                self.recorded = Recorded(message, since=0.0)
+            elif self.recorded is not None:
+                self.recorded.told(message)  # type: ignore[arg-type]
+
+
+@dataclass
+class Killed:
+    """What a guard leaves behind."""
+
+    recorded: Recorded
+    asked: list[str]
+    """What it had asked of the line."""
+    world: FakeLine
+    """The line as the watchdog finds it."""
+
+
+async def killed(ladder: Ladder, at: Rung, line: FakeLine) -> Killed:
+    """Let a guard climb until it hangs in a rung; then it is no more."""
+    policy = Policy(lost=ladder)
+    teller = Teller(policy, at.name)
+    incident = Incident(Failure(Fault.ENTRYPOINT_RAISED, "it broke", 0.0), line.call)
+    guard = asyncio.create_task(Engine(line, policy=policy, observers=[teller]).handle(incident))
+    await teller.struck.wait()
+    await asyncio.sleep(1.0)
+    left = FakeLine(line.call, sent=list(line.sent))
+    asked = list(line.asked)
+    guard.cancel()
+    await asyncio.gather(guard, return_exceptions=True)
+    assert teller.recorded is not None
+    assert teller.recorded.begun == at.name
+    return Killed(teller.recorded, asked, left)
+
+
+async def taken_over(left: Killed, journal: MemoryJournal | None = None) -> Outcome:
+    recorded = left.recorded
+    engine = Engine(left.world, journal=journal, ring=Ring.WATCHDOG)
+    return await engine.handle(recorded.incident("the job has died"), recorded.past)
+
+
+def nobody() -> Call:
+    return call_of()
+
+
+async def test_in_the_words_they_are_said_from_their_beginning() -> None:
+    line = FakeLine(call_of(caller()), says=[hangs])
+    left = await killed(Ladder((*ALL, HangUp())), SAY, line)
+    outcome = await taken_over(left)
+    assert left.world.asked == ["say", "transfer sip_1"]
+    assert outcome.ending == "transferred"
+
+
+async def test_in_a_transfer_that_succeeds_nobody_is_referred_twice() -> None:
+    line = FakeLine(call_of(caller()), transfers=[hangs])
+    left = await killed(Ladder((*ALL, HangUp())), REFER, line)
+    assert left.asked == ["say", "transfer sip_1"]
+    asyncio.get_running_loop().call_later(2.0, setattr, left.world, "call", nobody())
+    outcome = await taken_over(left)
+    assert left.world.asked == []
+    assert outcome.ending == "transferred"
+    assert [(r.rung, r.result) for r in outcome.reports] == [
+        ("say", Result.DONE),
+        ("transfer", Result.DONE),
+    ]
+
+
+async def test_in_a_transfer_that_leads_nowhere_the_next_rung_follows() -> None:
+    line = FakeLine(call_of(caller()), transfers=[hangs])
+    left = await killed(Ladder((*ALL, HangUp())), REFER, line)
+    outcome = await taken_over(left)
+    assert left.world.asked == ["dispatch standby", "hear AD_0"]
+    assert outcome.ending == "taken_over"
+
+
+async def test_in_a_redispatch_the_agent_that_was_sent_is_awaited() -> None:
+    line = FakeLine(call_of(caller()), transfers=[fails(refused())], hearings=[hangs])
+    left = await killed(Ladder((*ALL, HangUp())), SEND, line)
+    assert left.asked == ["say", "transfer sip_1", "dispatch standby", "hear AD_0"]
+    outcome = await taken_over(left)
+    assert left.world.asked == ["hear AD_0"]
+    assert outcome.ending == "taken_over"
+    assert len(left.world.sent) == 1
+
+
+async def test_in_a_redispatch_that_was_not_yet_sent_it_is_sent_once() -> None:
+    line = FakeLine(call_of(caller()), transfers=[fails(refused())], dispatchings=[hangs])
+    left = await killed(Ladder((*ALL, HangUp())), SEND, line)
+    outcome = await taken_over(left)
+    assert left.world.asked == ["dispatch standby", "hear AD_0"]
+    assert outcome.ending == "taken_over"
+
+
+RELEASES = [(RemoveCallers(), "remove sip_1"), (DeleteRoom(), "delete"), (HangUp(), "delete")]
+
+
+@pytest.mark.parametrize(("last", "act"), RELEASES, ids=str)
+async def test_in_a_release_it_is_done_and_the_words_are_not_repeated(last: Rung, act: str) -> None:
+    line = FakeLine(call_of(caller()), removals=[hangs], deletions=[hangs])
+    left = await killed(Ladder((SAY, last)), last, line)
+    assert left.asked == ["say", act]
+    journal = MemoryJournal()
+    outcome = await taken_over(left, journal)
+    assert left.world.asked == [act]
+    assert outcome.ending == "released"
+    entries = journal.entries(outcome.incident)
+    assert [e.subject for e in entries if e.step is Step.INTENT] == [last.name]
+    assert {e.ring for e in entries} == {Ring.WATCHDOG}
+
+
+@pytest.mark.parametrize(("last", "act"), RELEASES, ids=str)
+async def test_in_a_release_that_was_done_already_nothing_is_left_to_do(
+    last: Rung, act: str
+) -> None:
+    line = FakeLine(call_of(caller()), removals=[hangs], deletions=[hangs])
+    left = await killed(Ladder((SAY, last)), last, line)
+    left.world.call = nobody()
+    ending: Ending = (await taken_over(left)).ending
+    assert ending == "released"
+    assert act not in left.world.asked
