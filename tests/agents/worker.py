@@ -18,6 +18,7 @@ import onhook
 import tests.agents.conversations
 import tests.agents.deaths
 import tests.agents.dialling
+import tests.agents.healthy
 import tests.agents.providers  # noqa: F401 - their faults join the others
 from onhook.types import RungReport
 from tests.agents import rungs
@@ -52,6 +53,7 @@ POLICIES: dict[str, Callable[[], onhook.Policy]] = {
     "reject": lambda: onhook.Policy(ringing="reject"),
     "impatient": lambda: onhook.Policy(lost=[onhook.HangUp(deadline=2.0)], api_timeout=0.8),
     "talk": lambda: onhook.Policy(dead_air=3.0, tool_limit=6.0),
+    "talk_with_long_tools": lambda: onhook.Policy(dead_air=3.0),
     "quick": lambda: onhook.Policy(first_audio=2.0, dead_air=2.0),
     "tts_hangs": with_tts(hanging_tts),
     "tts_raises": with_tts(raising_tts),
