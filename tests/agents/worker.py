@@ -6,6 +6,7 @@ python -m tests.agents.worker start
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable
@@ -99,7 +100,12 @@ def observers(scenario: dict[str, Any]) -> list[onhook.Observer]:
 
 
 server = AgentServer(
-    host="127.0.0.1", port=0, num_idle_processes=2, load_fnc=lambda: 0.0, drain_timeout=1
+    host="127.0.0.1",
+    port=0,
+    num_idle_processes=2,
+    load_fnc=lambda: 0.0,
+    load_threshold=math.inf,  # jobs that wait for a process count as load: some would get none
+    drain_timeout=1,
 )
 
 
