@@ -26,8 +26,8 @@ pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
 ANSWER = 15.0
 TOOL = 25.0
-SLOW = 0.7
-"""Seconds that a provider is late, of the 1.2 that `onhook.providers` gives each of two."""
+SLOW = 1.0
+"""Seconds that a provider is late, of the 2.4 that `onhook.providers` gives each of two."""
 BLIP = 1.5
 
 
@@ -49,7 +49,7 @@ async def a_long_tool(bench: Bench) -> None:
     async with placed(bench, "converses", script, guard="talk_with_long_tools", **more) as it:
         await it.call.say(REQUEST)
         asked = time.monotonic()
-        await it.call.heard_sound(asked + TOOL, timeout=ANSWER, new=True)
+        await it.call.heard_sound(asked + TOOL, timeout=TOOL + ANSWER, new=True)
         hearing = it.call.report().hearing
         assert hearing.longest_silence(asked, asked + TOOL) < BOUND
 
@@ -66,8 +66,9 @@ async def hold_and_warm_transfer(bench: Bench) -> None:
         assert it.call.report().hearing.longest_silence(held + 1.0) < DEAD_AIR
         async with joined(bench, room, "ann"):
             await bench.worker.wait("left_to_ann", it.id)
+            assert (await bench.story({"id": it.id})).ending == "kept"
             await asyncio.sleep(2 * DEAD_AIR)
-            it.may = {"kept"}
+            it.may = ["agent.shutdown"]
 
 
 async def released(bench: Bench) -> None:
@@ -78,8 +79,10 @@ async def released(bench: Bench) -> None:
 
 async def slow_providers(bench: Bench) -> None:
     async with Simulator(Script(heard=(REQUEST,))) as second:
-        urls: dict[str, Any] = {"second": second.base_url, "dead_air": DEAD_AIR}
-        async with placed(bench, "has_two_providers", Script(heard=(REQUEST,)), **urls) as it:
+        urls: dict[str, Any] = {"second": second.base_url, "dead_air": 2 * DEAD_AIR}
+        async with placed(
+            bench, "has_two_providers", Script(heard=(REQUEST,)), guard="default", **urls
+        ) as it:
             for endpoint in (Endpoint.CHAT, Endpoint.SPEECH, Endpoint.TRANSCRIPTIONS):
                 it.simulator.fail(endpoint, ProviderFault.slow(SLOW))
             await it.call.say(REQUEST)
@@ -114,8 +117,8 @@ class Placed:
         self.call = call
         self.simulator = simulator
         self.id = scenario
-        self.may: set[str] = set()
-        """The endings that an incident may have, where the agent leaves the call to others."""
+        self.may: list[str] = []
+        """What is noted and kept, where the agent leaves the call to others."""
 
 
 @contextlib.asynccontextmanager
@@ -127,12 +130,12 @@ async def placed(
         url = simulator.base_url
         scenario = bench.scenario(fault, guard, provider=url, first=url, **more)
         call = await bench.call_in(phone, scenario)
-        await bench.worker.wait("greeted", scenario["id"])
+        greeted = await bench.worker.wait("greeted", scenario["id"])
         await call.answered()
         yield (it := Placed(call, simulator, scenario["id"]))
         report = call.report()
         assert report.ending is None, report.how
-        opened = bench.worker.events_of("opened", it.id)
-        endings = {event["ending"] for event in bench.worker.events_of("closed", it.id)}
-        assert (not opened) if not it.may else endings <= it.may, opened
+        # an agent that starts on a busy machine may be slow to greet: that is none of these rows
+        opened = [e["fault"] for e in bench.worker.events_of("opened", it.id) if e["at"] > greeted]
+        assert opened == it.may
         await call.hang_up()
