@@ -87,7 +87,7 @@ async def releases(ctx: JobContext) -> None:
 async def reconnects(ctx: JobContext) -> None:
     """Lose the connection to the server for a moment, and converse on."""
     await talking(ctx)
-    await ctx.room.simulate_scenario(rtc.SimulateScenarioKind.SIMULATE_FULL_RECONNECT)
+    await ctx.room.simulate_scenario(rtc.SimulateScenarioKind.SIMULATE_SIGNAL_RECONNECT)
     note("reconnected", json.loads(ctx.job.metadata)["id"])
     await asyncio.Event().wait()
 

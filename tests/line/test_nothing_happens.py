@@ -30,6 +30,9 @@ SLOW = 1.0
 """Seconds that a provider is late, of the 2.4 that `onhook.providers` gives each of two."""
 BLIP = 1.5
 
+_starting = asyncio.Lock()
+"""Held while an agent starts: several at once on two cores are late to greet, which is a fault."""
+
 
 async def test_nothing_happens(bench: Bench) -> None:
     await all_well(
@@ -85,9 +88,10 @@ async def slow_providers(bench: Bench) -> None:
         ) as it:
             for endpoint in (Endpoint.CHAT, Endpoint.SPEECH, Endpoint.TRANSCRIPTIONS):
                 it.simulator.fail(endpoint, ProviderFault.slow(SLOW))
+            asked = time.monotonic()
             await it.call.say(REQUEST)
             await it.call.heard_sound(time.monotonic(), timeout=ANSWER, new=True)
-            assert second.requests == []
+            assert [each for each in second.requests if each.at >= asked] == []
 
 
 async def a_new_connection(bench: Bench) -> None:
@@ -129,8 +133,9 @@ async def placed(
     async with Simulator(script) as simulator, Phone() as phone:
         url = simulator.base_url
         scenario = bench.scenario(fault, guard, provider=url, first=url, **more)
-        call = await bench.call_in(phone, scenario)
-        greeted = await bench.worker.wait("greeted", scenario["id"])
+        async with _starting:
+            call = await bench.call_in(phone, scenario)
+            greeted = await bench.worker.wait("greeted", scenario["id"])
         await call.answered()
         yield (it := Placed(call, simulator, scenario["id"]))
         report = call.report()

@@ -113,6 +113,8 @@ class Soak:
     calls: int = 0
     wrong: list[str] = field(default_factory=list)
     interventions: list[str] = field(default_factory=list)
+    starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while an agent starts: several at once on two cores are late to greet."""
 
     async def run(self) -> None:
         until = time.monotonic() + self.seconds
@@ -146,8 +148,9 @@ class Soak:
     async def _call(self, fault: str, **more: Any) -> AsyncIterator[Talk]:
         async with Simulator(Script(heard=(REQUEST,))) as simulator, Phone() as phone:
             scenario = self.bench.scenario(fault, GUARD, provider=simulator.base_url, **more)
-            call = await self.bench.call_in(phone, scenario)
-            await self.bench.worker.wait("greeted", scenario["id"])
+            async with self.starting:
+                call = await self.bench.call_in(phone, scenario)
+                await self.bench.worker.wait("greeted", scenario["id"])
             await call.answered()
             self.calls += 1
             yield (talk := Talk(call, simulator, self.counts))
