@@ -1,18 +1,26 @@
 """An outbound call: the agent dials, and a callee who answers is never left in silence.
 
-Dispatch it with the number and the trunk in the metadata:
+Offline, each in a terminal of its own, with the lines that the first two print set in the third:
+
+    onhook stack up
+    onhook simulator
+    python examples/outbound_reminder.py dev
+    onhook call --listen
+
+Then send it to call somebody, by a trunk that leads there:
 
     lk dispatch create --new-room --agent-name reminder \
         --metadata '{"number": "+15550100", "trunk": "ST_..."}'
+
+With OpenAI itself: leave OPENAI_BASE_URL unset, and set your own OPENAI_API_KEY.
 """
 
 import json
 
-from livekit import api
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext, cli
+from livekit.plugins import openai
 
 import onhook
-from onhook.demo.voice import EspeakTTS
 
 server = AgentServer()
 
@@ -29,18 +37,11 @@ policy = onhook.Policy(
 @onhook.guard(policy)
 async def reminder(ctx: JobContext) -> None:
     order = json.loads(ctx.job.metadata)
-    await ctx.connect()
-    await ctx.api.sip.create_sip_participant(
-        api.CreateSIPParticipantRequest(
-            sip_trunk_id=order["trunk"],
-            sip_call_to=order["number"],
-            room_name=ctx.room.name,
-            participant_identity="callee",
-            wait_until_answered=True,
-        ),
-        timeout=60,
-    )
-    session: AgentSession[None] = AgentSession(tts=EspeakTTS())
+    called = await onhook.dial(ctx, order["number"], order["trunk"], deadline=30, max_call=300)
+    if not called.answered:
+        ctx.shutdown(called.detail)  # busy, declined, no answer: no leg is left
+        return
+    session: AgentSession[None] = AgentSession(**onhook.providers(tts=[openai.TTS()]))
     await session.start(Agent(instructions="You remind people."), room=ctx.room)
     await session.say("Hello. This is a reminder of your appointment tomorrow at nine. Goodbye.")
     ctx.shutdown("the reminder was given")

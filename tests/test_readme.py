@@ -41,7 +41,10 @@ def test_the_snippets_of_the_conversation_and_the_phone_are_python() -> None:
     assert len(BLOCKS) == 4
 
 
-@pytest.mark.parametrize("name", ["front_desk", "outbound_reminder"])
+EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_the_examples_load_and_are_guarded(name: str) -> None:
     loaded = runpy.run_path(str(ROOT / "examples" / f"{name}.py"))
     assert any(isinstance(value, Guarded) for value in loaded.values())

@@ -11,7 +11,16 @@ import json
 from typing import Any
 
 import livekit.agents.llm.async_toolset  # noqa: F401 - sessions load it at their start, for 1 s
-from livekit.agents import Agent, AgentSession, JobContext, RunContext, function_tool, llm, tts
+from livekit.agents import (
+    Agent,
+    AgentSession,
+    ErrorEvent,
+    JobContext,
+    RunContext,
+    function_tool,
+    llm,
+    tts,
+)
 from livekit.plugins import openai, silero
 
 import onhook
@@ -84,6 +93,23 @@ def voice(scenario: dict[str, Any]) -> tts.TTS[Any]:
     return openai.TTS(base_url=scenario["provider"], api_key="k")
 
 
+def session_of(scenario: dict[str, Any]) -> AgentSession[None]:
+    """Return a session on the test's provider, whose errors are noted."""
+    provider = {"base_url": scenario["provider"], "api_key": "k"}
+    session: AgentSession[None] = AgentSession(
+        vad=silero.VAD.load(),
+        stt=openai.STT(use_realtime=False, **provider),
+        llm=openai.LLM(**provider),
+        tts=voice(scenario),
+    )
+
+    def noted(event: ErrorEvent) -> None:
+        note("error", scenario["id"], recoverable=getattr(event.error, "recoverable", None))
+
+    session.on("error", noted)
+    return session
+
+
 class Unstartable(openai.LLM):
     def prewarm(self, **_: Any) -> None:
         raise RuntimeError("the model could not be loaded")
@@ -95,12 +121,7 @@ async def converses(ctx: JobContext) -> None:
     await reach(ctx)
     scenario = json.loads(ctx.job.metadata)
     provider = {"base_url": scenario["provider"], "api_key": "k"}
-    session: AgentSession[None] = AgentSession(
-        vad=silero.VAD.load(),
-        stt=openai.STT(use_realtime=False, **provider),
-        llm=openai.LLM(**provider),
-        tts=voice(scenario),
-    )
+    session = session_of(scenario)
     if scenario.get("start") == "fails":
         strike(ctx)
         await session.start(Host(ctx, scenario, llm=Unstartable(**provider)), room=ctx.room)

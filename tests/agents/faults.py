@@ -259,12 +259,12 @@ async def line_state(room: rtc.Room, state: str) -> None:
     )
 
 
-async def until(room: rtc.Room, holds: Callable[[], bool]) -> None:
+async def until(room: rtc.Room, holds: Callable[[], bool], *, seconds: float = 20) -> None:
     """Wait until something holds of who is in the room."""
     changed = asyncio.Event()
     for event in ("participant_attributes_changed", "participant_connected"):
         room.on(event, lambda *_: changed.set())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(seconds):
         while not holds():
             await changed.wait()
             changed.clear()

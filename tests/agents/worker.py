@@ -6,6 +6,7 @@ python -m tests.agents.worker start
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import onhook
 import tests.agents.conversations
 import tests.agents.deaths
 import tests.agents.dialling
+import tests.agents.healthy
 import tests.agents.providers  # noqa: F401 - their faults join the others
 from onhook.types import RungReport
 from tests.agents import rungs
@@ -55,6 +57,7 @@ POLICIES: dict[str, Callable[[], onhook.Policy]] = {
         lost=[onhook.HangUp(deadline=2.0)], api_timeout=0.8, watchdog="off"
     ),
     "talk": lambda: onhook.Policy(dead_air=3.0, tool_limit=6.0),
+    "talk_with_long_tools": lambda: onhook.Policy(dead_air=3.0),
     "quick": lambda: onhook.Policy(first_audio=2.0, dead_air=2.0),
     "tts_hangs": with_tts(hanging_tts),
     "tts_raises": with_tts(raising_tts),
@@ -99,10 +102,13 @@ def observers(scenario: dict[str, Any]) -> list[onhook.Observer]:
     return [onhook.LoggingObserver(), Witness(scenario["id"])]
 
 
-# a worker refuses more jobs at the same instant than it has idle processes (`worker.py`,
-# `_get_effective_load`), and the server never offers them again
 server = AgentServer(
-    host="127.0.0.1", port=0, num_idle_processes=4, load_fnc=lambda: 0.0, drain_timeout=1
+    host="127.0.0.1",
+    port=0,
+    num_idle_processes=3,
+    load_fnc=lambda: 0.0,
+    load_threshold=math.inf,  # else it refuses what waits for a process, and nobody offers it again
+    drain_timeout=1,
 )
 
 

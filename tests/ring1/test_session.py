@@ -84,6 +84,30 @@ async def test_a_tool_that_still_runs_gets_its_own_limit() -> None:
         assert "still runs" not in (await watch.failure()).detail
 
 
+@pytest.mark.parametrize("told", [False, True])
+async def test_after_a_hold_without_words_the_agent_has_its_whole_time(told: bool) -> None:
+    """The caller has heard music from elsewhere, longer than any silence may last."""
+    session = FakeSession()
+    call = FunctionCall(call_id="c1", name="fetch_ann", arguments="{}")
+    with watch_of(session) as watch:
+        session.caller_says()
+        if told:
+            await session.sends()
+            session.output.audio.flush()
+        session.emit(
+            "tool_execution_updated",
+            ToolExecutionUpdatedEvent(update=ToolCallStarted(function_call=call)),
+        )
+        let_go = watch.conversation.hold(object(), now() + 120)
+        failing = asyncio.create_task(watch.failure())
+        await asyncio.sleep(60)
+        let_go()
+        held_until = now()
+        failure = await failing
+        assert failure.severity is Severity.IMPAIRED
+        assert failure.at - held_until == pytest.approx(30.0 if told else LIMIT, abs=0.01)
+
+
 async def test_an_agent_that_is_heard_again_has_recovered() -> None:
     session = FakeSession()
     with watch_of(session) as watch:

@@ -180,7 +180,7 @@ class Conversation:
             until: Seconds of the clock; the hold ends then at the latest.
 
         Returns:
-            What ends it. An answer that was due before is due from then on.
+            What ends it. Whatever was due before is due from then on.
         """
         asked = self.turns.asked
         self.patience.hold(key, until)
@@ -188,11 +188,10 @@ class Conversation:
 
         def let_go() -> None:
             now = self._clock()
-            answered = self.turns.heard_until > now
             self.patience.let_go(key)
-            self.turns.wait_begins_anew(now)
-            if asked and not answered:
+            if asked and self.turns.heard_until <= now:
                 self.turns.caller_asked(now)
+            self.turns.caller_was_held(min(now, until))
             self._changed.set()
 
         return let_go

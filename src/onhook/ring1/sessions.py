@@ -17,6 +17,7 @@ from onhook.policy import Policy
 from onhook.ring1.complaints import Complaints
 from onhook.ring1.rescue import Rescuer
 from onhook.ring1.session import SessionWatch
+from onhook.types import Failure
 
 __all__ = ["Sessions"]
 
@@ -100,6 +101,8 @@ class Sessions:
                 for complaint in self._early:
                     watch.conversation.complained(*complaint)
                 self._early.clear()
+                await self._rescuer.settled()  # `Retry` may be what has started this session
+                failure: Failure | None = None
                 while not self._rescuer.over:
                     failure = await watch.failure()
                     if failure.severity is Severity.IMPAIRED:
@@ -109,7 +112,7 @@ class Sessions:
                     await self._rescuer.rescue(failure)
                     if not self._rescuer.under_way:
                         await self._no_caller(watch)
-            if self._rescuer.under_way:
+            if failure is not None and self._rescuer.under_way:
                 self._lost(failure.detail)
         finally:
             self._followed = [pair for pair in self._followed if pair[1] is not watch]

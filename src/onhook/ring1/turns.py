@@ -44,9 +44,9 @@ class Turns:
         self._asked_at = self._open_since = None
         self._heard_until = max(until, self._heard_until)
 
-    def wait_begins_anew(self, at: float) -> None:
-        """The caller knew until now why nothing was to be heard."""
-        self._heard_until = max(at, self._heard_until)
+    def caller_was_held(self, until: float) -> None:
+        """Until then the caller knew why it was silent; what is due is due from then on."""
+        self._heard_until = max(until, self._heard_until)
 
     def agent_works(self, at: float) -> None:
         """The agent has begun something that is to be heard, or goes on to its next step."""
