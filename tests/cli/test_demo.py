@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from onhook.cli import app
+
+
+@pytest.fixture(autouse=True)
+def livekits_log() -> Iterator[None]:
+    """Give back the framework's log, which the command silences for its own process."""
+    logger = logging.getLogger("livekit")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 def demo(out: Path) -> Result:

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from onhook.phone import CallTimeoutError, Ending
-from tests.line.bench import Bench, phone_for
+from tests.line.bench import Bench, all_well, phone_for
 from tests.line.proxy import HANG, PASS, proxy
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
@@ -21,7 +21,6 @@ HANDED = 1.0
 """Seconds for the watchdog, which has credentials of its own, once it is handed a call."""
 
 
-@pytest.mark.parametrize("direction", BOTH)
 @pytest.mark.parametrize(
     ("method", "script", "rung"),
     [
@@ -32,8 +31,12 @@ HANDED = 1.0
     ],
 )
 async def test_a_cleanup_that_can_be_saved_is_saved(
-    bench: Bench, direction: str, method: str, script: list[int], rung: str
+    bench: Bench, method: str, script: list[int], rung: str
 ) -> None:
+    await all_well([(way, saved(bench, way, method, script, rung)) for way in BOTH])
+
+
+async def saved(bench: Bench, direction: str, method: str, script: list[int], rung: str) -> None:
     async with proxy(bench.http_url, method, script) as api, phone_for(direction) as phone:
         scenario = bench.scenario("raises_after_answer", "impatient", api=api.url)
         call = await bench.place(direction, phone, scenario)
@@ -48,7 +51,6 @@ async def test_a_cleanup_that_can_be_saved_is_saved(
         assert api.seen == script
 
 
-@pytest.mark.parametrize("direction", BOTH)
 @pytest.mark.parametrize(
     ("script", "says"),
     [
@@ -59,8 +61,12 @@ async def test_a_cleanup_that_can_be_saved_is_saved(
     ],
 )
 async def test_a_cleanup_that_cannot_be_saved_is_handed_to_the_watchdog_in_time(
-    bench: Bench, direction: str, script: list[int] | None, says: str
+    bench: Bench, script: list[int] | None, says: str
 ) -> None:
+    await all_well([(way, handed_outward(bench, way, script, says)) for way in BOTH])
+
+
+async def handed_outward(bench: Bench, direction: str, script: list[int] | None, says: str) -> None:
     async with proxy(bench.http_url, "*", script or [PASS]) as api, phone_for(direction) as phone:
         url = api.url if script else f"http://127.0.0.1:{closed_port()}"
         scenario = bench.scenario("raises_after_answer", "impatient", api=url)

@@ -29,7 +29,7 @@ BOUND = DEAD_AIR + END_OF_SPEECH + NOISE
 WORDS = 12.0
 REQUEST = "I would like a table for two please."
 AGAIN = "Hello? Can you hear me? I said that I would like a table for two, this evening at eight."
-CALLS_AT_ONCE = 2
+ROWS_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,8 @@ OWN_CODE = [
 @pytest.mark.parametrize(
     "rows",
     [
-        (PROVIDER + OWN_CODE)[at : at + CALLS_AT_ONCE]
-        for at in range(0, len(PROVIDER + OWN_CODE), CALLS_AT_ONCE)
+        (PROVIDER + OWN_CODE)[at : at + ROWS_AT_ONCE]
+        for at in range(0, len(PROVIDER + OWN_CODE), ROWS_AT_ONCE)
     ],
     ids=lambda rows: ", ".join(row.name for row in rows),
 )

@@ -16,7 +16,7 @@ from tests.line.bench import Bench, phone_for, worker
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
 NOISE = 1.0
-HEALTHY = float(os.environ.get("ONHOOK_SOAK_SECONDS", "30"))
+HEALTHY = float(os.environ.get("ONHOOK_HEALTHY_SECONDS", "10"))
 
 
 @pytest.mark.parametrize("direction", ["inbound", "outbound"])

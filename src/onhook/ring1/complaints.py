@@ -2,7 +2,8 @@
 
 An `on_enter`, an `on_user_turn_completed` or a handoff that raises leaves nothing behind but a line
 in the framework's log with its traceback (livekit-agents `voice/agent_activity.py`,
-`utils/log.py`). The log is read as any log handler reads it.
+`utils/log.py`). The log is read as any log handler reads it: one that is silenced below ERROR
+tells nothing, and then only the silence itself is noticed.
 """
 
 from __future__ import annotations
