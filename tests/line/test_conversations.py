@@ -43,6 +43,7 @@ class Row:
         answers: What the model answers.
         scenario: What the agent's own code does.
         asks: Whether the caller has to ask for it.
+        refused: Whether the provider's port is closed from the caller's first words on.
         repeats: Whether the caller says it again: noise alone ends no call.
     """
 
@@ -52,6 +53,7 @@ class Row:
     answers: tuple[str | ToolCall, ...] = ("Certainly, a table for two it is.",)
     scenario: dict[str, Any] = field(default_factory=dict)
     asks: bool = True
+    refused: bool = False
     repeats: bool = False
 
 
@@ -61,6 +63,7 @@ PROVIDER = [
     Row("llm stalls", ("llm.stalled",), (LLM, ProviderFault.stall())),
     Row("llm stalls in mid-stream", ("llm.stalled", "tts.stalled"), (LLM, ProviderFault.stall(2))),
     Row("llm 401", ("llm.failed",), (LLM, ProviderFault.error(401))),
+    Row("llm 429", ("llm.failed", "llm.stalled"), (LLM, ProviderFault.error(429))),
     Row("llm 500", ("llm.failed", "llm.stalled"), (LLM, ProviderFault.error(500))),
     Row("llm empty", ("llm.empty",), (LLM, ProviderFault.empty())),
     Row("llm reset", ("llm.failed", "llm.stalled", "llm.empty"), (LLM, ProviderFault.reset(2))),
@@ -72,8 +75,10 @@ PROVIDER = [
         answers=(LONG,),
     ),
     Row("tts 401", ("tts.failed", "tts.stalled"), (TTS, ProviderFault.error(401))),
-    Row("tts mute", ("tts.mute",), (TTS, ProviderFault.mute())),
+    Row("tts 500", ("tts.failed", "tts.stalled"), (TTS, ProviderFault.error(500))),
+    Row("tts mute", ("tts.mute", "tts.stalled"), (TTS, ProviderFault.mute())),
     Row("tts empty", ("tts.mute", "tts.failed", "tts.stalled"), (TTS, ProviderFault.empty())),
+    Row("connection refused", ("stt.failed", "stt.deaf"), refused=True),
     Row("stt stalls", ("stt.deaf",), (STT, ProviderFault.stall()), repeats=True),
     Row("stt 401", ("stt.failed", "stt.deaf"), (STT, ProviderFault.error(401))),
     Row("stt empty", ("stt.deaf",), (STT, ProviderFault.empty()), repeats=True),
@@ -178,6 +183,8 @@ async def placed(bench: Bench, row: Row, guard: str) -> AsyncIterator[Talk]:
             await call.answered()
             if row.spoil:
                 simulator.fail(*row.spoil)
+            if row.refused:
+                await simulator.refuse()
             await call.say(REQUEST)
             struck = time.monotonic()
         if row.spoil:

@@ -220,3 +220,17 @@ async def test_leaving_takes_every_handler_away() -> None:
     with watch_of(session):
         pass
     assert not any(session._events.values())
+
+
+async def test_handlers_of_the_developers_that_raise_do_not_stop_the_watch() -> None:
+    session = FakeSession()
+
+    def broken(_: object) -> None:
+        raise RuntimeError("a bug in the agent's own handler")
+
+    for event in ("user_input_transcribed", "user_state_changed", "agent_state_changed"):
+        session.on(event, broken)
+    with watch_of(session) as watch:
+        session.caller_says()
+        session.becomes("thinking")
+        assert (await watch.failure()).fault is Fault.LLM_STALLED
