@@ -19,7 +19,6 @@ from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
 
 from onhook.line import Line
-from onhook.types import Call
 
 ROOM = "call-1"
 AGENT = "agent-1"
@@ -189,7 +188,3 @@ def opening(line: Line) -> Callable[[], contextlib.AbstractAsyncContextManager[L
         yield line
 
     return opened
-
-
-def empty_call() -> Call:
-    return Call(ROOM, agent=AGENT, job="AJ_1")
