@@ -81,12 +81,16 @@ class FakeLine:
     retries: list[Act] = field(default_factory=lambda: [done])
     sent: list[Dispatch] = field(default_factory=list)
     stays: bool = False
+    checks: list[Act] = field(default_factory=lambda: [done])
     asked: list[str] = field(default_factory=list)
     referrals: list[Referral] = field(default_factory=list)
 
     async def picture(self) -> Call:
         await self._next(self.pictures)
         return self.call
+
+    async def check(self) -> None:
+        await self._next(self.checks)
 
     async def say(self, announcement: Announcement) -> str:
         self.asked.append("say")

@@ -84,6 +84,9 @@ class StepwiseLine:
         await self._ask("picture")
         return self.call
 
+    async def check(self) -> None:
+        await self._ask("check")
+
     async def say(self, announcement: object) -> str:
         self.acts.append("say")
         await self._ask("say")

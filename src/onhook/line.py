@@ -83,6 +83,10 @@ class Line(Protocol):
         """Return a fresh picture of the call. A room that is gone has no legs."""
         ...
 
+    async def check(self) -> None:
+        """Ask the server about the call as a rescue would, and change nothing."""
+        ...
+
     async def say(self, announcement: Announcement) -> str:
         """Play an announcement to the end; return where the audio came from (`"cache"`, ...)."""
         ...

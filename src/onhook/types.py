@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from onhook.evidence import traceback_of
 from onhook.faults import Fault, Severity
 
 __all__ = [
@@ -142,6 +143,8 @@ class Failure:
         error: The original exception, never replaced by anything cleanup raises.
         evidence: Further facts as plain strings (for example the shutdown reason).
         severity: How bad it is for the caller.
+        traceback: The error with its traceback, shortened and without secrets; made from `error`
+            when omitted.
     """
 
     fault: Fault
@@ -150,6 +153,12 @@ class Failure:
     error: BaseException | None = None
     evidence: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     severity: Severity = Severity.LOST
+    traceback: str = ""
+
+    def __post_init__(self) -> None:
+        """Format the traceback once, for everybody who keeps it."""
+        if not self.traceback:
+            object.__setattr__(self, "traceback", traceback_of(self.error))
 
 
 @dataclass(frozen=True, slots=True)

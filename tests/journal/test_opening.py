@@ -14,8 +14,8 @@ CALL = Call(
 )
 
 
-def opening(error: BaseException | None, **evidence: str) -> Opening:
-    failure = Failure(Fault.ENTRYPOINT_RAISED, "d", 0.0, error, evidence)
+def opening(error: BaseException | None, traceback: str = "", **evidence: str) -> Opening:
+    failure = Failure(Fault.ENTRYPOINT_RAISED, "d", 0.0, error, evidence, traceback=traceback)
     return Opening.of(Incident(failure, CALL))
 
 

@@ -109,7 +109,18 @@ def test_it_can_be_made_ready_in_another_thread(path: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
         pool.submit(journal.prepare).result()
     assert path.exists()
+    assert list(journal.incidents()) == []
     journal.record(entry("inc"))
+    assert len(journal.entries("inc")) == 1
+    journal.close()
+
+
+def test_making_ready_forgets_nothing(path: Path) -> None:
+    journal = SqliteJournal(path, keep=1)
+    journal.record(entry("inc"))
+    journal.prepare()
+    journal.prepare()
+    assert list(journal.incidents()) == ["inc"]
     assert len(journal.entries("inc")) == 1
     journal.close()
 

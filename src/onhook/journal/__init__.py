@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from onhook.journal.base import Entry, Journal, Opening, Ring, Step
-from onhook.journal.masking import masked
 from onhook.journal.memory import MemoryJournal
 from onhook.journal.sqlite import SqliteJournal, default_path
 
@@ -16,5 +15,4 @@ __all__ = [
     "SqliteJournal",
     "Step",
     "default_path",
-    "masked",
 ]

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
-from onhook.journal.masking import masked
+from onhook.evidence import masked
 from onhook.types import Incident
 
 __all__ = ["Entry", "Journal", "Opening", "Ring", "Step"]
-
-_LONGEST_TRACEBACK = 16_000
-"""Characters; of a longer one the beginning and the end are kept."""
 
 
 class Step(StrEnum):
@@ -65,16 +61,14 @@ class Opening:
     def of(cls, incident: Incident) -> Opening:
         """Take from an incident what a person needs; the exception itself is not kept alive."""
         call, failure = incident.call, incident.failure
-        evidence = {key: masked(value) for key, value in failure.evidence.items()}
-        told = evidence.pop("traceback", "")  # by a process that is gone, with its exception
         return cls(
             room=call.room,
             job=call.job,
             call_id=call.call_id,
             direction=str(call.direction),
             severity=str(failure.severity),
-            traceback=_shortened(_text(failure.error) or told),
-            evidence=evidence,
+            traceback=failure.traceback,
+            evidence={key: masked(value) for key, value in failure.evidence.items()},
         )
 
 
@@ -131,14 +125,3 @@ class Journal(Protocol):
     def incidents(self, limit: int) -> Sequence[str]:
         """Return the ids of the newest incidents, newest first."""
         ...
-
-
-def _text(error: BaseException | None) -> str:
-    return "" if error is None else masked("".join(traceback.format_exception(error)))
-
-
-def _shortened(text: str) -> str:
-    if len(text) <= _LONGEST_TRACEBACK:
-        return text
-    half = _LONGEST_TRACEBACK // 2
-    return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from onhook.evidence import masked
 from onhook.journal.base import Entry, Opening, Ring, Step
-from onhook.journal.masking import masked
 
 __all__ = ["from_row", "to_row"]
 

@@ -95,6 +95,10 @@ class LiveKitLine:
             return picture.from_room(mine, job=self._job)
         return await self._listed()
 
+    async def check(self) -> None:
+        """See `onhook.line.Line.check`."""
+        await self._listed()
+
     @property
     def _mine(self) -> rtc.Room | None:
         """The job's own room, while it is connected."""

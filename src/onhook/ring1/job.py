@@ -27,6 +27,7 @@ from onhook.ring1.failures import left_by, shut_down
 from onhook.ring1.overlong import CallLimit
 from onhook.ring1.preparing import prepare
 from onhook.ring1.registry import register
+from onhook.ring1.rehearsal import rehearse
 from onhook.ring1.rescue import Rescuer
 from onhook.ring1.ring2 import Ring2
 from onhook.ring1.sessions import Sessions
@@ -179,6 +180,7 @@ class GuardedJob:
             await self._stall_out(entry)
             return
         self._ring2.answer_for_life()
+        await rehearse(self._policy, self._unseen(), self.open_line)
         await prepare(self._policy, self.renderings, self.voice, entry, self._journal)
 
     async def _ask(self) -> Call:

@@ -75,7 +75,7 @@ class Opened:
         severity: How bad it is.
         detail: One sentence.
         at: Seconds of the host's monotonic clock.
-        raised: The original error with its traceback, shortened; empty without one.
+        traceback: The original error with its traceback; empty without one.
         ladder: What is about to be climbed.
         call: The picture of the call.
     """
@@ -85,7 +85,7 @@ class Opened:
     severity: Severity
     detail: str
     at: float
-    raised: str
+    traceback: str
     ladder: Ladder
     call: Call
 

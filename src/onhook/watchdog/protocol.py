@@ -60,7 +60,8 @@ def encode(message: Message) -> bytes:
     """
     kind = type(message).__name__.lower()
     data = {"v": VERSION, "kind": kind, **to_wire(message)}
-    body = json.dumps(data, separators=(",", ":")).encode()
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    body = text.encode("utf-8", "surrogatepass")
     if len(body) > LIMIT:
         raise ProtocolError(
             f"a message {kind!r} of {len(body)} bytes is too long for the watchdog, which takes "

@@ -79,10 +79,10 @@ class Recorded:
             reason: Why somebody else goes on with it.
         """
         told = self.opened
-        evidence = {"taken_over": reason}
-        if told.raised:
-            evidence["traceback"] = told.raised
         failure = Failure(
-            told.fault, told.detail, told.at, evidence=evidence, severity=told.severity
+            *(told.fault, told.detail, told.at),
+            evidence={"taken_over": reason},
+            severity=told.severity,
+            traceback=told.traceback,
         )
         return Incident(failure, told.call, told.incident)

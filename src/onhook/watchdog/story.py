@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import traceback
 from collections import deque
 from collections.abc import Iterator
 
+from onhook.evidence import masked
 from onhook.policy import Policy, plan
 from onhook.types import Incident, Outcome, RungReport
 from onhook.watchdog.messages import TEXT, Climbed, Closed, Intent, Opened
@@ -14,7 +14,6 @@ from onhook.watchdog.protocol import encode
 __all__ = ["Story"]
 
 _REMEMBERED = 64
-_TRACEBACK = 16_000
 
 
 class Story:
@@ -44,9 +43,9 @@ class Story:
                 incident.id,
                 failure.fault,
                 failure.severity,
-                failure.detail[:TEXT],
+                masked(failure.detail)[:TEXT],
                 failure.at,
-                _traceback(failure.error),
+                failure.traceback,
                 plan(self._policy, incident, incident.call).ladder,
                 incident.call,
             )
@@ -58,13 +57,13 @@ class Story:
 
     def climbed(self, incident: Incident, report: RungReport) -> bytes:
         """A rung has its outcome."""
-        detail = report.detail[:TEXT]
+        detail = masked(report.detail)[:TEXT]
         short = RungReport(report.rung, report.result, detail, report.started, report.ended)
         return self._add(Climbed(incident.id, short))
 
     def closed(self, incident: Incident, outcome: Outcome) -> bytes:
         """The incident is over; one that leaves the call to the agent is forgotten."""
-        frame = self._add(Closed(incident.id, outcome.ending, outcome.detail[:TEXT]))
+        frame = self._add(Closed(incident.id, outcome.ending, masked(outcome.detail)[:TEXT]))
         if outcome.ending in ("kept", "recovered"):
             self._frames.clear()
         return frame
@@ -73,15 +72,3 @@ class Story:
         frame = encode(message)
         self._frames.append(frame)
         return frame
-
-
-def _traceback(error: BaseException | None) -> str:
-    if error is None:
-        return ""
-    try:
-        lines = traceback.format_exception(error)
-    except Exception:  # noqa: BLE001 - an exception's own __str__ may raise anything
-        return f"<{type(error).__name__}, which cannot be printed>"
-    text = "".join(lines)
-    half = _TRACEBACK // 2
-    return text if len(text) <= _TRACEBACK else f"{text[:half]}\n[...]\n{text[-half:]}"

@@ -1,13 +1,18 @@
-"""Secrets do not belong in evidence: what stands in the environment as one is masked in a text."""
+"""Texts that are kept and sent as evidence: bounded, and with every secret masked."""
 
 from __future__ import annotations
 
+import functools
 import os
 import re
+import traceback
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote, urlsplit
 
-__all__ = ["masked"]
+__all__ = ["masked", "traceback_of"]
+
+_LONGEST_TRACEBACK = 16_000
+"""Characters; of a longer one the beginning and the end are kept."""
 
 _SECRET_NAME = re.compile(
     r"(_KEY|APIKEY|SECRET|TOKEN|PASSWORD|PASSWD|_PASS|_PWD|CREDENTIALS?)(_?\d+)?$", re.IGNORECASE
@@ -32,16 +37,37 @@ def masked(text: str, env: Mapping[str, str] | None = None) -> str:
     """
     if not text:
         return text
-    secrets = dict(_secrets(os.environ if env is None else env))
-    for value in sorted(secrets, key=len, reverse=True):  # one may contain another
-        text = text.replace(value, f"[{secrets[value]}]")
+    for value, name in _secrets(tuple((os.environ if env is None else env).items())):
+        text = text.replace(value, f"[{name}]")
     for shape, replacement in _SHAPES:
         text = shape.sub(replacement, text)
     return text
 
 
-def _secrets(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for name, value in env.items():
+def traceback_of(error: BaseException | None) -> str:
+    """Return an exception with its traceback; an empty string for none.
+
+    Args:
+        error: The exception; nothing keeps it alive.
+    """
+    if error is None:
+        return ""
+    text = masked("".join(traceback.format_exception(error)))
+    if len(text) <= _LONGEST_TRACEBACK:
+        return text
+    half = _LONGEST_TRACEBACK // 2
+    return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
+
+
+@functools.lru_cache(maxsize=1)
+def _secrets(env: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Return every form of every secret with its name; the longest first: one may hold another."""
+    found = dict(_forms(env))
+    return tuple((value, found[value]) for value in sorted(found, key=len, reverse=True))
+
+
+def _forms(env: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
+    for name, value in env:
         secret = value if _SECRET_NAME.search(name) else _password_of(value)
         for form in {secret, secret.strip(), quote(secret, safe=""), repr(secret)[1:-1]}:
             if len(form) >= _SHORTEST:

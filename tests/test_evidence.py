@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from onhook.journal import masked
+from onhook.evidence import masked
 
 ENV = {
     "LIVEKIT_API_SECRET": "s3cret-s3cret-s3cret",

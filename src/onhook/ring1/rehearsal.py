@@ -1,0 +1,49 @@
+"""A rehearsal of the rescue: what Python does for the first time takes three times as long."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from onhook.errors import OnhookError
+from onhook.faults import Fault
+from onhook.journal import Opening
+from onhook.line import Line
+from onhook.policy import Policy
+from onhook.types import Call, Failure, Incident
+from onhook.watchdog.story import Story
+
+__all__ = ["rehearse"]
+
+logger = logging.getLogger("onhook")
+
+
+async def rehearse(
+    policy: Policy, call: Call, open_line: Callable[[], AbstractAsyncContextManager[Line]]
+) -> None:
+    """Go through a rescue up to the act: what would be kept and sent, and one harmless request.
+
+    What refuses that request would refuse the rescue too, and is told now.
+
+    Args:
+        policy: What would be climbed.
+        call: The call.
+        open_line: Opens the call's line.
+    """
+    await asyncio.to_thread(_write, policy, call)
+    try:
+        async with open_line() as line:
+            await line.check()
+    except OnhookError as error:
+        logger.warning("as things are, a rescue of this call would fail: %s", error)
+
+
+def _write(policy: Policy, call: Call) -> None:
+    try:
+        int("a rehearsal")
+    except ValueError as error:
+        incident = Incident(Failure(Fault.ENTRYPOINT_RAISED, str(error), 0.0, error), call)
+    Opening.of(incident)
+    Story(policy).opened(incident)
