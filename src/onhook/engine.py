@@ -86,6 +86,8 @@ class Engine:
         self._taken = True
         if past is None or not self._is_recorded(incident):
             self._record(incident, Step.OPENED, incident.fault, detail=incident.failure.detail)
+        if past is not None:
+            self._record(incident, Step.RESUMED, past.begun, detail=past.reason)
         self._tell("opened", incident)
         if past is None:
             past = Past(plan(self._policy, incident, incident.call).ladder)

@@ -19,11 +19,13 @@ class Past:
         ladder: The ladder that it climbed.
         reports: What its rungs did, in order.
         begun: The rung that it meant to climb and told no outcome of; empty when there is none.
+        reason: Why another goes on, in one sentence.
     """
 
     ladder: Ladder
     reports: tuple[RungReport, ...] = ()
     begun: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,15 +96,6 @@ async def holds_the_gil(ctx: JobContext) -> None:
 
 
 @fault
-async def is_killed_while_it_rescues(ctx: JobContext) -> None:
-    """The guard has said what it intends, and is killed in the midst of its words."""
-    await in_mid_call(ctx)
-    asyncio.get_running_loop().call_later(2.0, os.kill, os.getpid(), signal.SIGKILL)
-    strike(ctx)
-    raise RuntimeError("the customer database is down")
-
-
-@fault
 async def blocks_for_a_moment(ctx: JobContext) -> None:
     """Healthy: a library of the developer's blocks the loop for 2 s, now and then."""
     await in_mid_call(ctx)

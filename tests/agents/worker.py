@@ -5,9 +5,11 @@ python -m tests.agents.worker start
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import os
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -50,6 +52,7 @@ def with_tts(tts: Callable[[], object]) -> Callable[[], onhook.Policy]:
 POLICIES: dict[str, Callable[[], onhook.Policy]] = {
     "default": onhook.Policy,
     "silent": lambda: onhook.Policy(lost=[onhook.HangUp()]),
+    "room": lambda: onhook.Policy(lost=[onhook.DeleteRoom()]),
     "callers": lambda: onhook.Policy(lost=[onhook.Say(), onhook.RemoveCallers()]),
     "reject": lambda: onhook.Policy(ringing="reject"),
     "impatient": lambda: onhook.Policy(lost=[onhook.HangUp(deadline=2.0)], api_timeout=0.8),
@@ -69,8 +72,10 @@ POLICIES: dict[str, Callable[[], onhook.Policy]] = {
 class Witness:
     """Tells the test what the engine did."""
 
-    def __init__(self, scenario: str) -> None:
-        self._scenario = scenario
+    def __init__(self, scenario: dict[str, Any]) -> None:
+        self._scenario = scenario["id"]
+        self._killed_in = scenario.get("killed_in")
+        self._killed_after = scenario.get("killed_after", 0.0)
 
     def opened(self, incident: onhook.Incident) -> None:
         error = repr(incident.failure.error)
@@ -81,6 +86,15 @@ class Witness:
 
     def intent(self, incident: onhook.Incident, rung: str) -> None:
         note("intent", self._scenario, rung=rung, incident=incident.id)
+        if rung == self._killed_in:  # the watchdog has been told of the intent already
+            if self._killed_after:
+                asyncio.get_running_loop().call_later(self._killed_after, self._kill)
+            else:
+                self._kill()
+
+    def _kill(self) -> None:
+        note("killed", self._scenario)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def climbed(self, incident: onhook.Incident, report: RungReport) -> None:
         note("climbed", self._scenario, incident=incident.id, text=report.detail)
@@ -99,7 +113,7 @@ class Witness:
 def observers(scenario: dict[str, Any]) -> list[onhook.Observer]:
     if scenario.get("timed"):  # what is timed is what a user runs
         return [onhook.LoggingObserver()]
-    return [onhook.LoggingObserver(), Witness(scenario["id"])]
+    return [onhook.LoggingObserver(), Witness(scenario)]
 
 
 server = AgentServer(

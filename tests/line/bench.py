@@ -16,6 +16,7 @@ from typing import Any
 
 from livekit import api
 
+from onhook.journal import Entry, SqliteJournal, Step
 from onhook.phone import Answer, Call, Phone, Ring
 from onhook.stack import Route, Stack
 from onhook.watchdog.command import ask, running_pid
@@ -59,6 +60,20 @@ class Worker:
         except TimeoutError:
             raise AssertionError(f"no event {name!r} in {deadline} s:\n{self.tail()}") from None
         return float(event["at"])
+
+    @property
+    def journal(self) -> SqliteJournal:
+        """What the worker's jobs and their watchdog have recorded."""
+        return SqliteJournal(self.log.parent / "incidents.db")
+
+    async def closed_incident(self, incident: str, *, deadline: float = FAULT) -> Sequence[Entry]:
+        """Wait until the watchdog has closed an incident; return all that is recorded of it."""
+        async with asyncio.timeout(deadline):
+            while True:
+                entries = self.journal.entries(incident)
+                if any(e.step is Step.CLOSED and str(e.ring) == "watchdog" for e in entries):
+                    return entries
+                await asyncio.sleep(_POLL)  # the watchdog is another process
 
     def watchdog(self) -> int | None:
         """Return the process id of the watchdog of this worker's jobs, if one runs."""

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from onhook.journal import SqliteJournal
 from onhook.journal.case import Case
 from onhook.phone import Call, Ending, Phone
 from onhook.stack import Stack
@@ -55,33 +54,11 @@ async def test_an_outbound_call_of_a_lost_job_is_rescued_too(bench: Bench) -> No
     await guarded_is_safe(bench, "outbound", "is_killed", "default", DIED + NOISE)
 
 
-async def test_a_rescue_that_was_cut_off_is_finished_and_nothing_is_done_twice(
-    bench: Bench,
-) -> None:
-    scenario = bench.scenario("is_killed_while_it_rescues", "default")
-    async with Phone() as phone:
-        call = await bench.call_in(phone, scenario)
-        struck = await bench.struck(scenario)
-        report = await call.ended(timeout=15)
-        assert report.ending is Ending.BYE_RECEIVED
-        killed = struck + 2.0
-        assert report.hearing.longest_silence(killed, (report.ended_at or 0.0) - 0.5) < DIED + NOISE
-        assert (report.ended_at or 0.0) - killed > 4, "the words were said from their beginning"
-        incident = (bench.worker.event("intent", scenario["id"]) or {})["incident"]
-        told = await logged(bench.worker, f"{incident} released")
-        told = [line for line in told if incident in line]
-        assert "is taken over" in told[0]
-        assert sum("hang_up done" in line for line in told) == 1
-        case = Case(journal_of(bench.worker).entries(incident))
-        assert case.rings == ("guard", "watchdog"), "both halves stand under one id"
-        assert case.ending == "released"
-
-
 async def test_healthy_jobs_that_are_slow_are_left_alone(bench: Bench) -> None:
     """A loop that is blocked for 2 s, and a tool that takes a whole core for itself."""
     await asyncio.gather(
         untouched(bench, "blocks_for_a_moment"),
-        untouched(bench, "computes_in_a_thread", seconds=6.0),
+        untouched(bench, "computes_in_a_thread", seconds=25.0),
     )
 
 
@@ -122,7 +99,7 @@ async def test_a_worker_that_is_killed_leaves_none_of_its_callers(
         log = running.watchdog_log()
         worker_died = f"worker of process {running.process.pid} has died with 5 guarded calls"
         assert log.count(worker_died) == log.count("has died with") == 1
-        journal = journal_of(running)
+        journal = running.journal
         cases = [Case(journal.entries(each)) for each in journal.incidents(50)]
         assert len(cases) == len(calls)
         assert len({case.opening.room for case in cases}) == len(calls)
@@ -180,10 +157,6 @@ async def test_when_everything_was_asleep_nobody_is_rescued(stack: Stack, tmp_pa
             await call.hang_up()
 
 
-def journal_of(running: Worker) -> SqliteJournal:
-    return SqliteJournal(running.log.parent / "incidents.db")
-
-
 async def quiet_call(bench: Bench, phone: Phone, guard: str = "default") -> Call:
     scenario = bench.scenario("is_quiet", guard)
     call = await bench.call_in(phone, scenario)
@@ -196,14 +169,6 @@ async def watched(running: Worker, count: int) -> None:
     async with asyncio.timeout(10):
         while running.watched() != count:  # noqa: ASYNC110 - it is another process
             await asyncio.sleep(POLL)
-
-
-async def logged(running: Worker, words: str) -> list[str]:
-    """Return the lines of the watchdog's log once it says something."""
-    async with asyncio.timeout(5):
-        while words not in (log := running.watchdog_log()):  # noqa: ASYNC110 - another process
-            await asyncio.sleep(POLL)
-    return log.splitlines()
 
 
 async def is_safe(call: Call, since: float, bound: float) -> None:

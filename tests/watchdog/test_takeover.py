@@ -9,7 +9,7 @@ import pytest
 
 from onhook.engine import Engine
 from onhook.faults import Fault
-from onhook.journal import MemoryJournal, Ring, Step
+from onhook.journal import Entry, MemoryJournal, Opening, Ring, Step
 from onhook.ladder import Ladder
 from onhook.policy import Policy
 from onhook.rungs import DeleteRoom, HangUp, Redispatch, RemoveCallers, Rung, Say, Transfer
@@ -92,7 +92,7 @@ async def killed(ladder: Ladder, at: Rung, line: FakeLine) -> Killed:
 async def taken_over(left: Killed, journal: MemoryJournal | None = None) -> Outcome:
     recorded = left.recorded
     engine = Engine(left.world, journal=journal, ring=Ring.WATCHDOG)
-    return await engine.handle(recorded.incident("the job has died"), recorded.past)
+    return await engine.handle(recorded.incident, recorded.past("the job has died"))
 
 
 def nobody() -> Call:
@@ -174,3 +174,21 @@ async def test_in_a_release_that_was_done_already_nothing_is_left_to_do(
     ending: Ending = (await taken_over(left)).ending
     assert ending == "released"
     assert act not in left.world.asked
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["one journal", "a journal of its own"])
+async def test_the_journal_tells_why_another_goes_on(*, same: bool) -> None:
+    line = FakeLine(call_of(caller()), says=[hangs])
+    left = await killed(Ladder((SAY, HangUp())), SAY, line)
+    journal = MemoryJournal()
+    if same:
+        opening = Opening.of(left.recorded.incident)
+        incident = left.recorded.opened.incident
+        journal.record(Entry(incident, Step.OPENED, 0.0, "entrypoint.raised", opening=opening))
+    await taken_over(left, journal)
+    entries = journal.entries(left.recorded.opened.incident)
+    opened, resumed, *_ = entries
+    assert [e.step for e in entries].count(Step.OPENED) == 1
+    assert opened.step is Step.OPENED
+    assert (resumed.step, resumed.subject) == (Step.RESUMED, "say")
+    assert resumed.detail == "the job has died"

@@ -110,6 +110,8 @@ def _words(entry: Entry) -> tuple[str, Text, str]:
         return "opened", Text(), entry.subject
     if entry.step is Step.CLOSED:
         return "closed", _judged(entry.subject), entry.detail
+    if entry.step is Step.RESUMED:
+        return entry.subject, Text("taken over", style="yellow"), entry.detail
     if entry.step is Step.INTENT:
         return entry.subject, Text("begins", style="dim"), entry.detail
     good = entry.result in ("done", "skipped")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from onhook.journal.base import Entry, Journal, Opening, Ring, Step
 from onhook.journal.memory import MemoryJournal
+from onhook.journal.soon import Soon
 from onhook.journal.sqlite import SqliteJournal, default_path
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "MemoryJournal",
     "Opening",
     "Ring",
+    "Soon",
     "SqliteJournal",
     "Step",
     "default_path",

@@ -21,6 +21,8 @@ class Step(StrEnum):
     OPENED = "opened"
     INTENT = "intent"
     RUNG = "rung"
+    RESUMED = "resumed"
+    """Another rescuer goes on; the subject is the rung that was begun, or nothing."""
     CLOSED = "closed"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 from onhook.types import Incident, Outcome, Result, RungReport
 
@@ -21,18 +22,24 @@ class LoggingObserver:
 
     def opened(self, incident: Incident) -> None:
         """Log the original error with its traceback, before anything is cleaned up."""
-        call = incident.call
-        self._logger.error(
+        if not self._logger.isEnabledFor(logging.ERROR):
+            return
+        call, failure = incident.call, incident.failure
+        error = failure.error
+        record = self._logger.makeRecord(
+            *(self._logger.name, logging.ERROR, __file__, sys._getframe().f_lineno),
             "%s %s: %s (room %s, job %s, call %s)",
-            incident.id,
-            incident.fault,
-            incident.failure.detail,
-            call.room,
-            call.job or "unknown",
-            call.call_id or "unknown",
-            exc_info=incident.failure.error,
-            extra=_fields(incident),
+            (
+                *(incident.id, incident.fault, failure.detail),
+                *(call.room, call.job or "unknown", call.call_id or "unknown"),
+            ),
+            None if error is None else (type(error), error, error.__traceback__),
+            "opened",
+            _fields(incident),
         )
+        # formatted already, without secrets: handlers take this text instead of their own
+        record.exc_text = failure.traceback.rstrip("\n") or None
+        self._logger.handle(record)
 
     def intent(self, incident: Incident, rung: str) -> None:
         """Log what is about to be done."""

@@ -69,16 +69,17 @@ class GuardedJob:
         self.renderings = Renderings()
         self._ended = False
         self._stall: EntrypointStalledError | None = None
-        self._ring2 = Ring2(ctx, policy)
         self.rescuer = Rescuer(
             *(ctx, policy, observers, journal),
             clock=clock,
             open_line=self.open_line,
             unseen=self._unseen,
+            covered=lambda: self._ring2.covered,
         )
         self.sessions = Sessions(
             *(ctx.room, self.rescuer, policy, clock), primary=self._session, lost=self._end_job
         )
+        self._ring2 = Ring2(ctx, policy, self.sessions.news)
         self.attempts = Attempts(self._run_again, ctx.room, self._session, clock)
         self._limit = CallLimit(ctx.room, policy.max_call, clock)
 

@@ -11,7 +11,7 @@ from livekit.agents import JobContext
 
 from onhook.engine import Engine
 from onhook.errors import OnhookError
-from onhook.journal import Journal
+from onhook.journal import Journal, Soon
 from onhook.line import Line
 from onhook.observe import Observer
 from onhook.policy import Policy
@@ -37,6 +37,7 @@ class Rescuer:
         clock: Seconds of a monotonic clock.
         open_line: Opens the call's line.
         unseen: Returns the picture of a call that nobody could look at.
+        covered: Returns whether a watchdog knows of each act before it is done.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Rescuer:
         clock: Callable[[], float],
         open_line: Callable[[], AbstractAsyncContextManager[Line]],
         unseen: Callable[[], Call],
+        covered: Callable[[], bool] = lambda: False,
     ) -> None:
         self._ctx = ctx
         self._policy = policy
@@ -57,6 +59,7 @@ class Rescuer:
         self._clock = clock
         self._open_line = open_line
         self._unseen = unseen
+        self._covered = covered
         self._lock = asyncio.Lock()
         self._soft: asyncio.Task[None] | None = None
         self._released = ""
@@ -167,7 +170,10 @@ class Rescuer:
         return harmed and self.outcome is not None and self.outcome.ending != "recovered"
 
     def _engine(self, line: Line) -> Engine:
-        return Engine(line, policy=self._policy, journal=self._journal, observers=self._observers)
+        journal = self._journal
+        if journal is not None and self._covered():
+            journal = Soon(journal)
+        return Engine(line, policy=self._policy, journal=journal, observers=self._observers)
 
     @property
     def _room(self) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import multiprocessing
 import os
+from collections.abc import Callable
 
 from livekit.agents import JobContext, JobExecutorType
 
@@ -28,11 +29,15 @@ class Ring2:
     Args:
         ctx: The job.
         policy: What the watchdog is to do in the job's place.
+        news: Returns what the agent does, and until when it could be heard.
     """
 
-    def __init__(self, ctx: JobContext, policy: Policy) -> None:
+    def __init__(
+        self, ctx: JobContext, policy: Policy, news: Callable[[], tuple[str, float]]
+    ) -> None:
         self._ctx = ctx
         self._policy = policy
+        self._news = news
         self._link: Link | None = None
         self._leaving: asyncio.Task[None] | None = None
 
@@ -58,9 +63,14 @@ class Ring2:
             our_version(),
             self._policy,
         )
-        self._link = link = Link(hello, mode=mode)
+        self._link = link = Link(hello, mode=mode, news=self._news)
         await link.start()
         return link
+
+    @property
+    def covered(self) -> bool:
+        """Whether a watchdog has promised to rescue this call."""
+        return self._link is not None and self._link.covered
 
     def answer_for_life(self) -> None:
         """Answer the watchdog through the room for as long as the event loop runs."""

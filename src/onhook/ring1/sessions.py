@@ -69,6 +69,13 @@ class Sessions:
         """The watches of the sessions that are followed now, oldest first."""
         return tuple(watch for _, watch in self._followed)
 
+    def news(self) -> tuple[str, float]:
+        """Return what the agent does, and until when it could be heard; nothing without one."""
+        if not self._followed:
+            return "", 0.0
+        session, watch = self._followed[-1]
+        return session.agent_state, watch.conversation.turns.heard_until
+
     async def follow(self) -> None:
         """Follow the job's session and all that are added, until cancelled."""
         async with asyncio.TaskGroup() as group:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -16,10 +14,11 @@ from onhook.watchdog.detect import BEAT
 from onhook.watchdog.messages import TEXT, Beat, Bye, Hello, Message, Moved, Welcome
 from onhook.watchdog.mode import Mode, override
 from onhook.watchdog.place import Place
-from onhook.watchdog.protocol import PULSE, Frames, ProtocolError, decode, encode
+from onhook.watchdog.protocol import PULSE, ProtocolError, encode
 from onhook.watchdog.spawn import start
 from onhook.watchdog.story import Story
 from onhook.watchdog.version import is_newer
+from onhook.watchdog.wire import Wire
 
 __all__ = ["Link", "Mode"]
 
@@ -48,7 +47,7 @@ class Link:
         hello: What the job is.
         mode: `"auto"` starts a watchdog where none runs, `"external"` waits for one, `"off"` is
             without. `ONHOOK_WATCHDOG` in the environment has the last word.
-        state: Returns what the agent does, for the journal.
+        news: Returns what the agent does, and until when it could be heard by `clock`.
         place: Where the watchdog is; this user's runtime folder when omitted.
         clock: Seconds of the host's monotonic clock.
     """
@@ -58,17 +57,17 @@ class Link:
         hello: Hello,
         *,
         mode: Mode = "auto",
-        state: Callable[[], str] = lambda: "",
+        news: Callable[[], tuple[str, float]] = lambda: ("", 0.0),
         place: Place | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hello = hello
         self._mode = override() or mode
-        self._agent_state = state
+        self._news = news
         self._up = False
         self._place = place
         self._clock = clock
-        self._socket: socket.socket | None = None
+        self._wire: Wire | None = None
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
@@ -103,10 +102,11 @@ class Link:
     def up(self) -> None:
         """Say that the agent can be heard: from now on a loop that stands still is a fault."""
         self._up = True
-        self._send(Beat(0.0, self._state()))
+        self._send(self._report(0.0))
 
-    def _state(self) -> str:
-        return (self._agent_state() or "up")[:TEXT] if self._up else ""
+    def _report(self, lag: float) -> Beat:
+        state, audible_until = self._news()
+        return Beat(lag, (state or "up")[:TEXT] if self._up else "", audible_until)
 
     async def bye(self, reason: str) -> None:
         """Say that the job ends on purpose, with nobody left to rescue.
@@ -148,7 +148,7 @@ class Link:
         attempts = 0
         while True:
             self._changed.clear()
-            if self._socket is None:
+            if self._wire is None:
                 await self._find(attempts)
                 attempts += 1
                 continue
@@ -166,10 +166,10 @@ class Link:
         elif attempts:
             await asyncio.sleep(_RETRY[min(attempts, len(_RETRY)) - 1])
         self._connect()
-        if self._socket is None and self._mode == "auto":
+        if self._wire is None and self._mode == "auto":
             await self._start(replace=False)
             self._connect()
-        if self._socket is None and attempts >= _GIVEN_UP:
+        if self._wire is None and attempts >= _GIVEN_UP:
             where = self._place.socket if self._place is not None else "?"
             hint = "start one: onhook watchdog run" if self._mode == "external" else "see its log"
             self._complain(f"no watchdog answers at {where} ({hint}); until then {_NOT_COVERED}")
@@ -191,11 +191,11 @@ class Link:
         now = self._clock()
         lag, self._due = max(0.0, now - self._due), now + BEAT
         self._timer = asyncio.get_running_loop().call_later(BEAT, self._beat)
-        if self._socket is None:
+        if self._wire is None:
             return
         if lag > _LATE or now - self._told_at > _NEWS:
             self._told_at = now
-            self._send(Beat(lag, self._state()))
+            self._send(self._report(lag))
         else:
             self._push(PULSE)
 
@@ -203,46 +203,28 @@ class Link:
         """Connect and introduce the job, all at once: a Unix socket does not wait."""
         if self._place is None:
             return False
-        mine = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        mine.setblocking(False)
-        try:
-            mine.connect(str(self._place.socket))
-        except OSError:
-            mine.close()
+        wire = Wire.to(self._place.socket, self._take, self._lost)
+        if wire is None:
             return False
-        self._socket = mine
-        asyncio.get_running_loop().add_reader(mine, self._read, mine, Frames())
+        self._wire = wire
         self._send(self._hello)
         if self._up:
-            self._send(Beat(0.0, self._state()))
+            self._send(self._report(0.0))
         for frame in self._story:
             self._push(frame)
         return True
 
     def _disconnect(self) -> None:
-        mine, self._socket = self._socket, None
+        wire, self._wire = self._wire, None
         self.covered = False
         self._changed.set()
-        if mine is not None:
-            with contextlib.suppress(RuntimeError):  # the loop is closing
-                asyncio.get_running_loop().remove_reader(mine)
-            mine.close()
+        if wire is not None:
+            wire.close()
 
-    def _read(self, mine: socket.socket, frames: Frames) -> None:
-        try:
-            data = mine.recv(65536)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._disconnect()
-            return
-        try:
-            for body in frames.feed(data):
-                self._take(decode(body))
-        except ProtocolError as error:
-            self._complain(f"the watchdog speaks another language ({error}); {_NOT_COVERED}")
+    def _lost(self, wire: Wire, why: str) -> None:
+        if why:
+            self._complain(f"{why}; {_NOT_COVERED}")
+        if wire is self._wire:
             self._disconnect()
 
     def _take(self, message: Message) -> None:
@@ -261,14 +243,12 @@ class Link:
 
     async def _move(self) -> None:
         """Introduce the job to another watchdog, and only then take leave of this one."""
-        old = self._socket
+        old = self._wire
         for pause in _RETRY:
-            if self._socket is not old or old is None:
+            if self._wire is not old or old is None:
                 return  # it is gone, and another is being looked for already
             if self._connect():
-                with contextlib.suppress(OSError):
-                    old.send(encode(Bye("moved")))
-                asyncio.get_running_loop().remove_reader(old)
+                old.push(encode(Bye("moved")))
                 old.close()
                 return
             if self._mode == "auto":
@@ -290,17 +270,8 @@ class Link:
             self._disconnect()
 
     def _push(self, frame: bytes) -> None:
-        """Hand a frame to the kernel, whole or not at all; never wait."""
-        if self._socket is None:
-            return
-        try:
-            sent = self._socket.send(frame)
-        except BlockingIOError:  # the watchdog does not read: a beat less, it will find out
-            sent = 0 if frame is not PULSE else len(frame)
-        except OSError:
-            sent = 0
-        if sent < len(frame):
-            self._disconnect()
+        if self._wire is not None:
+            self._wire.push(frame)
 
     def _complain(self, what: str) -> None:
         """Say once what is not covered."""

@@ -95,7 +95,7 @@ class Keeper:
         self.beat(job)
         match message:
             case Beat():
-                job.lag, job.state = message.lag, message.state
+                job.news, job.told_at = message, self._clock()
             case Opened():
                 job.recorded = Recorded(message, self._clock())
             case Intent() | Climbed() | Closed():
@@ -180,7 +180,7 @@ class Keeper:
                 job.verifying = None
 
     def _concluded(self, job: Job, now: float) -> bool:
-        waits, up = patience(job.hello.policy), bool(job.state)
+        waits, up = patience(job.hello.policy), bool(job.news.state)
         match judge(job.pulse, now, waits=waits, up=up):
             case Verdict.ALIVE:
                 job.pulse.beat(now)
@@ -249,7 +249,7 @@ class Keeper:
             self.rescues += 1
 
     async def _resume(self, job: Hello, recorded: Recorded, why: str, *, intruder: bool) -> None:
-        await self._rescuer.resume(job, recorded.incident(why), recorded.past, intruder=intruder)
+        await self._rescuer.resume(job, recorded.incident, recorded.past(why), intruder=intruder)
         self.rescues += 1
 
     def _forget(self, job: Job) -> None:

@@ -58,11 +58,14 @@ class Beat:
 
     Args:
         lag: Seconds by which the loop was late.
-        state: What the agent does, for the journal.
+        state: What the agent does; empty while it is being set up.
+        audible_until: Until when it could be heard, in seconds of the host's monotonic clock; 0
+            where that is not known.
     """
 
     lag: float
     state: str
+    audible_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,7 +239,7 @@ def _row(job: Job, now: float) -> Mapping[str, Any]:
         "job": job.hello.job[:40],
         "pid": job.process.pid,
         "last_beat": round(job.pulse.silent_for(now), 2),
-        "agent": job.state[:20],
+        "agent": job.news.state[:20],
     }
 
 

@@ -58,10 +58,13 @@ class Recorded:
         """Whether the call needs nobody any more."""
         return self.ending in _SETTLED
 
-    @property
-    def past(self) -> Past:
-        """Where it stands."""
-        return Past(self.opened.ladder, tuple(self.reports), self.begun)
+    def past(self, reason: str) -> Past:
+        """Return where it stands.
+
+        Args:
+            reason: Why somebody else goes on with it.
+        """
+        return Past(self.opened.ladder, tuple(self.reports), self.begun, reason)
 
     def deadline(self, api_timeout: float) -> float:
         """Return when a guard that lives must have finished, on the watchdog's clock.
@@ -72,16 +75,12 @@ class Recorded:
         rungs = self.opened.ladder.rungs
         return self.since + sum(rung.deadline + api_timeout for rung in rungs) + _MARGIN
 
-    def incident(self, reason: str) -> Incident:
-        """Return the incident as the guard had opened it.
-
-        Args:
-            reason: Why somebody else goes on with it.
-        """
+    @property
+    def incident(self) -> Incident:
+        """The incident as the guard had opened it."""
         told = self.opened
         failure = Failure(
             *(told.fault, told.detail, told.at),
-            evidence={"taken_over": reason},
             severity=told.severity,
             traceback=told.traceback,
         )

@@ -111,8 +111,7 @@ class Rescuer:
             past: How far it came.
             intruder: Whether its process may still wake.
         """
-        reason = incident.failure.evidence.get("taken_over", "")
-        logger.warning("%s is taken over (room %s): %s", incident.id, job.room, reason)
+        logger.warning("%s is taken over (room %s): %s", incident.id, job.room, past.reason)
         async with self._line(job, intruder=intruder) as line:
             return await self._engine(line, job).handle(incident, past)
 

@@ -6,11 +6,13 @@ import asyncio
 from dataclasses import dataclass, field
 
 from onhook.watchdog.detect import Pulse
-from onhook.watchdog.messages import Hello
+from onhook.watchdog.messages import Beat, Hello
 from onhook.watchdog.peer import Process
 from onhook.watchdog.recorded import Recorded
 
 __all__ = ["Job", "evidence"]
+
+_NOTHING = Beat(0.0, "")
 
 
 @dataclass(eq=False, slots=True)
@@ -21,8 +23,8 @@ class Job:
         hello: What it said of itself.
         process: Its process.
         pulse: Its beats.
-        state: What its agent did, by the last beat that said so; empty while it is set up.
-        lag: How late its loop was, in seconds.
+        news: What its last beat said that had something to say.
+        told_at: When that was, on the watchdog's clock.
         linked: Whether its connection stands.
         gone: Whether it needs nobody any more: it has said goodbye, or is being rescued.
         recorded: The incident of its own guard, if there is one.
@@ -32,8 +34,8 @@ class Job:
     hello: Hello
     process: Process
     pulse: Pulse
-    state: str = ""
-    lag: float = 0.0
+    news: Beat = _NOTHING
+    told_at: float = 0.0
     linked: bool = True
     gone: bool = False
     recorded: Recorded | None = None
@@ -47,6 +49,14 @@ def evidence(job: Job, now: float) -> dict[str, str]:
         "worker": str(job.hello.worker),
         "process": job.process.state() or "gone",
         "last_beat": f"{job.pulse.silent_for(now):.2f} s ago",
-        "loop_lag": f"{job.lag:.3f} s",
-        "agent": job.state or "unknown",
+        "loop_lag": f"{job.news.lag:.3f} s",
+        "agent": job.news.state or "unknown",
+        "last_audible": _last_audible(job, now),
     }
+
+
+def _last_audible(job: Job, now: float) -> str:
+    if not job.news.audible_until:
+        return "unknown"
+    silent = max(0.0, now - job.news.audible_until)
+    return f"{silent:.1f} s ago, as it told {now - job.told_at:.1f} s ago"
