@@ -144,6 +144,7 @@ class FakeLine:
     async def withdraw(self, dispatch: str) -> None:
         self.asked.append(f"withdraw {dispatch}")
         await self._next(self.removals)
+        self._leave({name for sent in self.sent if sent.id == dispatch for name in sent.agents})
         self.sent = [sent for sent in self.sent if sent.id != dispatch]
 
     async def retry(self) -> str:

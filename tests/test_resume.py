@@ -74,7 +74,8 @@ async def test_a_rung_that_was_done_is_not_repeated_and_the_next_one_is_climbed(
     assert line.asked == ["delete"]
     assert [r.rung for r in outcome.reports] == ["say", "hang_up"]
     steps = [entry.step for entry in journal.entries(happened.id)]
-    assert steps == [Step.OPENED, Step.RESUMED, Step.INTENT, Step.RUNG, Step.CLOSED]
+    told, ours = [Step.OPENED, Step.RUNG], [Step.RESUMED, Step.INTENT, Step.RUNG, Step.CLOSED]
+    assert steps == [*told, *ours]
 
 
 async def test_an_incident_that_had_ended_is_closed_and_nothing_is_done() -> None:

@@ -84,10 +84,10 @@ class Engine:
         if self._taken:
             raise OnhookError(f"{incident.id}: an engine handles one incident; make another")
         self._taken = True
-        if past is None or not self._is_recorded(incident):
+        if past is None:
             self._record(incident, Step.OPENED, incident.fault, detail=incident.failure.detail)
-        if past is not None:
-            self._record(incident, Step.RESUMED, past.begun, detail=past.reason)
+        else:
+            self._recall(incident, past)
         self._tell("opened", incident)
         if past is None:
             past = Past(plan(self._policy, incident, incident.call).ladder)
@@ -138,7 +138,7 @@ class Engine:
             call = await self._fresh(incident)
             if call.complete and not call.callers:
                 return self._outcome(incident, "released", "no caller is on the line any more")
-            if who := _taken_over(incident.call, call):
+            if who := _taken_over(incident.call, call, resumed=step.resumed):
                 return self._outcome(incident, "taken_over", f"{who!r} has joined the caller")
         report = await self._run(rung, Climb(self._line, incident, call, step.resumed))
         if report.result is Result.DONE and rung.settles is not None:
@@ -207,6 +207,17 @@ class Engine:
         self._tell("closed", incident, outcome)
         return outcome
 
+    def _recall(self, incident: Incident, past: Past) -> None:
+        """Record that we go on, and first what the guard told, where that stands nowhere yet."""
+        if not self._is_recorded(incident):
+            failure, guard = incident.failure, Ring.GUARD
+            opened = (incident, Step.OPENED, incident.fault)
+            self._record(*opened, detail=failure.detail, at=failure.at, ring=guard)
+            for done in past.reports:
+                told = (incident, Step.RUNG, done.rung, done.result, done.detail)
+                self._record(*told, at=done.ended, ring=guard)
+        self._record(incident, Step.RESUMED, past.begun, detail=past.reason)
+
     def _is_recorded(self, incident: Incident) -> bool:
         """Return whether the earlier rescuer wrote into this very journal."""
         try:
@@ -216,11 +227,20 @@ class Engine:
             return False
 
     def _record(
-        self, incident: Incident, step: Step, subject: str, result: str = "", detail: str = ""
+        self,
+        incident: Incident,
+        step: Step,
+        subject: str,
+        result: str = "",
+        detail: str = "",
+        *,
+        at: float | None = None,
+        ring: Ring | None = None,
     ) -> None:
         told = (str(subject), str(result), detail)
         opening = Opening.of(incident) if step is Step.OPENED else None
-        entry = Entry(incident.id, step, self._clock(), *told, ring=self._ring, opening=opening)
+        when, who = self._clock() if at is None else at, ring or self._ring
+        entry = Entry(incident.id, step, when, *told, ring=who, opening=opening)
         try:
             self._journal.record(entry)
         except Exception:
@@ -234,10 +254,18 @@ class Engine:
                 logger.exception("the observer %r raised; the rescue goes on", observer)
 
 
-def _taken_over(before: Call, now: Call) -> str:
-    """Name the person or agent who has joined since the incident was opened, if any."""
+def _taken_over(before: Call, now: Call, *, resumed: bool) -> str:
+    """Name the person or agent who has joined since the incident was opened, if any.
+
+    Args:
+        before: The call when the incident was opened.
+        now: The call now.
+        resumed: Whether the rung was begun by another rescuer: an agent may be its own doing, and
+            still has to be heard.
+    """
     if not (before.complete and now.complete):
         return ""
     known = {leg.identity for leg in before.legs}
-    joined = [leg for leg in (*now.humans, *now.other_agents) if leg.identity not in known]
+    others = now.humans if resumed else (*now.humans, *now.other_agents)
+    joined = [leg for leg in others if leg.identity not in known]
     return joined[0].identity if joined else ""

@@ -18,7 +18,7 @@ from onhook.watchdog.messages import Opened
 from onhook.watchdog.protocol import Frames, decode
 from onhook.watchdog.recorded import Recorded
 from onhook.watchdog.story import Story
-from tests.fakes import FakeLine, call_of, caller, fails, hangs, refused
+from tests.fakes import FakeLine, agent, call_of, caller, fails, hangs, refused
 
 pytestmark = pytest.mark.looptime
 
@@ -161,7 +161,11 @@ async def test_in_a_release_it_is_done_and_the_words_are_not_repeated(last: Rung
     assert outcome.ending == "released"
     entries = journal.entries(outcome.incident)
     assert [e.subject for e in entries if e.step is Step.INTENT] == [last.name]
-    assert {e.ring for e in entries} == {Ring.WATCHDOG}
+    told = [e for e in entries if e.ring is Ring.GUARD]
+    assert [(e.step, e.subject) for e in told] == [
+        (Step.OPENED, "entrypoint.raised"),
+        (Step.RUNG, "say"),
+    ]
 
 
 @pytest.mark.parametrize(("last", "act"), RELEASES, ids=str)
@@ -188,7 +192,18 @@ async def test_the_journal_tells_why_another_goes_on(*, same: bool) -> None:
     await taken_over(left, journal)
     entries = journal.entries(left.recorded.opened.incident)
     opened, resumed, *_ = entries
+    assert opened.ring is Ring.GUARD, "it was the guard's, whoever wrote it down"
     assert [e.step for e in entries].count(Step.OPENED) == 1
     assert opened.step is Step.OPENED
     assert (resumed.step, resumed.subject) == (Step.RESUMED, "say")
     assert resumed.detail == "the job has died"
+
+
+async def test_in_a_redispatch_an_agent_that_has_joined_must_still_be_heard() -> None:
+    line = FakeLine(call_of(caller()), hearings=[hangs])
+    left = await killed(Ladder((SEND, HangUp())), SEND, line)
+    left.world.call = call_of(caller(), agent("agent-2"))
+    left.world.hearings = [hangs]
+    outcome = await taken_over(left)
+    assert left.world.asked == ["hear AD_0", "withdraw AD_0", "delete"]
+    assert outcome.ending == "released", "it was never heard"
