@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -19,40 +21,94 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from onhook.phone import Phone
+from onhook.phone import Call, Phone
 from onhook.stack import Stack
 from onhook.watchdog.command import ask, running_pid
 from tests.line.bench import Bench, worker
 from tests.line.storm import storm
-from tests.line.test_watchdog import ROWS
+from tests.line.test_watchdog import ROWS, WORKER, quiet_call, watched
 from tests.livekit.twirp import SECRET, twirp
 
+LOST = 30.0
+"""Seconds after which a caller counts as lost."""
+CALLS = 5
+ENDS = [
+    (signal.SIGKILL, f"worker killed, {CALLS} calls", WORKER),
+    (signal.SIGTERM, f"SIGTERM to the group, {CALLS} calls", WORKER),
+]
+RUNS = 20
 JOBS = 100
 STORM = 50
 IDLE = 20.0
 
 
+async def safe(call: Call, since: float) -> float:
+    """Return the seconds from a fault to rescue audio or BYE at the phone, and hang up then."""
+    ended = asyncio.create_task(call.ended(timeout=LOST))
+    heard = asyncio.create_task(call.heard_sound(since + 0.1, timeout=LOST, new=True))
+    try:
+        done, _ = await asyncio.wait((ended, heard), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (ended, heard):
+            task.cancel()
+        await asyncio.gather(ended, heard, return_exceptions=True)
+    report = call.report()
+    at = heard.result() if heard in done else report.ended_at or math.inf
+    if report.ending is None:
+        await call.hang_up()
+    return at - since
+
+
 async def to_safe(bench: Bench, fault: str) -> float:
-    """Return the seconds from the fault to rescue audio or BYE at the phone."""
+    """Return what one job's end costs its caller, in seconds."""
     scenario = bench.scenario(fault, "default")
     async with Phone() as phone:
         call = await bench.call_in(phone, scenario)
-        struck = await bench.struck(scenario)
-        report = await call.ended(timeout=30)
-        ended = report.ended_at or struck
-        return min(ended, report.hearing.first_sound(struck + 0.1, new=True) or ended) - struck
+        return await safe(call, await bench.struck(scenario))
+
+
+async def end_of_worker(stack: Stack, folder: Path, how: signal.Signals) -> Sequence[float]:
+    """Return what a worker's end costs each of its callers: killed alone, or its whole group."""
+    async with (
+        worker(stack, folder, ONHOOK_TEST_AGENT=folder.name) as running,
+        contextlib.AsyncExitStack() as phones,
+    ):
+        bench = Bench(stack, running, agent=folder.name)
+        calls = [
+            await quiet_call(bench, await phones.enter_async_context(Phone())) for _ in range(CALLS)
+        ]
+        await watched(running, CALLS)
+        if how is signal.SIGKILL:
+            os.kill(running.process.pid, how)
+        else:
+            os.killpg(running.process.pid, how)
+        at = time.monotonic()
+        return await asyncio.gather(*(safe(call, at) for call in calls))
+
+
+def row(table: Table, name: str, seconds: Sequence[float], bound: float) -> None:
+    ranked = sorted(seconds)
+    p99 = ranked[math.ceil(0.99 * len(ranked)) - 1]
+    figures = (statistics.median(ranked), p99, ranked[-1])
+    table.add_row(name, *(f"{f:.2f} s" for f in figures), str(len(ranked)), f"{bound:g} s")
 
 
 async def deaths(console: Console, runs: int) -> None:
     """Every fault so many times; the first call of each worker is a cold watchdog's."""
-    table = Table("from the fault to safe", "median", "worst", "runs", "bound")
+    table = Table("from the fault to safe", "median", "p99", "worst", "calls", "bound")
     with tempfile.TemporaryDirectory() as folder:
-        async with Stack() as stack, worker(stack, Path(folder)) as running:
-            bench = Bench(stack, running)
-            for fault, bound in ROWS:
-                seconds: Sequence[float] = [await to_safe(bench, fault) for _ in range(runs)]
-                median, worst = statistics.median(seconds), max(seconds)
-                table.add_row(fault, f"{median:.2f} s", f"{worst:.2f} s", str(runs), f"{bound:g} s")
+        async with Stack() as stack:
+            async with worker(stack, Path(folder)) as running:
+                bench = Bench(stack, running)
+                for fault, bound in ROWS:
+                    row(table, fault, [await to_safe(bench, fault) for _ in range(runs)], bound)
+            for how, name, bound in ENDS:
+                seconds: list[float] = []
+                for run in range(runs):
+                    place = Path(folder) / f"{how.name.lower()}-{run}"
+                    place.mkdir()
+                    seconds += await end_of_worker(stack, place, how)
+                row(table, name, seconds, bound)
     console.print(table)
 
 
@@ -107,7 +163,7 @@ async def main() -> None:
     console = Console(highlight=False)
     await idle(console)
     await crowded(console)
-    await deaths(console, int(sys.argv[1]) if len(sys.argv) > 1 else 20)
+    await deaths(console, int(sys.argv[1]) if len(sys.argv) > 1 else RUNS)
 
 
 if __name__ == "__main__":
