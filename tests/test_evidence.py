@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from onhook.evidence import masked
+from onhook.evidence import masked, traceback_of
 
 ENV = {
     "LIVEKIT_API_SECRET": "s3cret-s3cret-s3cret",
@@ -45,3 +47,26 @@ def test_one_that_contains_another_is_masked_whole() -> None:
 def test_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANY_API_KEY", "very-secret")
     assert masked("very-secret") == "[ANY_API_KEY]"
+
+
+def test_a_long_text_of_one_kind_takes_no_time() -> None:
+    began = time.perf_counter()
+    for text in ("a." * 200_000, "a-" * 200_000, "x" * 400_000):
+        masked(text, ENV)
+    assert time.perf_counter() - began < 5
+
+
+def test_an_exception_that_cannot_be_printed() -> None:
+    class OddError(Exception):
+        @property
+        def __notes__(self) -> list[str]:
+            raise RuntimeError("no notes")
+
+    assert "Odd" in traceback_of(OddError("x"))
+
+
+def test_no_secret_is_cut_in_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANY_API_KEY", "hidden-hidden")
+    text = traceback_of(ValueError("hidden-hidden " * 20_000))
+    assert "hidden-hidden" not in text
+    assert len(text) < 17_000

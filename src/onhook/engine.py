@@ -86,11 +86,10 @@ class Engine:
         self._taken = True
         if past is None:
             self._record(incident, Step.OPENED, incident.fault, detail=incident.failure.detail)
+            past = Past(plan(self._policy, incident, incident.call).ladder)
         else:
             self._recall(incident, past)
         self._tell("opened", incident)
-        if past is None:
-            past = Past(plan(self._policy, incident, incident.call).ladder)
         self._reports.extend(past.reports)
         if ended := settled(past):
             return self._close(incident, self._outcome(incident, *ended))

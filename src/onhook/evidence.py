@@ -22,7 +22,7 @@ _SHORTEST = 6
 _SHAPES = (
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+"), "[JWT]"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), r"\1 [masked]"),
-    (re.compile(r"\b([a-z][a-z0-9+.-]*://[^\s/@:]*):[^\s/@]+@"), r"\1:[masked]@"),
+    (re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://[^\s/@:]*):[^\s/@]+@"), r"\1:[masked]@"),
 )
 """Secrets that are known by their shape: tokens of LiveKit, headers, passwords in addresses."""
 
@@ -52,10 +52,18 @@ def traceback_of(error: BaseException | None) -> str:
     """
     if error is None:
         return ""
-    text = masked("".join(traceback.format_exception(error)))
-    if len(text) <= _LONGEST_TRACEBACK:
+    try:
+        text = "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001 - what an exception says of itself may raise anything
+        return f"{type(error).__name__}, which cannot be printed\n"
+    # first to what can be searched in no time, so that no secret is cut in two in what is kept
+    return _shortened(masked(_shortened(text, 4 * _LONGEST_TRACEBACK)), _LONGEST_TRACEBACK)
+
+
+def _shortened(text: str, longest: int) -> str:
+    if len(text) <= longest:
         return text
-    half = _LONGEST_TRACEBACK // 2
+    half = longest // 2
     return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
 
 

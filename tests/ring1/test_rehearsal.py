@@ -15,8 +15,9 @@ from tests.ring1.fakes import opening
     [
         ([], 0),
         ([fails(refused())], 1),
+        ([fails(ValueError("odd"))], 1),
     ],
-    ids=["all is well", "the key is refused"],
+    ids=["all is well", "the key is refused", "something odd"],
 )
 async def test_what_would_refuse_a_rescue_is_told_while_all_is_well(
     checks: list[Act], said: int, caplog: pytest.LogCaptureFixture

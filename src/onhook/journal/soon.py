@@ -59,6 +59,5 @@ class Soon:
             logger.exception("a step of a rescue could not be recorded; the rescue goes on")
 
     def _write(self) -> None:
-        kept, self._kept = self._kept, []
-        for entry in kept:
-            self._journal.record(entry)
+        while self._kept:
+            self._journal.record(self._kept.pop(0))

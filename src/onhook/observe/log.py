@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+from onhook.evidence import masked
 from onhook.types import Incident, Outcome, Result, RungReport
 
 __all__ = ["LoggingObserver"]
@@ -30,7 +31,7 @@ class LoggingObserver:
             *(self._logger.name, logging.ERROR, __file__, sys._getframe().f_lineno),
             "%s %s: %s (room %s, job %s, call %s)",
             (
-                *(incident.id, incident.fault, failure.detail),
+                *(incident.id, incident.fault, masked(failure.detail)),
                 *(call.room, call.job or "unknown", call.call_id or "unknown"),
             ),
             None if error is None else (type(error), error, error.__traceback__),

@@ -32,12 +32,14 @@ async def rehearse(
         call: The call.
         open_line: Opens the call's line.
     """
-    await asyncio.to_thread(_write, policy, call)
     try:
+        await asyncio.to_thread(_write, policy, call)
         async with open_line() as line:
             await line.check()
     except OnhookError as error:
         logger.warning("as things are, a rescue of this call would fail: %s", error)
+    except Exception:  # it is a rehearsal: what it meets must not end the watch over the call
+        logger.exception("as things are, a rescue of this call would fail")
 
 
 def _write(policy: Policy, call: Call) -> None:
