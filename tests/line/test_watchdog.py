@@ -93,8 +93,7 @@ async def test_a_worker_that_is_killed_leaves_none_of_its_callers(
             await watched(running, len(calls))
             os.kill(running.process.pid, signal.SIGKILL)
             killed = time.monotonic()
-            bound = WORKER + 2 * NOISE  # five jobs are torn down at once, on two cores in the CI
-            await asyncio.gather(*(is_safe(call, killed, bound) for call in calls))
+            await asyncio.gather(*(is_safe(call, killed, WORKER + NOISE) for call in calls))
         await watched(running, 0)
         log = running.watchdog_log()
         worker_died = f"worker of process {running.process.pid} has died with 5 guarded calls"
