@@ -25,7 +25,7 @@ __all__ = ["Link", "Mode"]
 logger = logging.getLogger("onhook")
 
 _NEWS = 5.0
-"""Seconds between beats that say more than that the loop runs."""
+"""Seconds between beats that say more than that the loop runs, while the agent does the same."""
 _LATE = 0.1
 """Seconds of lag that are worth telling at once."""
 _RETRY = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -79,6 +79,7 @@ class Link:
         self._outdated = False
         self._replaced = False
         self._told_at = 0.0
+        self._told_state = ""
         self.covered = False
         """Whether a watchdog has promised to rescue this call."""
 
@@ -193,9 +194,10 @@ class Link:
         self._timer = asyncio.get_running_loop().call_later(BEAT, self._beat)
         if self._wire is None:
             return
-        if lag > _LATE or now - self._told_at > _NEWS:
-            self._told_at = now
-            self._send(self._report(lag))
+        report = self._report(lag)
+        if lag > _LATE or now - self._told_at > _NEWS or report.state != self._told_state:
+            self._told_at, self._told_state = now, report.state
+            self._send(report)
         else:
             self._push(PULSE)
 
