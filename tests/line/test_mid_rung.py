@@ -102,5 +102,8 @@ async def finished(bench: Bench, cut: Cut) -> None:
     (resumed,) = (e for e in case.entries if e.step is Step.RESUMED)
     assert resumed.subject == cut.rung
     assert "SIGKILL" in resumed.detail or "died" in resumed.detail
+    done = [e.subject for e in case.entries if e.step is Step.RUNG and e.result == "done"]
+    assert len(done) == len(set(done)), "no rung is done twice"
+    assert f"{incident} is taken over" in bench.worker.watchdog_log()
     at = case.entries.index(resumed)
     assert tuple(e.subject for e in case.entries[at:] if e.step is Step.INTENT) == cut.climbed

@@ -103,11 +103,15 @@ class Link:
     def up(self) -> None:
         """Say that the agent can be heard: from now on a loop that stands still is a fault."""
         self._up = True
-        self._send(self._report(0.0))
+        self._report(self._now(0.0))
 
-    def _report(self, lag: float) -> Beat:
+    def _now(self, lag: float) -> Beat:
         state, audible_until = self._news()
         return Beat(lag, (state or "up")[:TEXT] if self._up else "", audible_until)
+
+    def _report(self, beat: Beat) -> None:
+        self._told_at, self._told_state = self._clock(), beat.state
+        self._send(beat)
 
     async def bye(self, reason: str) -> None:
         """Say that the job ends on purpose, with nobody left to rescue.
@@ -194,10 +198,9 @@ class Link:
         self._timer = asyncio.get_running_loop().call_later(BEAT, self._beat)
         if self._wire is None:
             return
-        report = self._report(lag)
-        if lag > _LATE or now - self._told_at > _NEWS or report.state != self._told_state:
-            self._told_at, self._told_state = now, report.state
-            self._send(report)
+        beat = self._now(lag)
+        if lag > _LATE or now - self._told_at > _NEWS or beat.state != self._told_state:
+            self._report(beat)
         else:
             self._push(PULSE)
 
@@ -211,7 +214,7 @@ class Link:
         self._wire = wire
         self._send(self._hello)
         if self._up:
-            self._send(self._report(0.0))
+            self._report(self._now(0.0))
         for frame in self._story:
             self._push(frame)
         return True
