@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.local/bin:$(PATH)
 
-.PHONY: demo test bench bench-watchdog soak lint setup lock clean
+.PHONY: demo test bench bench-watchdog cases soak lint setup lock clean
 
 demo:
 	@scripts/setup.sh demo
@@ -26,6 +26,11 @@ bench: setup
 # Ring 2: what becomes of the callers of jobs that die or hang, and what the watchdog costs.
 bench-watchdog: setup
 	@$(PYTHON) -m tests.line.watchdog_figures
+
+# The calls of the field, healthy and broken, and what their callers had; CASES_CONTROL=1 runs them
+# with the guards off, ARGS="-k NAME" some of them, CASES_AT_ONCE=1 one after the other.
+cases: setup
+	@$(PYTHON) -m pytest -m case tests/cases -q --no-header $(ARGS)
 
 # Ten minutes of healthy conversations, several at a time: nothing may happen.
 soak: setup

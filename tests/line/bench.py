@@ -98,9 +98,14 @@ class Worker:
 
 @contextlib.asynccontextmanager
 async def worker(
-    stack: Stack, folder: Path, module: str = "tests.agents.worker", **env: str
+    stack: Stack,
+    folder: Path,
+    module: str = "tests.agents.worker",
+    *,
+    wrap: Sequence[str] = (),
+    **env: str,
 ) -> AsyncIterator[Worker]:
-    """Run a real worker until the context is left."""
+    """Run a real worker until the context is left, by another command where `wrap` gives one."""
     log, events = folder / "worker.log", folder / "events.jsonl"
     place = Place(folder / "run")
     variables = {
@@ -116,7 +121,7 @@ async def worker(
     }
     with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", module, "start"),
+            *(*wrap, sys.executable, "-m", module, "start"),
             env=variables,
             stdout=out,
             stderr=asyncio.subprocess.STDOUT,

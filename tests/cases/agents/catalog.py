@@ -1,0 +1,31 @@
+"""All agents of the cases: importing this registers them."""
+
+from __future__ import annotations
+
+from tests.cases.agents import (
+    company,
+    deaf_and_mute,
+    ends,
+    hiccups,
+    outbound,
+    own_feedback,
+    realtime,
+    silences,
+    starts,
+    tasks,
+    turns,
+)
+
+__all__ = [
+    "company",
+    "deaf_and_mute",
+    "ends",
+    "hiccups",
+    "outbound",
+    "own_feedback",
+    "realtime",
+    "silences",
+    "starts",
+    "tasks",
+    "turns",
+]

@@ -1,0 +1,152 @@
+"""Agents that end their session, their job or the call in one of many ways."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from livekit import api
+from livekit.agents import AgentSession, JobContext, RunContext, function_tool
+from livekit.agents.beta.tools import EndCallTool
+
+import onhook
+from tests.cases.agents.parts import Desk, agent, go, greet, mark, metadata, session, talking
+from tests.cases.agents.realtime import answers_once
+from tests.cases.agents.realtime_model import RealtimeModel
+
+
+class ShuttingDown(Desk):
+    @function_tool
+    async def end_call(self, context: RunContext[None]) -> None:
+        """End the call."""
+        mark("struck")
+        context.session.shutdown()
+
+
+class Closing(Desk):
+    @function_tool
+    async def end_call(self, context: RunContext[None]) -> None:
+        """End the call from a task of its own: a tool cannot close the session it runs in."""
+        self.closing = asyncio.create_task(self.close_soon())
+
+    async def close_soon(self) -> None:
+        await asyncio.sleep(0.5)
+        mark("struck")
+        await self.session.aclose()
+
+
+class SlowToLeave(Desk):
+    async def on_exit(self) -> None:
+        await asyncio.sleep(20)  # a summary is written, a customer file is saved
+
+
+@agent
+@onhook.guard
+async def shuts_its_session_down_in_a_tool(ctx: JobContext) -> None:
+    await talking(ctx, ShuttingDown())
+
+
+@agent
+@onhook.guard
+async def closes_its_session_in_a_task(ctx: JobContext) -> None:
+    await talking(ctx, Closing())
+
+
+@agent
+@onhook.guard
+async def closes_its_session_and_returns(ctx: JobContext) -> None:
+    told = go(ctx)
+    made = await talking(ctx)
+    await told.wait()
+    await made.say("Goodbye.").wait_for_playout()
+    mark("struck")
+    await made.aclose()
+
+
+@agent
+@onhook.guard
+async def drains_its_session(ctx: JobContext) -> None:
+    """Shut the session down while the goodbye is still being said."""
+    told = go(ctx)
+    made = await talking(ctx)
+    await told.wait()
+    goodbye = made.say("Thank you for your call. We are looking forward to your visit. Goodbye.")
+    made.shutdown(drain=True)
+    await goodbye.wait_for_playout()
+    mark("struck")
+
+
+@agent
+@onhook.guard
+async def shuts_down_slowly(ctx: JobContext) -> None:
+    """Leave, with a realtime session that takes 20 s to close."""
+    told = go(ctx)
+    made: AgentSession[None] = AgentSession(llm=RealtimeModel(answers_once, close_takes=20.0))
+    await made.start(Desk(), room=ctx.room)
+    await made.generate_reply(instructions="Greet the caller.").wait_for_playout()
+    mark("greeted")
+    await told.wait()
+    mark("struck")
+    ctx.shutdown("done")
+
+
+@agent
+@onhook.guard
+async def leaves_slowly(ctx: JobContext) -> None:
+    """Leave, with an agent whose own last steps take 20 s."""
+    told = go(ctx)
+    await talking(ctx, SlowToLeave())
+    await told.wait()
+    mark("struck")
+    ctx.shutdown("done")
+
+
+@agent
+@onhook.guard
+async def has_the_end_call_tool(ctx: JobContext) -> None:
+    await talking(ctx, tools=[EndCallTool()])
+
+
+@agent
+@onhook.guard
+async def refers_and_leaves(ctx: JobContext) -> None:
+    """Send the caller elsewhere, do not wait for the outcome for long, and leave."""
+    told = go(ctx)
+    made = session()
+    await made.start(Desk(), room=ctx.room)
+    await greet(made)
+    await told.wait()
+    caller = next(iter(ctx.room.remote_participants.values()))
+    mark("referring")
+    try:
+        await ctx.api.sip.transfer_sip_participant(
+            api.TransferSIPParticipantRequest(
+                participant_identity=caller.identity,
+                room_name=ctx.room.name,
+                transfer_to="tel:+15550188",
+                play_dialtone=bool(metadata.get("dialtone")),
+            ),
+            timeout=5,
+        )
+    except Exception as error:  # as agents do: whatever it was, the call is no longer theirs
+        mark("transfer_error", error=repr(error))
+    mark("struck")
+    ctx.shutdown("transferred")
+
+
+@agent
+@onhook.guard
+async def is_linked_to_one_of_two(ctx: JobContext) -> None:
+    """Converse with the caller; a second phone joins later."""
+    await talking(ctx)
+    await asyncio.Event().wait()
+
+
+@agent
+@onhook.guard
+async def exits_hard(ctx: JobContext) -> None:
+    told = go(ctx)
+    await talking(ctx)
+    await told.wait()
+    mark("struck")
+    os._exit(1)

@@ -1,0 +1,118 @@
+"""Sessions, jobs and calls that end without an error, and a caller who is still there."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from tests.cases.case import case
+from tests.cases.expected import Expected, released, words
+from tests.cases.layout import ReferAnswer, Script, ToolCall
+from tests.cases.scene import AGAIN, Scene
+
+END_CALL = Script(answers=(ToolCall("end_call"), "Goodbye."))
+AT_ONCE = released(2)
+
+
+async def asks(s: Scene) -> None:
+    await s.dial()
+    await s.greeted()
+    await s.says()
+    s.struck = await s.event("struck", 20)
+    await s.stays(25)
+
+
+async def is_told(s: Scene) -> None:
+    await s.dial()
+    await s.greeted()
+    await asyncio.sleep(1)
+    await s.go()
+    s.struck = await s.event("struck", 20)
+    await s.stays(25)
+
+
+@case("shuts_its_session_down_in_a_tool", AT_ONCE, script=END_CALL, brief=True)
+async def test_session_shut_down_by_a_tool(s: Scene) -> None:
+    await asks(s)
+
+
+@case("closes_its_session_in_a_task", AT_ONCE, script=END_CALL)
+async def test_session_closed_by_a_task(s: Scene) -> None:
+    await asks(s)
+
+
+@case("closes_its_session_and_returns", AT_ONCE)
+async def test_session_closed_at_the_end_of_the_entrypoint(s: Scene) -> None:
+    await is_told(s)
+
+
+@case("drains_its_session", AT_ONCE)
+async def test_session_that_drains_a_goodbye(s: Scene) -> None:
+    """The goodbye is said to its end, and then the line is released."""
+    await is_told(s)
+
+
+@case("shuts_down_slowly", AT_ONCE, brief=True)
+async def test_job_whose_session_takes_20_seconds_to_close(s: Scene) -> None:
+    await is_told(s)
+
+
+@case("leaves_slowly", AT_ONCE)
+async def test_job_whose_agent_takes_20_seconds_to_leave(s: Scene) -> None:
+    await is_told(s)
+
+
+@case("has_the_end_call_tool", Expected(by_agent=True), script=END_CALL)
+async def test_end_call_tool_of_the_framework(s: Scene) -> None:
+    """The agent says goodbye and ends the call itself."""
+    await s.dial()
+    await s.greeted()
+    s.struck = await s.says()
+    await s.hears("the goodbye", 10)
+    s.see("the end of the call", not await s.stays(20))
+
+
+@case("is_linked_to_one_of_two", words(6, released=18))
+async def test_linked_caller_hangs_up_and_another_phone_is_there(s: Scene) -> None:
+    """The session ends with its caller; the second caller is left with nobody."""
+    first = await s.dial()
+    await s.greeted()
+    second = await s.dial_in(s.room, await s.phone(number="+15550888"))
+    await asyncio.sleep(2)
+    s.judged = second
+    await first.hang_up()
+    s.struck = time.monotonic()
+    if await s.stays(12):
+        await s.says(AGAIN)
+        await s.stays(15)
+
+
+@case("exits_hard", words(1, released=12))
+async def test_job_that_exits_hard(s: Scene) -> None:
+    await is_told(s)
+
+
+async def is_referred(s: Scene, answer: ReferAnswer, seconds: float) -> None:
+    await s.dial()
+    await s.greeted()
+    s.call.on_refer = answer
+    await s.go()
+    await s.call.referred(15)
+    s.struck = time.monotonic()
+    await s.event("struck", 15)
+    up = await s.stays(seconds)
+    s.see("that the line is held while it rings at the far end", up)
+
+
+@case("refers_and_leaves", Expected(by_agent=True))
+async def test_transfer_that_still_rings_when_the_job_ends(s: Scene) -> None:
+    """The request times out after 5 s, the job ends, and the far end answers after 14 s."""
+    await is_referred(s, ReferAnswer(notify=(100, 180, 200), pause=4.7), 13)
+    s.see("the end of the caller's leg", not await s.stays(10))
+
+
+@case("refers_and_leaves", words(15.5, released=28))
+async def test_transfer_that_fails_when_the_job_has_ended(s: Scene) -> None:
+    """The far end does not answer: the caller is then left with nobody."""
+    await is_referred(s, ReferAnswer(notify=(100, 180, 486), pause=4.7), 13)
+    await s.stays(20)
