@@ -46,7 +46,7 @@ lock: setup
 			--python-version 3.11 requirements/$$name.in -o requirements/$$name.txt; \
 	done
 	@.local/uv/bin/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
-		--python-version 3.11 pyproject.toml requirements/dev.in -o requirements/dev.txt
+		--python-version 3.11 --extra bench pyproject.toml requirements/dev.in -o requirements/dev.txt
 
 clean:
 	rm -rf .venv .local demo-out .mypy_cache .ruff_cache .pytest_cache

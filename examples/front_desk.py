@@ -12,7 +12,7 @@ import asyncio
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext, cli
 
 import onhook
-from onhook.demo.voice import EspeakTTS
+from onhook.bench.demo.espeak_voice import EspeakTTS
 
 server = AgentServer()
 

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from onhook.call import Call, Direction, Leg, LegKind, LineState
 from onhook.errors import ApiError, OnhookError
 from onhook.line import Announcement, Dispatch, Referral
-from onhook.types import Call, Direction, Leg, LegKind, LineState
 
 ROOM, AGENT, JOB = "call-1", "agent-1", "AJ_1"
 

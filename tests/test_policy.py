@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from onhook.call import Call, Direction, LineState
 from onhook.errors import LadderError, PolicyError
 from onhook.faults import Fault, Severity
+from onhook.incident import Failure, Incident
 from onhook.ladder import Ladder
 from onhook.policy import Policy, plan
 from onhook.rungs import DeleteRoom, HangUp, Keep, RemoveCallers, Say
-from onhook.types import Call, Direction, Failure, Incident, LineState
 from tests.fakes import agent, call_of, caller, human
 
 RAISED, SHUTDOWN = Fault.ENTRYPOINT_RAISED, Fault.AGENT_SHUTDOWN

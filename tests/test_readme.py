@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import onhook
-from onhook.ring1 import Guarded
+from onhook.jobguard import Guarded
 
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)

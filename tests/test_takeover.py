@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onhook.faults import Fault
+from onhook.incident import Failure, Incident
 from onhook.takeover import KEY, Earlier, Takeover, compose, incident_of, read
-from onhook.types import Failure, Incident
 from tests.fakes import call_of, caller
 
 json_values = st.recursive(

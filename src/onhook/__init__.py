@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from onhook.call import Call
     from onhook.errors import (
         ApiError,
         AudioError,
@@ -22,12 +23,11 @@ if TYPE_CHECKING:
     )
     from onhook.fallback import Deadlines, ProviderChange, providers
     from onhook.faults import Fault, Severity
-    from onhook.journal import Journal, MemoryJournal, SqliteJournal
+    from onhook.incident import Failure, Incident, Outcome
+    from onhook.jobguard import busy, guard, is_active, release, set_active, watch
+    from onhook.jobguard.dial import DialResult, dial
     from onhook.ladder import Ladder
-    from onhook.observe import LoggingObserver, Observer
     from onhook.policy import Policy
-    from onhook.ring1 import busy, guard, is_active, release, set_active, watch
-    from onhook.ring1.dialling import DialResult, dial
     from onhook.rungs import (
         DeleteRoom,
         HandOver,
@@ -39,8 +39,9 @@ if TYPE_CHECKING:
         Say,
         Transfer,
     )
+    from onhook.sinks import LoggingObserver, Observer
+    from onhook.sinks.journal import Journal, MemoryJournal, SqliteJournal
     from onhook.takeover import Takeover, incident_of
-    from onhook.types import Call, Failure, Incident, Outcome
 
 __all__ = [
     "ApiError",
@@ -97,18 +98,19 @@ _HOME = {
     ),
     "fallback": ("Deadlines", "ProviderChange", "providers"),
     "faults": ("Fault", "Severity"),
-    "journal": ("Journal", "MemoryJournal", "SqliteJournal"),
+    "sinks.journal": ("Journal", "MemoryJournal", "SqliteJournal"),
     "ladder": ("Ladder",),
-    "observe": ("LoggingObserver", "Observer"),
+    "sinks": ("LoggingObserver", "Observer"),
     "policy": ("Policy",),
-    "ring1": ("busy", "guard", "is_active", "release", "set_active", "watch"),
-    "ring1.dialling": ("DialResult", "dial"),
+    "jobguard": ("busy", "guard", "is_active", "release", "set_active", "watch"),
+    "jobguard.dial": ("DialResult", "dial"),
     "rungs": (
         *("DeleteRoom", "HandOver", "HangUp", "Keep", "Redispatch"),
         *("RemoveCallers", "Retry", "Say", "Transfer"),
     ),
     "takeover": ("Takeover", "incident_of"),
-    "types": ("Call", "Failure", "Incident", "Outcome"),
+    "call": ("Call",),
+    "incident": ("Failure", "Incident", "Outcome"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from onhook.types import Call
+from onhook.call import Call
 
 __all__ = ["Announcement", "Dispatch", "Line", "Referral"]
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from onhook.call import Call, Direction
 from onhook.errors import LadderError, PolicyError
 from onhook.faults import Fault, Severity
+from onhook.incident import Incident
 from onhook.ladder import Ladder
-from onhook.limits import require_seconds
 from onhook.rungs import ONE_MOMENT, TIME_LIMIT, HangUp, Keep, Rung, Say
-from onhook.types import Call, Direction, Incident
+from onhook.validation import require_seconds
 
 __all__ = ["Plan", "Policy", "plan"]
 

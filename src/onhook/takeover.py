@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from onhook.types import Incident
+from onhook.incident import Incident
 
 __all__ = ["KEY", "Earlier", "Takeover", "compose", "incident_of", "read"]
 

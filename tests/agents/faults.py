@@ -13,7 +13,7 @@ from pathlib import Path
 from livekit import api, rtc
 from livekit.agents import Agent, AgentSession, JobContext
 
-from onhook.demo.voice import EspeakTTS
+from onhook.bench.demo.espeak_voice import EspeakTTS
 
 FAULTS: dict[str, Callable[[JobContext], Awaitable[None]]] = {}
 

@@ -13,7 +13,7 @@ import numpy as np
 from livekit.agents import Agent, AgentSession, JobContext
 
 import onhook
-from onhook.demo.voice import EspeakTTS
+from onhook.bench.demo.espeak_voice import EspeakTTS
 from onhook.livekit.picture import is_withdrawn
 from onhook.rungs import Rung
 from tests.agents.faults import fault, note

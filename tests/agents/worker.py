@@ -23,7 +23,7 @@ import tests.agents.deaths
 import tests.agents.dialling
 import tests.agents.healthy
 import tests.agents.providers  # noqa: F401 - their faults join the others
-from onhook.types import RungReport
+from onhook.incident import RungReport
 from tests.agents import rungs
 from tests.agents.faults import FAULTS, note
 from tests.livekit.voices import hanging_tts, raising_tts, silent_tts

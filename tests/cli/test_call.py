@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from onhook.phone import Answer, Phone, ReferAnswer, Reject, Ring, load_audio, save_wav
-from tests.phone.tones import tone
+from onhook.bench.phone import Answer, Phone, ReferAnswer, Reject, Ring, load_audio, save_wav
+from tests.bench.phone.tones import tone
 
 
 class Program:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from onhook.cli import app
-from onhook.journal import Entry, Opening, Ring, SqliteJournal, Step
+from onhook.sinks.journal import Entry, Opening, Ring, SqliteJournal, Step
 
 WALL = 1_790_000_000.0
 WIDE_DETAIL = "the line was not released: " + "delete_room was refused, " * 12

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from onhook.simulator import Script, Simulator
+from onhook.bench.simulator import Script, Simulator
 from tests.fallback.pair import FIRST, HEARD_FIRST, HEARD_SECOND, SECOND, Pair
 
 

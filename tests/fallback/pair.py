@@ -12,8 +12,8 @@ from livekit.agents.llm import ChatContext
 from livekit.plugins import openai
 
 import onhook
-from onhook.simulator import Simulator
-from onhook.simulator.speech import speak
+from onhook.bench.simulator import Simulator
+from onhook.bench.simulator.speech import speak
 
 FIRST = "The first one answers."
 SECOND = "It is the second that answers."

@@ -11,7 +11,7 @@ from livekit.agents import APIError, function_tool
 from livekit.agents.llm import ChatContext
 from prometheus_client import REGISTRY
 
-from onhook.simulator import Endpoint, ProviderFault, Script, ToolCall
+from onhook.bench.simulator import Endpoint, ProviderFault, Script, ToolCall
 from tests.fallback.pair import (
     BETWEEN,
     DEAD_AIR,

@@ -16,11 +16,11 @@ from typing import Any
 
 from livekit import api
 
-from onhook.journal import Entry, SqliteJournal, Step
-from onhook.phone import Answer, Call, Phone, Ring
-from onhook.stack import Route, Stack
-from onhook.watchdog.command import ask, running_pid
-from onhook.watchdog.place import Place
+from onhook.bench.phone import Answer, Call, Phone, Ring
+from onhook.bench.stack import Route, Stack
+from onhook.sinks.journal import Entry, SqliteJournal, Step
+from onhook.watchdog.client.command import ask, running_pid
+from onhook.watchdog.runtime_dir import RuntimeDir
 
 AGENT = "faulty"
 WORKER_START = 60.0
@@ -38,7 +38,7 @@ class Worker:
     process: asyncio.subprocess.Process
     events: Path
     log: Path
-    place: Place
+    place: RuntimeDir
     """Where its watchdog is: no other worker's jobs connect there."""
 
     def event(self, name: str, scenario: str = "") -> dict[str, Any] | None:
@@ -107,7 +107,7 @@ async def worker(
 ) -> AsyncIterator[Worker]:
     """Run a real worker until the context is left, by another command where `wrap` gives one."""
     log, events = folder / "worker.log", folder / "events.jsonl"
-    place = Place(folder / "run")
+    place = RuntimeDir(folder / "run")
     variables = {
         **os.environ,
         **stack.env,

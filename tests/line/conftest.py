@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from onhook.stack import Stack
+from onhook.bench.stack import Stack
 from tests.line.bench import Bench, worker
 
 

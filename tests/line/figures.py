@@ -16,8 +16,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from onhook.phone import Phone
-from onhook.stack import Stack
+from onhook.bench.phone import Phone
+from onhook.bench.stack import Stack
 from tests.line.bench import Bench, worker
 
 RUNS = 10

@@ -16,9 +16,9 @@ import numpy as np
 import psutil
 from livekit import api, rtc
 
-from onhook.stack import Stack
-from onhook.watchdog.command import running_pid
-from onhook.watchdog.place import Place
+from onhook.bench.stack import Stack
+from onhook.watchdog.client.command import running_pid
+from onhook.watchdog.runtime_dir import RuntimeDir
 
 __all__ = ["Storm", "storm"]
 
@@ -121,7 +121,7 @@ async def storm(stack: Stack, folder: Path, count: int) -> Storm:
         folder: For the watchdog.
         count: Jobs.
     """
-    place = Place(folder / "run")
+    place = RuntimeDir(folder / "run")
     env = {
         **os.environ,
         **stack.env,
@@ -156,7 +156,7 @@ async def storm(stack: Stack, folder: Path, count: int) -> Storm:
 
 
 @contextlib.asynccontextmanager
-async def _watchdog(env: Mapping[str, str], place: Place) -> AsyncIterator[psutil.Process]:
+async def _watchdog(env: Mapping[str, str], place: RuntimeDir) -> AsyncIterator[psutil.Process]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "onhook.watchdog"), env=dict(env), stderr=asyncio.subprocess.DEVNULL
     )

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from onhook.phone import CallTimeoutError, Ending
+from onhook.bench.phone import CallTimeoutError, Ending
 from tests.line.bench import Bench, all_well, phone_for
 from tests.line.proxy import HANG, PASS, proxy
 

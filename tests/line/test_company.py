@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from livekit import api, rtc
 
-from onhook.phone import CallTimeoutError, Ending
+from onhook.bench.phone import CallTimeoutError, Ending
 from tests.line.bench import Bench, phone_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]

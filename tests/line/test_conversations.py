@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from onhook.phone import Call, Ending, Phone
-from onhook.simulator import ProviderFault, Script, Simulator, ToolCall
+from onhook.bench.phone import Call, Ending, Phone
+from onhook.bench.simulator import ProviderFault, Script, Simulator, ToolCall
 from tests.line.bench import Bench, all_well
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
@@ -172,7 +172,7 @@ class Talk:
 
 @contextlib.asynccontextmanager
 async def placed(bench: Bench, row: Row, guard: str) -> AsyncIterator[Talk]:
-    """Place a call, and have the row's fault strike in it."""
+    """RuntimeDir a call, and have the row's fault strike in it."""
     async with Simulator(Script(answers=row.answers)) as simulator, Phone() as phone:
         if row.spoil and not row.asks:
             simulator.fail(*row.spoil)

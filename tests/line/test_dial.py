@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from livekit import api
 
-from onhook.phone import Answer, Answering, CallTimeoutError, Ending, Phone, Reject, Ring
+from onhook.bench.phone import Answer, Answering, CallTimeoutError, Ending, Phone, Reject, Ring
 from tests.line.bench import Bench
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]

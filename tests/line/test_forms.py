@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from onhook.phone import Phone
-from onhook.stack import Stack
+from onhook.bench.phone import Phone
+from onhook.bench.stack import Stack
 from tests.line.bench import Bench, worker
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from onhook.journal import Step
-from onhook.journal.case import Case
-from onhook.phone import Answer, CallTimeoutError, Ending, Phone, ReferAnswer
+from onhook.bench.phone import Answer, CallTimeoutError, Ending, Phone, ReferAnswer
+from onhook.sinks.journal import Step
+from onhook.sinks.journal.case_file import Case
 from tests.line.bench import Bench, all_well
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]

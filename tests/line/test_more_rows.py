@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from onhook.phone import Ending, Phone
-from onhook.stack import Stack
+from onhook.bench.phone import Ending, Phone
+from onhook.bench.stack import Stack
 from tests.line.bench import Bench, phone_for, worker
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from onhook.phone import Call, Phone
-from onhook.simulator import Endpoint, ProviderFault, Script, Simulator, ToolCall
-from onhook.stack import Stack
+from onhook.bench.phone import Call, Phone
+from onhook.bench.simulator import Endpoint, ProviderFault, Script, Simulator, ToolCall
+from onhook.bench.stack import Stack
 from tests.line.bench import Bench, all_well
 from tests.line.test_company import joined
 from tests.line.test_conversations import BOUND, DEAD_AIR, REQUEST
@@ -129,7 +129,7 @@ class Placed:
 async def placed(
     bench: Bench, fault: str, script: Script, *, guard: str = "talk", **more: Any
 ) -> AsyncIterator[Placed]:
-    """Place a call that nothing may happen to."""
+    """RuntimeDir a call that nothing may happen to."""
     async with Simulator(script) as simulator, Phone() as phone:
         url = simulator.base_url
         scenario = bench.scenario(fault, guard, provider=url, first=url, **more)

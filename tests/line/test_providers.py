@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from onhook.phone import Call, Ending, Phone
-from onhook.simulator import Endpoint, ProviderFault, Script, Simulator
+from onhook.bench.phone import Call, Ending, Phone
+from onhook.bench.simulator import Endpoint, ProviderFault, Script, Simulator
 from tests.line.bench import Bench
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]

@@ -8,14 +8,14 @@ import json
 import pytest
 from livekit import api
 
-from onhook.engine import Engine
+from onhook.bench.phone import CallTimeoutError, Phone
 from onhook.errors import OnhookError
 from onhook.faults import Fault
+from onhook.incident import Failure, Incident
 from onhook.livekit import Credentials, LiveKitLine
-from onhook.phone import CallTimeoutError, Phone
 from onhook.policy import Policy
+from onhook.rescue.engine import Engine
 from onhook.rungs import Redispatch
-from onhook.types import Failure, Incident
 from tests.line.bench import Bench
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]

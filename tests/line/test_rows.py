@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from onhook.phone import Ending
+from onhook.bench.phone import Ending
 from tests.line.bench import Bench, all_well, phone_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]

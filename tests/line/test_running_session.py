@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from onhook.phone import Ending, Phone, ReferAnswer
-from onhook.simulator import Endpoint, ProviderFault, Simulator
+from onhook.bench.phone import Ending, Phone, ReferAnswer
+from onhook.bench.simulator import Endpoint, ProviderFault, Simulator
 from tests.agents.rungs import AT_MOST, BEEP, DESK, TONE
 from tests.line.bench import Bench, all_well
 from tests.line.test_conversations import REQUEST

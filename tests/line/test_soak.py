@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from onhook.phone import Call, Phone
-from onhook.simulator import Endpoint, ProviderFault, Script, Simulator, ToolCall
+from onhook.bench.phone import Call, Phone
+from onhook.bench.simulator import Endpoint, ProviderFault, Script, Simulator, ToolCall
 from tests.line.bench import Bench
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]

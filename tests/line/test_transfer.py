@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onhook.phone import Answer, Ending, Phone, ReferAnswer
+from onhook.bench.phone import Answer, Ending, Phone, ReferAnswer
 from tests.agents.rungs import DESK
 from tests.line.bench import Bench
 

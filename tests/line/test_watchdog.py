@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from onhook.journal.case import Case
-from onhook.phone import Call, Ending, Phone
-from onhook.stack import Stack
+from onhook.bench.phone import Call, Ending, Phone
+from onhook.bench.stack import Stack
+from onhook.sinks.journal.case_file import Case
 from tests.line.bench import Bench, Worker, worker
 from tests.line.storm import storm
 from tests.line.test_rows import guarded_is_safe, unguarded_hears_nothing

@@ -21,9 +21,9 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from onhook.phone import Call, Phone
-from onhook.stack import Stack
-from onhook.watchdog.command import ask, running_pid
+from onhook.bench.phone import Call, Phone
+from onhook.bench.stack import Stack
+from onhook.watchdog.client.command import ask, running_pid
 from tests.line.bench import Bench, worker
 from tests.line.storm import storm
 from tests.line.test_watchdog import ROWS, WORKER, quiet_call, watched

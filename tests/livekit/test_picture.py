@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from livekit.protocol.models import ParticipantInfo, ParticipantPermission, TrackInfo, TrackType
 
+from onhook.call import Call, Direction, LegKind, LineState
 from onhook.livekit.picture import from_listing
-from onhook.types import Call, Direction, LegKind, LineState
 
 Kind = ParticipantInfo.Kind
 AUDIO = TrackInfo(type=TrackType.AUDIO)

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from onhook.engine import Engine
 from onhook.errors import PolicyError
 from onhook.faults import Fault
+from onhook.incident import Failure, Incident, Outcome
 from onhook.policy import Policy
+from onhook.rescue.engine import Engine
 from onhook.rungs import HandOver, HangUp
-from onhook.types import Failure, Incident, Outcome
 from tests.fakes import FakeLine, agent, call_of, caller, human
 
 pytestmark = pytest.mark.looptime

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from onhook.engine import Engine
+from onhook.call import Call
 from onhook.errors import OnhookError, PolicyError
 from onhook.faults import Fault
+from onhook.incident import Failure, Incident, Outcome, Result
 from onhook.line import Dispatch
 from onhook.policy import Policy
+from onhook.rescue.engine import Engine
 from onhook.rungs import Climb, HangUp, Redispatch
 from onhook.takeover import Takeover, compose, read
-from onhook.types import Call, Failure, Incident, Outcome, Result
 from tests.fakes import JOB, FakeLine, call_of, caller, fails, hangs, refused
 
 pytestmark = pytest.mark.looptime

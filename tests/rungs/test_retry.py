@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from onhook.engine import Engine
 from onhook.errors import EntrypointStalledError, OnhookError, PolicyError
 from onhook.faults import Fault
+from onhook.incident import Failure, Incident, Outcome
 from onhook.policy import Policy
+from onhook.rescue.engine import Engine
 from onhook.rungs import HangUp, Retry
-from onhook.types import Failure, Incident, Outcome
 from tests.fakes import FakeLine, call_of, caller, done, fails, hangs
 
 pytestmark = pytest.mark.looptime

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from onhook.engine import Engine
+from onhook.call import Call, LineState
 from onhook.errors import OnhookError, PolicyError
 from onhook.faults import Fault
+from onhook.incident import Failure, Incident, Outcome, Result
 from onhook.policy import Policy
+from onhook.rescue.engine import Engine
 from onhook.rungs import Climb, HangUp, Transfer
-from onhook.types import Call, Failure, Incident, LineState, Outcome, Result
 from tests.fakes import FakeLine, call_of, caller, fails, hangs, refused
 
 pytestmark = pytest.mark.looptime

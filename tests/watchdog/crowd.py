@@ -8,8 +8,8 @@ import sys
 
 from onhook.policy import Policy
 from onhook.watchdog import Link
-from onhook.watchdog.messages import Hello
-from onhook.watchdog.version import our_version
+from onhook.watchdog.protocol.messages import Hello
+from onhook.watchdog.protocol.version import our_version
 
 
 async def main(url: str, count: int) -> None:

@@ -9,22 +9,13 @@ import asyncio
 import os
 import sys
 
+from onhook.call import Call, Leg, LegKind, LineState
 from onhook.faults import Fault
+from onhook.incident import Failure, Incident, Outcome, Result, RungReport
 from onhook.policy import Policy
 from onhook.rungs import HangUp, Say
-from onhook.types import (
-    Call,
-    Failure,
-    Incident,
-    Leg,
-    LegKind,
-    LineState,
-    Outcome,
-    Result,
-    RungReport,
-)
 from onhook.watchdog import Link
-from onhook.watchdog.messages import Hello
+from onhook.watchdog.protocol.messages import Hello
 
 AGENT = "agent-1"
 POLICY = Policy(lost=[Say(deadline=10.0), HangUp()], late_caller=0, api_timeout=2.0)

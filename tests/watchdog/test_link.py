@@ -9,10 +9,10 @@ import pytest
 
 from onhook.policy import Policy
 from onhook.watchdog import Link
-from onhook.watchdog.messages import Beat, Hello
-from onhook.watchdog.place import Place
-from onhook.watchdog.protocol import Frames, decode
-from onhook.watchdog.server import bind
+from onhook.watchdog.daemon.server import bind
+from onhook.watchdog.protocol.frames import Frames, decode
+from onhook.watchdog.protocol.messages import Beat, Hello
+from onhook.watchdog.runtime_dir import RuntimeDir
 
 HELLO = Hello("room", "AJ_1", "agent-1", "ws://host", 7, "0.1", Policy())
 DEADLINE = 3.0
@@ -22,7 +22,7 @@ async def test_a_change_of_what_the_agent_does_is_told_with_the_next_beat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ONHOOK_WATCHDOG", "")
-    place = Place(tmp_path / "run")
+    place = RuntimeDir(tmp_path / "run")
     place.folder.mkdir(mode=0o700)
     told: asyncio.Queue[Beat] = asyncio.Queue()
     gone = asyncio.Event()

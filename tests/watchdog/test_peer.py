@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from onhook.watchdog.peer import Process
+from onhook.watchdog.protocol.peer import Process
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells others")
 

@@ -19,8 +19,8 @@ from livekit.protocol.models import ParticipantInfo
 from livekit.protocol.room import ListParticipantsResponse
 
 from onhook.errors import OnhookError
-from onhook.watchdog.command import ask, running_pid
-from onhook.watchdog.place import Place
+from onhook.watchdog.client.command import ask, running_pid
+from onhook.watchdog.runtime_dir import RuntimeDir
 from tests.livekit.twirp import SECRET, Twirp, ok, twirp
 from tests.watchdog.job import AGENT
 
@@ -55,7 +55,7 @@ class Host:
     """One machine with a runtime folder of its own, and what runs on it."""
 
     def __init__(self, folder: Path, server: Twirp) -> None:
-        self.place = Place(folder / "run")
+        self.place = RuntimeDir(folder / "run")
         self.server = server
         self.env = {
             **os.environ,

@@ -11,11 +11,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from onhook.faults import Fault, Severity
+from onhook.incident import Result, RungReport
 from onhook.ladder import Ladder
 from onhook.policy import Policy
 from onhook.rungs import HangUp, RemoveCallers, Say
-from onhook.types import Result, RungReport
-from onhook.watchdog.messages import (
+from onhook.watchdog.protocol.frames import (
+    HEADER,
+    LIMIT,
+    PULSE,
+    Frames,
+    ProtocolError,
+    decode,
+    encode,
+)
+from onhook.watchdog.protocol.messages import (
     Answer,
     Ask,
     Beat,
@@ -29,7 +38,6 @@ from onhook.watchdog.messages import (
     Opened,
     Welcome,
 )
-from onhook.watchdog.protocol import HEADER, LIMIT, PULSE, Frames, ProtocolError, decode, encode
 from tests.fakes import call_of, caller, human
 
 POLICY = Policy(

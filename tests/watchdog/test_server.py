@@ -16,11 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from onhook.watchdog.keeper import Keeper
-from onhook.watchdog.messages import Ask, Beat, Bye, Intent, Welcome
-from onhook.watchdog.protocol import HEADER, LIMIT, PULSE, Frames, decode, encode
-from onhook.watchdog.rescue import Rescuer
-from onhook.watchdog.server import Server, bind
+from onhook.watchdog.daemon.job_rescuer import JobRescuer
+from onhook.watchdog.daemon.job_table import JobTable
+from onhook.watchdog.daemon.server import Server, bind
+from onhook.watchdog.protocol.frames import HEADER, LIMIT, PULSE, Frames, decode, encode
+from onhook.watchdog.protocol.messages import Ask, Beat, Bye, Intent, Welcome
 from tests.watchdog.test_protocol import HELLO, MESSAGES
 
 DEADLINE = 10.0
@@ -33,9 +33,9 @@ class Running:
 
     def __init__(self, path: Path, *, uid: int | None = None, limit: int = 20) -> None:
         self.path = path
-        self.keeper = Keeper(Rescuer(env={}))
+        self.job_table = JobTable(JobRescuer(env={}))
         self.server = Server(
-            self.keeper,
+            self.job_table,
             refusal=lambda _: "",
             command=lambda what: {"asked": what},
             version="1.0",
@@ -89,7 +89,7 @@ async def listening(folder: Path, **more: int) -> AsyncIterator[Running]:
         tending.cancel()
         await asyncio.gather(tending, return_exceptions=True)
         running.server.close()
-        await running.keeper.aclose()
+        await running.job_table.aclose()
         await asyncio.sleep(0)
 
 
@@ -160,7 +160,7 @@ async def test_who_sends_a_byte_at_a_time_is_ended(tmp_path: Path) -> None:
                     await asyncio.sleep(0.05)
         writer.close()
         assert sent < len(hello) - 1
-        assert not running.keeper.jobs
+        assert not running.job_table.jobs
 
 
 async def test_a_quiet_job_is_not_slow(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ async def test_more_than_so_many_are_refused_and_the_others_stay(tmp_path: Path)
 async def test_another_user_is_refused(tmp_path: Path) -> None:
     async with listening(tmp_path, uid=os.getuid() + 1) as running:
         assert await running.dropped(encode(HELLO))
-        assert not running.keeper.jobs
+        assert not running.job_table.jobs
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")

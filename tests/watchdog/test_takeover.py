@@ -7,17 +7,18 @@ from dataclasses import dataclass
 
 import pytest
 
-from onhook.engine import Engine
+from onhook.call import Call
 from onhook.faults import Fault
-from onhook.journal import Entry, MemoryJournal, Opening, Ring, Step
+from onhook.incident import Ending, Failure, Incident, Outcome, Result, RungReport
 from onhook.ladder import Ladder
 from onhook.policy import Policy
+from onhook.rescue.engine import Engine
 from onhook.rungs import DeleteRoom, HangUp, Redispatch, RemoveCallers, Rung, Say, Transfer
-from onhook.types import Call, Ending, Failure, Incident, Outcome, Result, RungReport
-from onhook.watchdog.messages import Opened
-from onhook.watchdog.protocol import Frames, decode
-from onhook.watchdog.recorded import Recorded
-from onhook.watchdog.story import Story
+from onhook.sinks.journal import Entry, MemoryJournal, Opening, Ring, Step
+from onhook.watchdog.client.replay_log import ReplayLog
+from onhook.watchdog.daemon.guard_progress import Recorded
+from onhook.watchdog.protocol.frames import Frames, decode
+from onhook.watchdog.protocol.messages import Opened
 from tests.fakes import FakeLine, agent, call_of, caller, fails, hangs, refused
 
 pytestmark = pytest.mark.looptime
@@ -30,7 +31,7 @@ class Teller:
     """Tells over the wire as a job does, and is cut off once a rung is about to be climbed."""
 
     def __init__(self, policy: Policy, last: str) -> None:
-        self._story = Story(policy)
+        self._story = ReplayLog(policy)
         self._last = last
         self._frames = Frames()
         self.recorded: Recorded | None = None

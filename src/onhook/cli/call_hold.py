@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onhook.cli.call_report import state
+from onhook.cli.call_table import state
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from onhook.phone import Answering, Call, Phone, ReferAnswer, Report
-    from onhook.phone.codec import Samples
+    from onhook.bench.phone import Answering, Call, Phone, ReferAnswer, Report
+    from onhook.bench.phone.codec import Samples
 
 __all__ = ["LONGEST", "Order", "hold"]
 
@@ -46,7 +46,7 @@ class Order:
 
 async def hold(order: Order, errors: Console, save: Path | None) -> Report:
     """Hold the call from its first message to its last, and save what was heard."""
-    from onhook.phone import Phone, load_audio, speech  # noqa: PLC0415
+    from onhook.bench.phone import Phone, load_audio, speech  # noqa: PLC0415
 
     words: Samples | None = None
     if order.play is not None:
@@ -90,7 +90,7 @@ async def hold(order: Order, errors: Console, save: Path | None) -> Report:
 
 async def _local(order: Order) -> tuple[str, int]:
     """Return where to listen: as told, else the address that reaches the server."""
-    from onhook.phone import NumberError, address, local_host  # noqa: PLC0415
+    from onhook.bench.phone import NumberError, address, local_host  # noqa: PLC0415
 
     if order.bind is not None:
         host, _, port = order.bind.partition(":")
@@ -125,7 +125,7 @@ async def _interrupts() -> AsyncIterator[asyncio.Event]:
 
 
 async def _begin(order: Order, phone: Phone, errors: Console, interrupted: asyncio.Event) -> Call:
-    from onhook.phone import CallError  # noqa: PLC0415
+    from onhook.bench.phone import CallError  # noqa: PLC0415
 
     if order.number is not None:
         return await phone.dial(order.number, server=order.server, ring_timeout=order.cancel_after)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from onhook.fallback.build import providers
+from onhook.fallback.adapters import providers
+from onhook.fallback.availability import ProviderChange
 from onhook.fallback.deadlines import Deadlines
-from onhook.fallback.watch import ProviderChange
 
 __all__ = ["Deadlines", "ProviderChange", "providers"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from onhook.errors import PolicyError
-from onhook.limits import require_seconds
+from onhook.validation import require_seconds
 
 __all__ = ["Deadlines", "Turn", "chosen"]
 

@@ -10,8 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
+from onhook.fallback.availability import ProviderChange, Watch, logger
 from onhook.fallback.deadlines import Turn
-from onhook.fallback.watch import ProviderChange, Watch, logger
 
 __all__ = ["PAUSE", "Attempt", "Member", "Stage", "loop_time"]
 

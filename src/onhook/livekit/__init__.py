@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from onhook.livekit.api import ServerApi
     from onhook.livekit.credentials import Credentials
-    from onhook.livekit.line import LiveKitLine
+    from onhook.livekit.livekit_line import LiveKitLine
     from onhook.livekit.meter import Listener, Meter
     from onhook.livekit.renderings import Renderings
 
@@ -19,7 +19,7 @@ __all__ = ["Credentials", "Listener", "LiveKitLine", "Meter", "Renderings", "Ser
 _MODULE_OF = {
     "Credentials": "credentials",
     "Listener": "meter",
-    "LiveKitLine": "line",
+    "LiveKitLine": "livekit_line",
     "Meter": "meter",
     "Renderings": "renderings",
     "ServerApi": "api",

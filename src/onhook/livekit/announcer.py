@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from livekit import rtc
 from livekit.rtc.participant import PublishTrackError, UnpublishTrackError
 
+from onhook.call import Call
 from onhook.errors import OnhookError
-from onhook.livekit.audio import Pcm
 from onhook.livekit.credentials import ANNOUNCER, Credentials
-from onhook.types import Call
+from onhook.livekit.pcm import Pcm
 
 __all__ = ["TRACK", "joined", "speak"]
 

@@ -8,8 +8,8 @@ from typing import Any
 from livekit import rtc
 from livekit.protocol.models import ParticipantInfo, TrackType
 
+from onhook.call import Call, Direction, Leg, LegKind, LineState
 from onhook.livekit.credentials import ANNOUNCER, ROLE, WITHDRAWN
-from onhook.types import Call, Direction, Leg, LegKind, LineState
 
 __all__ = ["from_listing", "from_room", "has_audio", "is_withdrawn"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from onhook.errors import AudioError
-from onhook.livekit.audio import Pcm, audible, load_wav, save_wav
+from onhook.livekit.pcm import Pcm, audible, load_wav, save_wav
 
 if TYPE_CHECKING:  # 90 MB that a watchdog, which has no TTS, does without
     from livekit.agents import tts

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from onhook.call import Call
+from onhook.incident import Ending, Incident
 from onhook.line import Line
-from onhook.types import Call, Ending, Incident
 
 __all__ = ["Climb", "Rung"]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from onhook.errors import OnhookError
-from onhook.limits import require_seconds, require_text
+from onhook.incident import Ending
 from onhook.rungs.base import Climb
-from onhook.types import Ending
+from onhook.validation import require_seconds, require_text
 
 __all__ = ["HandOver"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from onhook.errors import PolicyError
+from onhook.incident import Ending
 from onhook.rungs.base import Climb
-from onhook.types import Ending
 
 __all__ = ["Keep"]
 

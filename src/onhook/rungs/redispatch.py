@@ -8,11 +8,11 @@ from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
 from onhook.errors import OnhookError, PolicyError
-from onhook.limits import require_count, require_seconds, require_text
+from onhook.incident import Ending
 from onhook.line import Dispatch
 from onhook.rungs.base import Climb
 from onhook.takeover import Takeover, compose, read
-from onhook.types import Ending
+from onhook.validation import require_count, require_seconds, require_text
 
 __all__ = ["Redispatch"]
 

@@ -6,11 +6,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import ClassVar
 
+from onhook.call import Call
 from onhook.errors import ApiError
-from onhook.limits import require_seconds
+from onhook.incident import Ending
 from onhook.line import Line
 from onhook.rungs.base import Climb
-from onhook.types import Call, Ending
+from onhook.validation import require_seconds
 
 __all__ = ["DeleteRoom", "HangUp", "RemoveCallers"]
 

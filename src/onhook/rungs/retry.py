@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from onhook.errors import EntrypointStalledError, OnhookError
-from onhook.limits import require_count, require_seconds
+from onhook.incident import Ending
 from onhook.rungs.base import Climb
-from onhook.types import Ending
+from onhook.validation import require_count, require_seconds
 
 __all__ = ["Retry"]
 

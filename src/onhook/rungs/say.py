@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 from onhook.errors import PolicyError
 from onhook.faults import Severity
-from onhook.limits import require_seconds, require_text
+from onhook.incident import Ending
 from onhook.line import Announcement
 from onhook.rungs.base import Climb
-from onhook.types import Ending
+from onhook.validation import require_seconds, require_text
 
 __all__ = ["APOLOGY", "ONE_MOMENT", "TIME_LIMIT", "Say"]
 

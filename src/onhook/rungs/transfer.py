@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar
 
+from onhook.call import Leg, LineState
 from onhook.errors import OnhookError, PolicyError
 from onhook.faults import Fault
-from onhook.limits import require_seconds, require_text
+from onhook.incident import Ending
 from onhook.line import Line, Referral
 from onhook.rungs.base import Climb
-from onhook.types import Ending, Leg, LineState
+from onhook.validation import require_seconds, require_text
 
 __all__ = ["Transfer"]
 

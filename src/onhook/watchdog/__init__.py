@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onhook.watchdog.client import Link
-from onhook.watchdog.mode import Mode
+from onhook.watchdog.client.link import Link
+from onhook.watchdog.client.mode import Mode
 
 __all__ = ["Link", "Mode"]

@@ -12,11 +12,11 @@ from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
 from onhook.errors import OnhookError
-from onhook.watchdog.place import Place
-from onhook.watchdog.spawn import IDLE
+from onhook.watchdog.client.spawn import IDLE
+from onhook.watchdog.runtime_dir import RuntimeDir
 
 if TYPE_CHECKING:
-    from onhook.watchdog.process import Watchdog
+    from onhook.watchdog.daemon.process import Watchdog
 
 _LOG_BYTES = 1_000_000
 _FAILED, _RUNNING = 1, 3
@@ -26,7 +26,7 @@ def main() -> int:
     """Watch in the foreground, or detached from whoever started it."""
     options = _options()
     try:
-        place = Place.of_this_user()
+        place = RuntimeDir.of_this_user()
         if options.detached:
             _detach(place)
         _log(place, detached=options.detached)
@@ -36,9 +36,9 @@ def main() -> int:
         return _FAILED
 
 
-def _watch(place: Place, options: argparse.Namespace) -> int:
-    from onhook.journal import SqliteJournal  # noqa: PLC0415 - after the options
-    from onhook.watchdog.process import AlreadyRunningError, Settings, Watchdog  # noqa: PLC0415 - heavy
+def _watch(place: RuntimeDir, options: argparse.Namespace) -> int:
+    from onhook.sinks.journal import SqliteJournal  # noqa: PLC0415 - after the options
+    from onhook.watchdog.daemon.process import AlreadyRunningError, Settings, Watchdog  # noqa: PLC0415 - heavy
 
     settings = Settings(
         idle=IDLE if options.detached and options.idle is None else options.idle,
@@ -69,7 +69,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _detach(place: Place) -> None:
+def _detach(place: RuntimeDir) -> None:
     """Be nobody's child, in a session and a folder of our own, with our words in a file."""
     sys.stdout.flush()
     if os.fork():
@@ -83,7 +83,7 @@ def _detach(place: Place) -> None:
     os.dup2(log, 2)
 
 
-def _log(place: Place, *, detached: bool) -> None:
+def _log(place: RuntimeDir, *, detached: bool) -> None:
     handler: logging.Handler = logging.StreamHandler()
     if detached:
         handler = RotatingFileHandler(place.log, maxBytes=_LOG_BYTES, backupCount=1)

@@ -1,0 +1,75 @@
+"""The servers' configuration files. They are JSON, which every YAML reader reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from onhook.bench.stack.ports import HOST, Ports
+
+__all__ = ["Keys", "livekit_server", "livekit_sip", "redis_arguments", "write"]
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The API key and secret of one stack, made for it."""
+
+    key: str = field(default_factory=lambda: f"API{secrets.token_hex(6)}")
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(36), repr=False)
+
+
+def redis_arguments(ports: Ports) -> list[str]:
+    """Return redis-server's arguments: loopback, in memory, nothing on disk."""
+    return ["--bind", HOST, "--port", str(ports.redis), "--save", "", "--appendonly", "no"]
+
+
+def livekit_server(ports: Ports, keys: Keys) -> dict[str, Any]:
+    """Return livekit-server's configuration (its `config-sample.yaml`)."""
+    return {
+        "port": ports.http,
+        "bind_addresses": [HOST],
+        "rtc": {
+            "node_ip": HOST,
+            "use_external_ip": False,
+            "enable_loopback_candidate": True,
+            "interfaces": {"includes": ["lo"]},
+            "tcp_port": 0,  # it would listen on every interface; UDP is enough on loopback
+            "udp_port": ports.rtc_udp,
+        },
+        "redis": {"address": f"{HOST}:{ports.redis}"},
+        "keys": {keys.key: keys.secret},
+        "logging": {"level": "info", "json": False},
+    }
+
+
+def livekit_sip(ports: Ports, keys: Keys) -> dict[str, Any]:
+    """Return livekit-sip's configuration (its `pkg/config/config.go`).
+
+    Its health and metrics ports would listen on every interface, so they stay closed.
+    """
+    return {
+        "api_key": keys.key,
+        "api_secret": keys.secret,
+        "ws_url": f"ws://{HOST}:{ports.http}",
+        "redis": {"address": f"{HOST}:{ports.redis}"},
+        "sip_port": ports.sip,
+        "sip_port_listen": ports.sip,
+        "rtp_port": f"{ports.rtp}-{ports.rtp_last}",
+        "listen_ip": HOST,
+        "nat_1_to_1_ip": HOST,
+        "local_net": "127.0.0.0/8",
+        "use_external_ip": False,
+        "max_cpu_utilization": 1.0,
+        "logging": {"level": "info", "json": False},
+    }
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write a file that only its owner can read: it holds secrets."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(content, file, indent=1)

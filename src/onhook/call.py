@@ -1,0 +1,113 @@
+"""A frozen picture of one call: who is on it, and how each of them is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["Call", "Direction", "Leg", "LegKind", "LineState"]
+
+
+class LegKind(StrEnum):
+    """Who a participant is, for the question who stays on the line."""
+
+    CALLER = "caller"
+    """A SIP leg: `kind == SIP`, whatever its identity."""
+    HUMAN = "human"
+    """A person who is not on a SIP leg."""
+    AGENT = "agent"
+    """An agent, ours or another."""
+    OTHER = "other"
+    """Egress, ingress, hidden participants and our own announcer: nobody to talk to."""
+
+
+class LineState(StrEnum):
+    """The state of a SIP leg (LiveKit attribute `sip.callStatus`)."""
+
+    DIALING = "dialing"
+    RINGING = "ringing"
+    ACTIVE = "active"
+    HANGUP = "hangup"
+    UNKNOWN = "unknown"
+
+
+class Direction(StrEnum):
+    """Who dialled."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One participant of a call.
+
+    Args:
+        identity: LiveKit participant identity, unique in its room.
+        kind: Who this is.
+        line: State of the SIP leg; `UNKNOWN` for every other kind.
+        audible: Whether the leg publishes an audio track that is not muted.
+        call_id: The SIP call id (`sip.callID`), empty for other kinds.
+    """
+
+    identity: str
+    kind: LegKind
+    line: LineState = LineState.UNKNOWN
+    audible: bool = False
+    call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A picture of one call at one moment.
+
+    Args:
+        room: LiveKit room name.
+        legs: Everybody in the room, the failed agent included where it is still there.
+        agent: Identity of the agent that is guarded; empty when unknown.
+        job: LiveKit job id; empty when unknown.
+        direction: Who dialled.
+        complete: Whether `legs` is known to be everybody; `False` when nobody could be asked.
+    """
+
+    room: str
+    legs: tuple[Leg, ...] = ()
+    agent: str = ""
+    job: str = ""
+    direction: Direction = Direction.UNKNOWN
+    complete: bool = True
+
+    @property
+    def callers(self) -> tuple[Leg, ...]:
+        """The SIP legs still on the line."""
+        return tuple(
+            leg
+            for leg in self.legs
+            if leg.kind is LegKind.CALLER and leg.line is not LineState.HANGUP
+        )
+
+    @property
+    def humans(self) -> tuple[Leg, ...]:
+        """People who are not on a SIP leg."""
+        return tuple(leg for leg in self.legs if leg.kind is LegKind.HUMAN)
+
+    @property
+    def other_agents(self) -> tuple[Leg, ...]:
+        """Agents other than the guarded one."""
+        return tuple(
+            leg for leg in self.legs if leg.kind is LegKind.AGENT and leg.identity != self.agent
+        )
+
+    @property
+    def ringing(self) -> bool:
+        """Whether there are callers and none of them has been answered."""
+        callers = self.callers
+        return bool(callers) and all(
+            leg.line in (LineState.RINGING, LineState.DIALING) for leg in callers
+        )
+
+    @property
+    def call_id(self) -> str:
+        """The SIP call id of the first caller, or an empty string."""
+        return next((leg.call_id for leg in self.callers), "")

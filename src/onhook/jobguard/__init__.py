@@ -1,0 +1,9 @@
+"""Ring 1: the guard, in the job's own process."""
+
+from __future__ import annotations
+
+from onhook.jobguard.agent_api import busy, release, watch
+from onhook.jobguard.decorator import Guarded, guard
+from onhook.jobguard.switch import is_active, set_active
+
+__all__ = ["Guarded", "busy", "guard", "is_active", "release", "set_active", "watch"]

@@ -1,0 +1,1 @@
+"""One file for each way of noticing that something is wrong with a job's call."""

@@ -1,0 +1,299 @@
+"""One guarded job, from the entrypoint's start to the job's end."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from livekit.agents import AgentSession, JobContext, tts
+
+from onhook.call import Call
+from onhook.errors import ConfigurationError, EntrypointStalledError
+from onhook.faults import Fault
+from onhook.incident import Failure
+from onhook.jobguard.argument_checks import Entrypoint
+from onhook.jobguard.attempts import Attempts
+from onhook.jobguard.detectors.call_limit import CallLimit
+from onhook.jobguard.detectors.first_audio import first_audio
+from onhook.jobguard.detectors.sessions import Sessions
+from onhook.jobguard.failures import left_by, shut_down
+from onhook.jobguard.preparation import prepare
+from onhook.jobguard.registry import register
+from onhook.jobguard.rehearsal import rehearse
+from onhook.jobguard.rescuer import Rescuer
+from onhook.jobguard.watchdog_client import WatchdogClient
+from onhook.line import Line
+from onhook.livekit import Credentials, LiveKitLine, Renderings
+from onhook.livekit.picture import is_withdrawn
+from onhook.livekit.renderings import Tts
+from onhook.policy import Policy
+from onhook.sinks import Observer
+from onhook.sinks.journal import Journal
+
+__all__ = ["GuardedJob"]
+
+logger = logging.getLogger("onhook")
+
+
+class GuardedJob:
+    """Watches over one job and rescues its call at most once.
+
+    Args:
+        ctx: The job.
+        policy: What to do.
+        observers: Who is told.
+        journal: Keeps the evidence.
+        clock: Seconds of a monotonic clock.
+        open_line: Opens the call's line; a `LiveKitLine` with the job's credentials when omitted.
+    """
+
+    def __init__(
+        self,
+        ctx: JobContext,
+        policy: Policy,
+        observers: Sequence[Observer],
+        journal: Journal | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        open_line: Callable[[], AbstractAsyncContextManager[Line]] | None = None,
+    ) -> None:
+        self._ctx = ctx
+        self._policy = policy
+        self._journal = journal
+        self.clock = clock
+        self.open_line = open_line or self._livekit_line
+        self.renderings = Renderings()
+        self._ended = False
+        self._stall: EntrypointStalledError | None = None
+        self.rescuer = Rescuer(
+            *(ctx, policy, observers, journal),
+            clock=clock,
+            open_line=self.open_line,
+            unseen=self._unseen,
+            covered=lambda: self._ring2.covered,
+        )
+        self.sessions = Sessions(
+            *(ctx.room, self.rescuer, policy, clock), primary=self._session, lost=self._end_job
+        )
+        self._ring2 = WatchdogClient(ctx, policy, self.sessions.news)
+        self.attempts = Attempts(self._run_again, ctx.room, self._session, clock)
+        self._limit = CallLimit(ctx.room, policy.max_call, clock)
+
+    async def run(self, entrypoint: Entrypoint, *, reraise: bool) -> None:
+        """Run the entrypoint under guard.
+
+        Args:
+            entrypoint: The developer's coroutine function.
+            reraise: Whether its exception goes on to the framework after the rescue.
+
+        Raises:
+            BaseException: Whatever the entrypoint raised, unchanged.
+            EntrypointStalledError: It published nothing within `Policy.first_audio`.
+        """
+        try:
+            Credentials.from_env()
+        except ConfigurationError as error:
+            logger.error("this call is not guarded: %s", error)  # noqa: TRY400 - no traceback helps
+            await entrypoint(self._ctx)
+            return
+        self._entrypoint = entrypoint
+        entry = asyncio.current_task()
+        register(self._ctx, self)
+        self.rescuer.tell(await self._ring2.start(self._agent))
+        self._watcher = asyncio.create_task(self._watch(entry), name="onhook-watch")
+        self._ctx.add_shutdown_callback(self._shutdown_callback())
+        attempt: Awaitable[None] | None = entrypoint(self._ctx)
+        while attempt is not None:
+            attempt = await self._see_through(attempt, entry, reraise=reraise)
+
+    async def _see_through(
+        self, attempt: Awaitable[None], entry: asyncio.Task[None] | None, *, reraise: bool
+    ) -> Awaitable[None] | None:
+        """Wait for the entrypoint; when it fails, make the caller safe first.
+
+        Returns:
+            The next attempt, where the rescue has begun one that came up.
+        """
+        try:
+            await attempt
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            failure = left_by(error, self.clock())
+            if not self._stalled(error, entry):
+                if not isinstance(error, Exception):
+                    self.attempts.close("was told to end")
+                await self.rescuer.rescue(failure)
+                if self.attempts.recovered:
+                    return self.attempts.take()
+                if reraise or not isinstance(error, Exception):
+                    raise
+                self._ctx.shutdown(failure.detail)
+        if self._stall is not None:
+            await self.rescuer.settled()
+            if self.attempts.recovered:
+                self._stall = None
+                return self.attempts.take()
+            self._ctx.shutdown(str(self._stall))
+            if reraise:
+                raise self._stall
+        self.attempts.close("has returned")
+        return None
+
+    def _stalled(self, error: BaseException, entry: asyncio.Task[None] | None) -> bool:
+        """Return whether it is our own cancellation that came back, and only that."""
+        if self._stall is None or entry is None:
+            return False
+        if isinstance(error, asyncio.CancelledError):
+            return entry.uncancel() == 0
+        return True
+
+    async def _watch(self, entry: asyncio.Task[None] | None) -> None:
+        """See the job through to its end, also when the event loop is torn down around it."""
+        try:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._await_first_audio(entry))
+                    group.create_task(self.sessions.follow())
+                    group.create_task(self._end_overlong_call())
+            except* Exception:
+                logger.exception("onhook could not watch this call any further")
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if not self._ended:
+                detail = "the job's event loop ended with the caller still on the line"
+                await self.rescuer.rescue(Failure(Fault.ENTRYPOINT_EXITED, detail, self.clock()))
+            raise
+
+    async def _await_first_audio(self, entry: asyncio.Task[None] | None) -> None:
+        waited_too_long = await first_audio(
+            self._ctx.room,
+            self._policy.first_audio,
+            clock=self.clock,
+            ask=self._ask,
+            over=lambda: self.rescuer.over,
+        )
+        if waited_too_long:
+            await self._stall_out(entry)
+            return
+        self._ring2.answer_for_life()
+        await rehearse(self._policy, self._unseen(), self.open_line)
+        await prepare(self._policy, self.renderings, self.voice, entry, self._journal)
+
+    async def _ask(self) -> Call:
+        async with self.open_line() as line:
+            return await self.rescuer.look(line)
+
+    async def _stall_out(self, entry: asyncio.Task[None] | None) -> None:
+        detail = (
+            f"no audio was published within {self._policy.first_audio:g} s "
+            "with a caller on the line"
+        )
+        self._stall = EntrypointStalledError(detail)
+        entry_runs = entry is not None and not entry.done()
+        if entry is not None and entry_runs:
+            entry.cancel()
+        failure = Failure(Fault.ENTRYPOINT_STALLED, detail, self.clock(), self._stall)
+        await self.rescuer.rescue(failure)
+        if not entry_runs:
+            self._ctx.shutdown(detail)
+
+    async def _end_overlong_call(self) -> None:
+        seconds = await self._limit.reached()
+        detail = f"the call has lasted {seconds:g} s since it was answered"
+        await self.rescuer.rescue(Failure(Fault.CALL_OVERLONG, detail, self.clock()))
+        self._end_job(detail)
+
+    def limit_call(self, seconds: float) -> None:
+        """Let this call last so many seconds from its answer on, whatever the policy says.
+
+        Raises:
+            PolicyError: That is no positive number.
+        """
+        self._limit.set(seconds)
+
+    def release(self, reason: str) -> None:
+        """Leave this call alone from now on, here and in the watchdog.
+
+        Args:
+            reason: Why, for the log.
+        """
+        self.rescuer.release(reason)
+        self._ring2.release(reason)
+
+    def _end_job(self, detail: str) -> None:
+        """End the job of an agent whose call was rescued without it."""
+        outcome = self.rescuer.outcome
+        if outcome is not None and outcome.ending not in ("kept", "recovered"):
+            self._ctx.shutdown(detail)
+
+    async def _run_again(self) -> None:
+        await self._entrypoint(self._ctx)
+
+    def _session(self) -> AgentSession[Any] | None:
+        try:
+            return self._ctx.primary_session
+        except RuntimeError:  # no session was started
+            return None
+
+    def voice(self) -> Tts | None:
+        """Return the TTS of the running session, or `None`."""
+        session = self._session()
+        voice = session.tts if session is not None else None
+        return voice if isinstance(voice, tts.TTS) else None
+
+    def _shutdown_callback(self) -> Callable[[str], Coroutine[None, None, None]]:
+        # livekit-agents reads `callback.__code__`: it takes a function and no callable object
+        async def onhook_guard(reason: str) -> None:
+            self._ended = True
+            if is_withdrawn(self._ctx.room):
+                self.rescuer.release("another rescuer takes this agent away")
+            try:
+                await self.rescuer.rescue(shut_down(reason, self.clock()))
+            finally:
+                self._watcher.cancel()
+                await asyncio.gather(self._watcher, return_exceptions=True)
+                await self._ring2.leave(reason)
+
+        return onhook_guard
+
+    @property
+    def _torn_down(self) -> bool:
+        """Whether the event loop is being closed: the tasks that serve the room are cancelled too.
+
+        Only that, and the end of the job, cancel the watch; `sys.exit()` in any task leads there
+        (livekit-agents `ipc/proc_client.py`, `run`).
+        """
+        return not self._ended and self._watcher.cancelling() > 0
+
+    @functools.cached_property
+    def _agent(self) -> str:
+        """The agent's identity; livekit-agents verifies a token each time it is asked for it."""
+        return self._ctx.local_participant_identity
+
+    def _unseen(self) -> Call:
+        return Call(
+            self._ctx.job.room.name,
+            agent=self._agent,
+            job=self._ctx.job.id,
+            complete=False,
+        )
+
+    def _livekit_line(self) -> LiveKitLine:
+        return LiveKitLine(
+            Credentials.from_env(),
+            self._ctx.job.room.name,
+            own=None if self._torn_down else self._ctx.room,
+            agent=self._agent,
+            job=self._ctx.job.id,
+            api_timeout=self._policy.api_timeout,
+            renderings=self.renderings,
+            voice=self.voice,
+            metadata=self._ctx.job.metadata,
+            again=self.attempts.again,
+        )

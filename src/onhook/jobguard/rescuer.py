@@ -1,0 +1,181 @@
+"""The rescue of one call: looks who is there, opens the incident, lets the engine act."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from livekit.agents import JobContext
+
+from onhook.call import Call
+from onhook.errors import OnhookError
+from onhook.incident import Failure, Incident, Outcome
+from onhook.jobguard.detectors.first_audio import late_caller
+from onhook.line import Line
+from onhook.policy import Policy
+from onhook.rescue.engine import Engine
+from onhook.sinks import Observer
+from onhook.sinks.journal import Journal, Soon
+
+__all__ = ["Rescuer"]
+
+logger = logging.getLogger("onhook")
+
+_LOOK = 1.0
+"""Seconds for the first picture of a call; the rescue goes on without it."""
+
+
+class Rescuer:
+    """Rescues one call, once, unless the agent itself came back by it.
+
+    Args:
+        ctx: The job.
+        policy: What to do.
+        observers: Who is told.
+        journal: Keeps the evidence.
+        clock: Seconds of a monotonic clock.
+        open_line: Opens the call's line.
+        unseen: Returns the picture of a call that nobody could look at.
+        covered: Returns whether a watchdog knows of each act before it is done.
+    """
+
+    def __init__(
+        self,
+        ctx: JobContext,
+        policy: Policy,
+        observers: Sequence[Observer],
+        journal: Journal | None,
+        *,
+        clock: Callable[[], float],
+        open_line: Callable[[], AbstractAsyncContextManager[Line]],
+        unseen: Callable[[], Call],
+        covered: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._ctx = ctx
+        self._policy = policy
+        self._observers = tuple(observers)
+        self._journal = journal
+        self._clock = clock
+        self._open_line = open_line
+        self._unseen = unseen
+        self._covered = covered
+        self._lock = asyncio.Lock()
+        self._soft: asyncio.Task[None] | None = None
+        self._released = ""
+        self.under_way = False
+        """Whether the call is being rescued, or was."""
+        self.outcome: Outcome | None = None
+        """The outcome of the rescue, once there is one."""
+
+    def tell(self, observer: Observer) -> None:
+        """Tell one more observer of every incident, before all others."""
+        self._observers = (observer, *self._observers)
+
+    async def rescue(self, failure: Failure) -> None:
+        """Open the one incident of this call and see it to its outcome; later causes wait for it.
+
+        A failure with no caller on the line opens none, so that a later one still can; nor does
+        one from which the agent recovered.
+        """
+        async with self._lock:
+            if self.under_way:
+                return
+            if self._released:
+                logger.info(
+                    "%s; the agent has released the call: %s", failure.detail, self._released
+                )
+                return
+            self.under_way = True
+            if self._soft is not None:
+                self._soft.cancel()
+            try:
+                async with self._open_line() as line:
+                    self.under_way = await self._handle(line, failure)
+            except Exception:  # nothing of ours may take the place of the original error
+                logger.exception("onhook could not rescue the call in %s", self._room)
+
+    async def soften(self, failure: Failure, settled: asyncio.Task[None]) -> None:
+        """Climb the soft ladder, and stop as soon as the agent is heard again or lost.
+
+        Args:
+            failure: What went wrong in this turn.
+            settled: Ends when there is no need of it any more.
+        """
+        self._soft = soft = asyncio.create_task(self._climb_softly(failure), name="onhook-soft")
+        try:
+            await asyncio.wait((soft, settled), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            soft.cancel()
+            settled.cancel()
+            await asyncio.gather(soft, settled, return_exceptions=True)
+
+    def release(self, reason: str) -> None:
+        """Leave this call alone from now on, because the agent leaves it on purpose.
+
+        Args:
+            reason: Why, for the log.
+        """
+        self._released = reason
+        if self._soft is not None:
+            self._soft.cancel()
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing left to watch for."""
+        return self.under_way or bool(self._released)
+
+    async def settled(self) -> None:
+        """Wait until a rescue that is under way has its outcome."""
+        async with self._lock:
+            return
+
+    async def look(self, line: Line) -> Call:
+        """Return a picture of the call, or what is known where none can be had in time."""
+        try:
+            async with asyncio.timeout(_LOOK):
+                return await line.picture()
+        except (OnhookError, TimeoutError) as error:
+            logger.warning("could not see who is on the call: %s", error)
+            return self._unseen()
+
+    async def _climb_softly(self, failure: Failure) -> None:
+        try:
+            async with self._open_line() as line:
+                call = await self.look(line)
+                if call.callers and not self.over:
+                    await self._engine(line).handle(Incident(failure, call))
+        except Exception:  # soft words that fail leave the call as it is
+            logger.exception("onhook could not soften the silence in %s", self._room)
+
+    async def _handle(self, line: Line, failure: Failure) -> bool:
+        """Return whether an incident was opened that leaves nothing to be rescued."""
+        cancelled: asyncio.CancelledError | None = None
+        call = self._unseen()
+        try:
+            call = await self.look(line)
+            if call.complete and not call.callers:
+                call = await late_caller(
+                    self._ctx.room, call, self._policy.late_caller, clock=self._clock
+                )
+        except asyncio.CancelledError as error:
+            cancelled = error
+        harmed = bool(call.callers) or not call.complete
+        if harmed:
+            self.outcome = await self._engine(line).handle(Incident(failure, call))
+        elif failure.error is not None:
+            logger.info("%s, and no caller was on the line", failure.detail)
+        if cancelled is not None:
+            raise cancelled
+        return harmed and self.outcome is not None and self.outcome.ending != "recovered"
+
+    def _engine(self, line: Line) -> Engine:
+        journal = self._journal
+        if journal is not None and self._covered():
+            journal = Soon(journal)
+        return Engine(line, policy=self._policy, journal=journal, observers=self._observers)
+
+    @property
+    def _room(self) -> str:
+        return self._ctx.job.room.name

@@ -1,0 +1,269 @@
+"""A call's line on a real LiveKit server: the port through which rungs act."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from types import TracebackType
+
+from livekit import rtc
+
+from onhook.call import Call, LegKind, LineState
+from onhook.errors import AudioError, OnhookError
+from onhook.line import Announcement, Dispatch, Referral
+from onhook.livekit import announcer, picture
+from onhook.livekit.api import ServerApi
+from onhook.livekit.credentials import WITHDRAWN, Credentials
+from onhook.livekit.listening import first_heard
+from onhook.livekit.pcm import Pcm, built_in_prompt, load_wav
+from onhook.livekit.renderings import Renderings, Tts, engine_of, is_tts, render
+from onhook.livekit.room_changes import Changes
+from onhook.livekit.sip_transfer import refer
+from onhook.rungs import APOLOGY, ONE_MOMENT, TIME_LIMIT
+
+__all__ = ["LiveKitLine"]
+
+logger = logging.getLogger("onhook")
+
+_LOOK = 0.25
+"""Seconds between looks at what no event tells of."""
+_JOIN = 3.0
+"""Seconds for joining a room to listen."""
+_PROMPTS = {APOLOGY: "apology", ONE_MOMENT: "one-moment", TIME_LIMIT: "time-limit"}
+
+
+class LiveKitLine:
+    """Implements `onhook.line.Line`. Leave the context to close every connection.
+
+    Args:
+        credentials: Server and key.
+        room: Room name.
+        own: The job's own room; used while it is connected, else the server is asked and the
+            announcer joins by itself. `None` where there is no job.
+        agent: Identity of the guarded agent.
+        job: LiveKit job id.
+        api_timeout: Seconds for one server request.
+        renderings: Where cached renderings are.
+        voice: Returns the TTS of the running session, whose cached rendering is wanted, or `None`.
+        metadata: Metadata of the guarded job; the server is asked when omitted.
+        again: Runs the entrypoint again, see `onhook.line.Line.retry`; `None` outside the job.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        room: str,
+        *,
+        own: rtc.Room | None = None,
+        agent: str = "",
+        job: str = "",
+        api_timeout: float = 5.0,
+        renderings: Renderings | None = None,
+        voice: Callable[[], Tts | None] = lambda: None,
+        metadata: str | None = None,
+        again: Callable[[], Awaitable[str]] | None = None,
+    ) -> None:
+        self._credentials = credentials
+        self._room = room
+        self._own = own
+        self._agent = agent
+        self._job = job
+        self._api = ServerApi(credentials, timeout=api_timeout)
+        self._renderings = renderings or Renderings()
+        self._voice = voice
+        self._metadata = metadata
+        self._again = again
+        self._there_before: dict[str, frozenset[str]] = {}
+
+    async def __aenter__(self) -> LiveKitLine:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._api.aclose()
+
+    async def picture(self) -> Call:
+        """See `onhook.line.Line.picture`."""
+        if (mine := self._mine) is not None:
+            return picture.from_room(mine, job=self._job)
+        return await self._listed()
+
+    async def check(self) -> None:
+        """See `onhook.line.Line.check`."""
+        await self._listed()
+
+    @property
+    def _mine(self) -> rtc.Room | None:
+        """The job's own room, while it is connected."""
+        return self._own if self._own is not None and _live(self._own) else None
+
+    async def _listed(self) -> Call:
+        """Picture the call as the server lists it, also where the job's own room is connected."""
+        listing = await self._api.participants(self._room)
+        return picture.from_listing(self._room, listing, agent=self._agent, job=self._job)
+
+    async def remove(self, identity: str) -> None:
+        """See `onhook.line.Line.remove`."""
+        await self._api.remove(self._room, identity)
+
+    async def delete_room(self) -> None:
+        """See `onhook.line.Line.delete_room`."""
+        await self._api.delete_room(self._room)
+
+    async def left(self, identity: str) -> None:
+        """See `onhook.line.Line.left`."""
+        with Changes(self._mine) as changes:
+            while any(
+                leg.identity == identity and leg.line is not LineState.HANGUP
+                for leg in (await self.picture()).legs
+            ):
+                await changes.wait(_LOOK)
+
+    async def transfer(self, identity: str, referral: Referral) -> None:
+        """See `onhook.line.Line.transfer`."""
+        await refer(self._api, self._room, identity, referral)
+
+    async def origin(self) -> str | None:
+        """See `onhook.line.Line.origin`."""
+        if self._metadata is not None:
+            return self._metadata
+        there = await self.dispatches()
+        # livekit-server 1.13 lists no job for a dispatch that came with the room
+        mine = [sent for sent in there if self._job and self._job in sent.jobs] or there
+        return mine[0].metadata if len(mine) == 1 else None
+
+    async def dispatches(self) -> Sequence[Dispatch]:
+        """See `onhook.line.Line.dispatches`."""
+        return await self._api.dispatches(self._room)
+
+    async def dispatch(self, agent_name: str, metadata: str) -> str:
+        """See `onhook.line.Line.dispatch`."""
+        gone = f"the caller has left room {self._room!r}: nobody to send {agent_name!r} to"
+        before = await self._listed()
+        if not before.callers:
+            raise OnhookError(gone)
+        if (mine := self._mine) is not None:
+            _silence(mine)
+        made = await self._api.create_dispatch(self._room, agent_name, metadata)
+        self._there_before[made] = frozenset(leg.identity for leg in before.legs)
+        call = await self._listed()
+        if call.callers:
+            return made
+        await self._api.delete_dispatch(self._room, made)
+        known = {self._agent, mine.local_participant.identity if mine is not None else ""}
+        if not any(leg.kind is not LegKind.AGENT or leg.identity in known for leg in call.legs):
+            await self._api.delete_room(self._room)  # the dispatch has brought it back
+        raise OnhookError(gone)
+
+    async def heard(self, dispatch: str) -> str:
+        """See `onhook.line.Line.heard`."""
+        with Changes(self._mine) as changes:
+            while not (agents := await self._agents(dispatch)):
+                if not (await self.picture()).callers:
+                    raise OnhookError(f"the caller has left room {self._room!r}")
+                await changes.wait(_LOOK)
+        if (mine := self._mine) is not None:
+            return await first_heard(mine, agents)
+        async with announcer.joined(
+            self._credentials, self._room, deadline=_JOIN, listens=True
+        ) as room:
+            return await first_heard(room, agents)
+
+    async def withdraw(self, dispatch: str) -> None:
+        """See `onhook.line.Line.withdraw`."""
+        agents = await self._agents(dispatch)
+        for agent in agents:  # its own guard must not take its end for a caller left behind
+            await self._api.mark(self._room, agent, WITHDRAWN, dispatch)
+        await self._api.delete_dispatch(self._room, dispatch)
+        for agent in agents:
+            await self._api.remove(self._room, agent)
+            await self.left(agent)
+
+    async def _agents(self, dispatch: str) -> Sequence[str]:
+        """Return who has come by a dispatch: whom the server lists, else who is new."""
+        there = await self.dispatches()
+        if listed := [agent for sent in there if sent.id == dispatch for agent in sent.agents]:
+            return listed
+        before = self._there_before.get(dispatch)
+        agents = (await self.picture()).other_agents if before is not None else ()
+        return [leg.identity for leg in agents if leg.identity not in (before or ())]
+
+    async def retry(self) -> str:
+        """See `onhook.line.Line.retry`."""
+        if self._again is None:
+            raise OnhookError("the entrypoint can be run again in its own job only, by its guard")
+        return await self._again()
+
+    async def say(self, announcement: Announcement) -> str:
+        """See `onhook.line.Line.say`."""
+        finding = asyncio.create_task(self._find(announcement))
+        try:
+            async with self._stage(announcement) as room:
+                pcm, source = await finding
+                call = functools.partial(picture.from_room, room)
+                await announcer.speak(room, pcm, deadline=announcement.start_deadline, picture=call)
+        finally:
+            finding.cancel()
+            await asyncio.gather(finding, return_exceptions=True)
+        return f"{source}, {pcm.seconds:.1f} s"
+
+    @contextlib.asynccontextmanager
+    async def _stage(self, announcement: Announcement) -> AsyncIterator[rtc.Room]:
+        """Give the room to speak in: the job's, with its own voice silenced, or one of ours."""
+        if (mine := self._mine) is not None:
+            if not announcement.gentle:
+                _silence(mine)
+            yield mine
+            return
+        if not (await self.picture()).callers:
+            raise OnhookError(f"no caller is in room {self._room!r} any more: nobody to speak to")
+        deadline = announcement.start_deadline
+        async with announcer.joined(self._credentials, self._room, deadline=deadline) as room:
+            yield room
+
+    async def _find(self, announcement: Announcement) -> tuple[Pcm, str]:
+        """Find the best audio there is for an announcement; the last resort never fails."""
+        if announcement.audio is not None:
+            try:
+                return await asyncio.to_thread(load_wav, announcement.audio), "given audio"
+            except AudioError as error:
+                logger.warning("falling back to other audio: %s", error)
+        given = announcement.tts
+        engine = given if given is not None and is_tts(given) else None
+        speaking = engine or self._voice()
+        name = engine_of(speaking) if speaking is not None else None
+        cached = await self._renderings.find(announcement.text, name)
+        if cached is not None:
+            return cached, "cached rendering"
+        if given is not None:
+            try:
+                pcm = await render(given, announcement.text, deadline=announcement.tts_deadline)
+            except AudioError as error:
+                logger.warning("falling back to the built-in prompt: %s", error)
+            else:
+                return pcm, "TTS"
+        return built_in_prompt(_prompt_for(announcement)), "built-in prompt"
+
+
+def _prompt_for(announcement: Announcement) -> str:
+    """Name the built-in prompt of these very words, else the one that does least harm."""
+    return _PROMPTS.get(announcement.text, "one-moment" if announcement.gentle else "apology")
+
+
+def _live(room: rtc.Room) -> bool:
+    """Return whether the room's connection is up, and not merely trying to come back."""
+    return room.isconnected() and room.connection_state == rtc.ConnectionState.CONN_CONNECTED
+
+
+def _silence(room: rtc.Room) -> None:
+    """Stop the failed agent's own voice, so that the caller hears one voice only."""
+    for publication in room.local_participant.track_publications.values():
+        if isinstance(publication.track, rtc.LocalAudioTrack) and not publication.muted:
+            publication.track.mute()

@@ -1,0 +1,129 @@
+"""What a journal keeps, whatever it keeps it in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Protocol
+
+from onhook.incident import Incident
+from onhook.redaction import masked
+
+__all__ = ["Entry", "Journal", "Opening", "Ring", "Step"]
+
+
+class Step(StrEnum):
+    """What an entry tells."""
+
+    OPENED = "opened"
+    INTENT = "intent"
+    RUNG = "rung"
+    RESUMED = "resumed"
+    """Another rescuer goes on; the subject is the rung that was begun, or nothing."""
+    CLOSED = "closed"
+
+
+class Ring(StrEnum):
+    """Who rescues."""
+
+    GUARD = "guard"
+    """Ring 1, in the job's own process."""
+    WATCHDOG = "watchdog"
+    """Ring 2, beside the worker."""
+    SENTINEL = "sentinel"
+    """Ring 3, anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What was known when an incident was opened; plain text, no secrets, to be read much later.
+
+    Args:
+        room: LiveKit room name.
+        job: LiveKit job id; empty when unknown.
+        call_id: SIP call id; empty when unknown.
+        direction: Who dialled.
+        severity: How bad it is for the caller.
+        traceback: The original exception with its traceback; empty where there was none.
+        evidence: Further facts, for example the signal that ended a job.
+    """
+
+    room: str
+    job: str = ""
+    call_id: str = ""
+    direction: str = "unknown"
+    severity: str = "lost"
+    traceback: str = ""
+    evidence: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def of(cls, incident: Incident) -> Opening:
+        """Take from an incident what a person needs; the exception itself is not kept alive."""
+        call, failure = incident.call, incident.failure
+        return cls(
+            room=call.room,
+            job=call.job,
+            call_id=call.call_id,
+            direction=str(call.direction),
+            severity=str(failure.severity),
+            traceback=failure.traceback,
+            evidence={key: masked(value) for key, value in failure.evidence.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of evidence.
+
+    Args:
+        incident: Incident id.
+        step: What is told.
+        at: Seconds of this host's monotonic clock: differences are exact.
+        subject: The fault, the rung or the ending.
+        result: The rung's result; empty for other steps.
+        detail: One sentence.
+        wall: Seconds since 1970: for a person, and for after a restart of the host.
+        ring: Who tells.
+        opening: What was known; with `Step.OPENED` only.
+    """
+
+    incident: str
+    step: Step
+    at: float
+    subject: str
+    result: str = ""
+    detail: str = ""
+    wall: float = field(default_factory=time.time)
+    ring: Ring = Ring.GUARD
+    opening: Opening | None = None
+
+
+class Journal(Protocol):
+    """Keeps entries in the order in which they were recorded."""
+
+    def prepare(self) -> None:
+        """Make ready what `record` needs, while all is well; may take some milliseconds.
+
+        Raises:
+            JournalError: It cannot be made ready.
+        """
+        ...
+
+    def record(self, entry: Entry) -> None:
+        """Keep an entry. Takes milliseconds at most while nothing is wrong with the disk.
+
+        Raises:
+            JournalError: It could not be kept. A rescue goes on without it.
+        """
+        ...
+
+    def entries(self, incident: str) -> Sequence[Entry]:
+        """Return what was recorded for an incident, oldest first."""
+        ...
+
+    def incidents(self, limit: int) -> Sequence[str]:
+        """Return the ids of the newest incidents, newest first."""
+        ...

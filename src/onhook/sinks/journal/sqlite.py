@@ -1,0 +1,274 @@
+"""A journal in a SQLite file: what was recorded outlives the process that recorded it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from onhook.errors import JournalError, PolicyError
+from onhook.sinks.journal import schema
+from onhook.sinks.journal.entries import Entry, Opening, Step
+from onhook.sinks.journal.rows import from_row, to_row
+from onhook.validation import require_seconds
+
+__all__ = ["KEEP", "KEEP_DAYS", "SqliteJournal", "default_path"]
+
+KEEP = 5_000
+"""Incidents that are kept when nothing else is said; about 5 kB each."""
+KEEP_DAYS = 90.0
+_DAY = 86_400.0
+_AT_ONCE = 500
+_HURRIED = 5.0
+"""Seconds for which a file that was held by another is not waited for again."""
+
+_OPENING = Opening("", traceback="a rehearsal")
+_REHEARSED = Entry("inc_rehearsed", Step.OPENED, 0.0, "", wall=0.0, opening=_OPENING)
+
+_INSERT = """
+INSERT INTO entry (incident, step, at, subject, result, detail, wall, ring, opening)
+VALUES ((SELECT n FROM incident WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_IDS = "SELECT id FROM incident "
+_ENTRIES = """
+SELECT number, id, step, at, subject, result, detail, e.wall, ring, opening
+FROM entry e JOIN incident i ON i.n = e.incident
+"""
+
+
+def default_path(env: Mapping[str, str] | None = None) -> Path:
+    """Return where the journal of this user is.
+
+    `ONHOOK_JOURNAL`, else `$XDG_STATE_HOME/onhook/incidents.db`, else the same below
+    `~/.local/state` (XDG Base Directory Specification: a relative `XDG_STATE_HOME` is ignored).
+
+    Args:
+        env: The variables; `os.environ` when omitted.
+
+    Raises:
+        JournalError: There is no home directory.
+    """
+    env = os.environ if env is None else env
+    try:
+        if chosen := env.get("ONHOOK_JOURNAL"):
+            return Path(chosen).expanduser()
+        state = Path(env.get("XDG_STATE_HOME") or "")
+        if not state.is_absolute():
+            state = Path.home() / ".local" / "state"
+    except RuntimeError as error:
+        raise JournalError(
+            f"there is no home directory for the journal ({error}): set ONHOOK_JOURNAL to a file"
+        ) from error
+    return state / "onhook" / "incidents.db"
+
+
+class SqliteJournal:
+    """Keeps the newest incidents in one file, which several processes and threads may share.
+
+    Each `record` is one transaction in WAL mode with `synchronous=NORMAL`: once it has returned,
+    the entry is with the operating system, and kill -9 of the process loses nothing
+    (sqlite.org/wal.html, "Performance Considerations": a power failure may lose the last entries,
+    and never damages the file). That takes well below a millisecond on a local disk, so it is
+    called in the event loop as it is. Another process that holds the file is waited for at most
+    `timeout` seconds, and then for some seconds not at all, so that one that was stopped in the
+    midst of writing delays no rescue.
+
+    Nothing is opened before the first use, so that one can stand beside an entrypoint in a module
+    and travels to the processes of jobs by its settings. The file is its owner's alone (0600), and
+    so is its folder where it is made here (0700). Secrets of the environment are masked.
+
+    Args:
+        path: The file; `default_path()` when omitted.
+        keep: How many incidents are kept; older ones go when a new one is recorded.
+        keep_days: Days after which an incident goes in any case.
+        timeout: Seconds to wait for another process that writes.
+        wall: Seconds since 1970.
+
+    Raises:
+        PolicyError: A value is out of range.
+        JournalError: From every method: the file cannot be used, why, and what to do.
+    """
+
+    def __init__(
+        self,
+        path: Path | str | None = None,
+        *,
+        keep: int = KEEP,
+        keep_days: float = KEEP_DAYS,
+        timeout: float = 0.25,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        if keep < 1:
+            raise PolicyError(f"SqliteJournal(keep={keep!r}): give at least 1")
+        if not keep_days > 0:
+            raise PolicyError(f"SqliteJournal(keep_days={keep_days!r}): give more than 0")
+        require_seconds("SqliteJournal", "timeout", timeout)
+        self.path = default_path() if path is None else Path(path).expanduser()
+        self._keep = keep
+        self._keep_days = keep_days
+        self._timeout = timeout
+        self._wall = wall
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+        self._opened: tuple[int, ...] = ()
+        self._inherited: list[sqlite3.Connection] = []
+        self._hurried_until = 0.0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel by settings; every process opens the file for itself."""
+        return (_again, (self.path, self._keep, self._keep_days, self._timeout, self._wall))
+
+    def prepare(self) -> None:
+        """Open the file, tidy it up and rehearse, while there is time: milliseconds, once a call.
+
+        It may run in a thread. Without it the first `record` opens the file, and takes three times
+        as long to write.
+        """
+        with self._use() as db:
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            with _transaction(db):
+                _write(db, _REHEARSED)
+                db.execute("DELETE FROM incident WHERE id = ?", (_REHEARSED.incident,))
+
+    def record(self, entry: Entry) -> None:
+        """See `Journal.record`."""
+        with self._use() as db, _transaction(db):
+            found = db.execute("SELECT n FROM incident WHERE id = ?", (entry.incident,)).fetchone()
+            if found is None:
+                self._forget(db)
+            _write(db, entry)
+
+    def _forget(self, db: sqlite3.Connection) -> None:
+        """Make room for one more incident."""
+        db.execute("DELETE FROM incident WHERE wall < ?", (self._wall() - self._keep_days * _DAY,))
+        db.execute(
+            "DELETE FROM incident WHERE n <= "
+            "(SELECT n FROM incident ORDER BY n DESC LIMIT 1 OFFSET ?)",
+            (self._keep - 1,),
+        )
+
+    def entries(self, incident: str) -> Sequence[Entry]:
+        """See `Journal.entries`."""
+        return [e for _, e in self._select("WHERE id = ? ORDER BY number", incident)]
+
+    def incidents(self, limit: int = 20) -> Sequence[str]:
+        """See `Journal.incidents`."""
+        return self._ids("ORDER BY n DESC LIMIT ?", limit)
+
+    def matching(self, prefix: str) -> Sequence[str]:
+        """Return the ids that begin with a prefix, with or without `inc_`, newest first."""
+        where = "WHERE substr(id, 1, ?) = ? OR substr(id, 5, ?) = ? ORDER BY n DESC LIMIT ?"
+        return self._ids(where, len(prefix), prefix, len(prefix), prefix, _AT_ONCE)
+
+    def since(self, position: int) -> tuple[int, Sequence[Entry]]:
+        """Return the entries recorded after a position, oldest first, and the new position.
+
+        Args:
+            position: What the last call returned; 0 for the first entry, -n for the last n.
+        """
+        newest = self._newest()
+        if position < 0:
+            position = max(newest + position, 0)
+        if newest < position:  # the file has been replaced meanwhile
+            position = 0
+        found = self._select("WHERE number > ? ORDER BY number LIMIT ?", position, _AT_ONCE)
+        return (found[-1][0] if found else position), [entry for _, entry in found]
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
+            self._db = None
+
+    def _newest(self) -> int:
+        with self._use(reading=True) as db:
+            return _first(db, "SELECT coalesce(max(number), 0) FROM entry") if db else 0
+
+    def _ids(self, rest: str, *values: object) -> Sequence[str]:
+        with self._use(reading=True) as db:
+            rows = db.execute(_IDS + rest, values) if db else ()
+            return [str(row[0]) for row in rows]
+
+    def _select(self, rest: str, *values: object) -> Sequence[tuple[int, Entry]]:
+        with self._use(reading=True) as db:
+            rows = db.execute(_ENTRIES + rest, values).fetchall() if db else []
+        try:
+            return [(row[0], from_row(row[1:])) for row in rows]
+        except (TypeError, ValueError) as error:
+            raise schema.damaged(self.path, error) from error
+
+    @contextlib.contextmanager
+    def _use(self, *, reading: bool = False) -> Iterator[Any]:
+        """Lend the open file; `None` where there is nothing to read yet."""
+        with self._lock:
+            try:
+                if reading and not self.path.exists():
+                    yield None
+                    return
+                yield self._ready()
+            except (sqlite3.Error, OSError) as error:
+                # whatever state the file is in: the next use looks at it anew
+                with contextlib.suppress(sqlite3.Error):
+                    if self._db is not None:
+                        self._db.close()
+                self._db = None
+                self._hurried_until = time.monotonic() + _HURRIED
+                raise schema.explained(self.path, error) from error
+
+    def _ready(self) -> sqlite3.Connection:
+        """Return the connection of this process to the file that now bears the name."""
+        hurried = time.monotonic() < self._hurried_until
+        patience = 0.0 if hurried else self._timeout
+        if self._db is not None and self._opened == self._identity():
+            self._db.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
+            return self._db
+        if self._db is not None and self._opened[:1] != (os.getpid(),):
+            self._inherited.append(
+                self._db
+            )  # a fork must not even close it: sqlite.org/howtocorrupt
+        elif self._db is not None:
+            self._db.close()
+        self._db = None
+        self._db = schema.opened(self.path, patience)
+        self._opened = self._identity()
+        return self._db
+
+    def _identity(self) -> tuple[int, ...]:
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return ()
+        return os.getpid(), status.st_dev, status.st_ino
+
+
+def _write(db: sqlite3.Connection, entry: Entry) -> None:
+    insert = "INSERT OR IGNORE INTO incident (id, wall) VALUES (?, ?)"
+    db.execute(insert, (entry.incident, entry.wall))
+    db.execute(_INSERT, (entry.incident, *to_row(entry)))
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _first(db: sqlite3.Connection, query: str) -> int:
+    return int(db.execute(query).fetchone()[0])
+
+
+def _again(
+    path: Path, keep: int, keep_days: float, timeout: float, wall: Callable[[], float]
+) -> SqliteJournal:
+    return SqliteJournal(path, keep=keep, keep_days=keep_days, timeout=timeout, wall=wall)

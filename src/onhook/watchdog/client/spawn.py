@@ -1,0 +1,69 @@
+"""Starts a watchdog when none runs: detached, so that it outlives the worker and every job."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+import time
+
+from onhook.watchdog.client.command import connect
+from onhook.watchdog.runtime_dir import RuntimeDir
+
+__all__ = ["IDLE", "start"]
+
+IDLE = 300.0
+"""Seconds without a job after which a watchdog that was started by one ends."""
+_DETACHED = 10.0
+"""Seconds for the new process to have let go of us."""
+_LISTENING = 5.0
+"""Seconds for it to listen; until then nobody else starts one."""
+_POLL = 0.05
+
+
+async def start(place: RuntimeDir, *, replace: bool = False) -> bool:
+    """Start a watchdog unless somebody is just doing so.
+
+    Args:
+        place: Where it will listen.
+        replace: Whether it shall take over from an older one.
+
+    Returns:
+        Whether it was us.
+
+    Raises:
+        OSError: The program cannot be started.
+    """
+    return await asyncio.to_thread(_start, place, replace=replace)
+
+
+def _start(place: RuntimeDir, *, replace: bool) -> bool:
+    descriptor = os.open(place.starting, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        # -P: what lies in the agent's folder is not to stand in for the standard library
+        command = [sys.executable, "-P", "-m", "onhook.watchdog", "--detached"]
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(  # noqa: S603 - our own program
+                [*command, "--replace"] if replace else command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                check=False,
+                timeout=_DETACHED,
+            )
+        until = time.monotonic() + _LISTENING
+        while (answer := connect(place.socket)) is None and time.monotonic() < until:
+            time.sleep(_POLL)
+        if answer is not None:
+            answer.close()
+    finally:
+        os.close(descriptor)
+    return True

@@ -1,0 +1,180 @@
+"""Rescues the call of a job that cannot: its own ladder, climbed from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from onhook.call import Call
+from onhook.errors import ConfigurationError, OnhookError
+from onhook.incident import Failure, Incident, Outcome
+from onhook.line import Line
+from onhook.livekit.credentials import Credentials
+from onhook.rescue.engine import Engine
+from onhook.rescue.progress import Progress
+from onhook.sinks import LoggingObserver, Observer
+from onhook.sinks.journal import Journal, MemoryJournal, Ring
+from onhook.watchdog.protocol.messages import Hello
+
+__all__ = ["JobRescuer"]
+
+logger = logging.getLogger("onhook")
+
+_LOOK = 2.0
+"""Seconds for the first picture of a call; the rescue goes on without it."""
+_LATE_POLL = 0.25
+_ANNOUNCEMENTS = 8
+
+
+class JobRescuer:
+    """Has the credentials, and climbs ladders.
+
+    Args:
+        journal: Keeps the evidence; in memory when omitted.
+        observers: Are told of every incident; a `LoggingObserver` when omitted.
+        announcements: How many callers are spoken to at once; the others are released at once.
+        env: Where the credentials are; `os.environ` when omitted.
+        clock: Seconds of the host's monotonic clock.
+    """
+
+    def __init__(
+        self,
+        journal: Journal | None = None,
+        observers: Sequence[Observer] | None = None,
+        *,
+        announcements: int = _ANNOUNCEMENTS,
+        env: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._journal = journal if journal is not None else MemoryJournal()
+        self._observers = (LoggingObserver(),) if observers is None else tuple(observers)
+        self._slots = asyncio.Semaphore(announcements)
+        self._clock = clock
+        self._missing = ""
+        self.credentials: Credentials | None = None
+        """What the environment has, if it has any."""
+        try:
+            self.credentials = Credentials.from_env(env)
+        except ConfigurationError as error:
+            self._missing = str(error)
+
+    def refusal(self, url: str) -> str:
+        """Say why jobs of a server cannot be rescued from here, or return an empty string.
+
+        Args:
+            url: The job's LiveKit server.
+        """
+        if self.credentials is None:
+            return f"the watchdog was started without credentials ({self._missing})"
+        if _host(self.credentials.url) != _host(url):
+            return (
+                f"the watchdog was started for {self.credentials.url}, and this job is of {url}: "
+                "give the workers of each server an ONHOOK_RUNTIME_DIR of their own"
+            )
+        return ""
+
+    async def prepare(self) -> None:
+        """Load what an announcement needs, beside the loop and before a caller waits for it."""
+        await asyncio.to_thread(_load)
+
+    async def rescue(self, job: Hello, failure: Failure, *, intruder: bool) -> Outcome | None:
+        """Rescue the call of a job, if anybody is on its line.
+
+        Args:
+            job: The job.
+            failure: What happened to it.
+            intruder: Whether its process may still wake: then its participant is removed first.
+
+        Returns:
+            The outcome, or `None` where no caller was on the line.
+        """
+        async with self._line(job, intruder=intruder) as line:
+            call = await self._look(line, job)
+            if call.complete and not call.callers:
+                call = await self._late_caller(line, call, job.policy.late_caller)
+            if call.complete and not call.callers:
+                logger.info("%s (room %s): no caller was on the line", failure.detail, job.room)
+                return None
+            return await self._engine(line, job).handle(Incident(failure, call))
+
+    async def resume(
+        self, job: Hello, incident: Incident, past: Progress, *, intruder: bool
+    ) -> Outcome:
+        """Go on with a rescue that the job's guard had begun.
+
+        Args:
+            job: The job.
+            incident: The guard's incident.
+            past: How far it came.
+            intruder: Whether its process may still wake.
+        """
+        logger.warning("%s is taken over (room %s): %s", incident.id, job.room, past.reason)
+        async with self._line(job, intruder=intruder) as line:
+            return await self._engine(line, job).handle(incident, past)
+
+    @contextlib.asynccontextmanager
+    async def _line(self, job: Hello, *, intruder: bool) -> AsyncIterator[Line]:
+        if self.credentials is None:
+            raise OnhookError(f"job {job.job} cannot be rescued: {self._missing}")
+        await self.prepare()
+        from onhook.watchdog.daemon.bounded_line import BoundedLine  # noqa: PLC0415 - see `prepare`
+
+        async with BoundedLine(
+            self.credentials,
+            job.room,
+            slots=self._slots,
+            agent=job.agent,
+            job=job.job,
+            api_timeout=job.policy.api_timeout,
+        ) as line:
+            if intruder:
+                await self._silence(line, job)
+            yield line
+
+    def _engine(self, line: Line, job: Hello) -> Engine:
+        return Engine(
+            line,
+            policy=job.policy,
+            journal=self._journal,
+            observers=self._observers,
+            clock=self._clock,
+            ring=Ring.WATCHDOG,
+        )
+
+    async def _silence(self, line: Line, job: Hello) -> None:
+        """Take the agent out of the room, so that it cannot wake and talk over the rescue."""
+        try:
+            async with asyncio.timeout(_LOOK):
+                await line.remove(job.agent)
+        except (OnhookError, TimeoutError) as error:
+            logger.warning("could not remove the agent of job %s: %s", job.job, error)
+
+    async def _look(self, line: Line, job: Hello) -> Call:
+        try:
+            async with asyncio.timeout(_LOOK):
+                return await line.picture()
+        except (OnhookError, TimeoutError) as error:
+            logger.warning("could not see who is on the call in %s: %s", job.room, error)
+            return Call(job.room, agent=job.agent, job=job.job, complete=False)
+
+    async def _late_caller(self, line: Line, call: Call, seconds: float) -> Call:
+        """Give a leg that is just joining a moment; outside the room no event tells of it."""
+        until = self._clock() + seconds
+        while not (call.callers or call.humans) and self._clock() < until:
+            await asyncio.sleep(_LATE_POLL)
+            with contextlib.suppress(OnhookError):
+                call = await line.picture()
+        return call
+
+
+def _host(url: str) -> tuple[str, int | None]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port
+
+
+def _load() -> None:
+    import onhook.watchdog.daemon.bounded_line  # noqa: F401, PLC0415 - see `JobRescuer.prepare`

@@ -1,0 +1,286 @@
+"""Knows every job of this host, and decides when to step in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from onhook.faults import Fault
+from onhook.incident import Failure
+from onhook.livekit.proof import Proof, ProofOfLife
+from onhook.watchdog.daemon.guard_progress import Recorded
+from onhook.watchdog.daemon.job_rescuer import JobRescuer
+from onhook.watchdog.daemon.liveness import PROBE, TICK, Naps, Pulse, Verdict, judge, patience
+from onhook.watchdog.daemon.watched_job import Job, evidence
+from onhook.watchdog.daemon.workers import Workers
+from onhook.watchdog.protocol.messages import (
+    Beat,
+    Bye,
+    Climbed,
+    Closed,
+    Hello,
+    Intent,
+    Message,
+    Opened,
+)
+from onhook.watchdog.protocol.peer import Process, end
+
+__all__ = ["JobTable"]
+
+logger = logging.getLogger("onhook")
+
+_DYING = 0.25
+"""Seconds that a process whose socket has closed gets to be gone."""
+_ASK_THE_UNLINKED = 2.0
+"""Seconds between questions to a job that lives and has no link."""
+
+
+class JobTable:
+    """Judges jobs by their beats, their sockets, their processes and the room.
+
+    Args:
+        rescuer: Climbs the ladders.
+        clock: Seconds of the host's monotonic clock.
+    """
+
+    def __init__(self, rescuer: JobRescuer, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rescuer = rescuer
+        self._clock = clock
+        self._naps = Naps(clock())
+        self._jobs: dict[str, Job] = {}
+        self._workers = Workers()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._proof: ProofOfLife | None = None
+        self.rescues = 0
+        """How many incidents have been brought to their end since the start."""
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """The jobs that are watched."""
+        return tuple(self._jobs.values())
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is a job to watch or a rescue to finish."""
+        return bool(self._jobs or self._tasks)
+
+    async def aclose(self) -> None:
+        """Give up every task and descriptor."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for job in self.jobs:
+            self._forget(job)
+        self._workers.close()
+        if self._proof is not None:
+            await self._proof.aclose()
+
+    def joined(self, hello: Hello, pid: int) -> Job:
+        """A job has connected, or has come back.
+
+        Args:
+            hello: What it says of itself.
+            pid: Its process id by the kernel's word; 0 where that is not visible.
+        """
+        if (before := self._jobs.get(hello.job)) is not None:
+            self._forget(before)
+        job = Job(hello, Process(pid), Pulse(self._clock()))
+        self._workers.add(hello.worker, visible=pid != 0)
+        self._jobs[hello.job] = job
+        if job.process.fd is not None:
+            asyncio.get_running_loop().add_reader(job.process.fd, self.left, job)
+        return job
+
+    def beat(self, job: Job) -> None:
+        """A job's loop runs."""
+        job.pulse.beat(self._clock())
+
+    def told(self, job: Job, message: Message) -> None:
+        """A job tells something; anything it says is a beat too."""
+        self.beat(job)
+        match message:
+            case Beat():
+                job.news, job.told_at = message, self._clock()
+            case Opened():
+                job.recorded = Recorded(message, self._clock())
+            case Intent() | Climbed() | Closed():
+                self._record(job, message)
+            case Bye():
+                self._forget(job)
+
+    def left(self, job: Job) -> None:
+        """A job's socket or its process has ended, without a goodbye."""
+        self._unwatch(job)
+        if job.gone or not job.linked:
+            return
+        job.linked = False
+        if job.verifying is not None:
+            job.verifying.cancel()
+        job.verifying = self._spawn(self._verify(job))
+
+    async def watch(self) -> None:
+        """Look at every job, for ever."""
+        while True:
+            await asyncio.sleep(TICK)
+            now = self._clock()
+            slept = self._naps.slept(now)
+            for job in self.jobs:
+                if slept:  # they may all have been stopped with us
+                    job.pulse.beat(now)
+                elif job.verifying is None and job.pulse.suspect(now):
+                    job.verifying = self._spawn(self._verify(job))
+                self._check_rescue(job, now)
+
+    def release_all(self, reason: str) -> None:
+        """Give every job that is left its ladder, because nobody will watch it any more.
+
+        Args:
+            reason: One sentence.
+        """
+        for job in self.jobs:
+            self._step_in(job, Fault.WORKER_DIED, reason, intruder=True)
+
+    def _record(self, job: Job, message: Intent | Climbed | Closed) -> None:
+        recorded = job.recorded
+        if recorded is None or recorded.opened.incident != message.incident:
+            logger.warning("job %s tells of an incident that it never opened", job.hello.job)
+            return
+        recorded.told(message)
+        if isinstance(message, Closed) and recorded.unfinished:
+            self._take_over(job, recorded, f"the guard could not: {message.detail}", intruder=False)
+
+    def _check_rescue(self, job: Job, now: float) -> None:
+        recorded = job.recorded
+        if recorded is None or not recorded.unfinished:
+            return
+        if now > recorded.deadline(job.hello.policy.api_timeout):
+            why = "the guard did not finish within its deadlines"
+            self._take_over(job, recorded, why, intruder=True)
+
+    async def _verify(self, job: Job) -> None:
+        """Find out about a job that is silent or whose socket has closed; step in if it is lost."""
+        try:
+            if not job.linked and await self._is_gone(job):
+                self._died(job)
+                return
+            await self._rescuer.prepare()
+            while self._watches(job):
+                asked = self._clock()
+                proof = await self._prove(job)
+                if not self._watches(job):
+                    return
+                if job.process.known and not job.process.alive():
+                    self._died(job)
+                    return
+                now = self._clock()
+                if job.linked and not job.pulse.suspect(now):
+                    return
+                job.pulse.proofs.append(proof)
+                if self._concluded(job, now):
+                    return
+                pace = _ASK_THE_UNLINKED if proof is Proof.ALIVE else PROBE
+                await asyncio.sleep(max(0.0, asked + pace - self._clock()))
+        finally:
+            if job.verifying is asyncio.current_task():
+                job.verifying = None
+
+    def _concluded(self, job: Job, now: float) -> bool:
+        waits, up = patience(job.hello.policy), bool(job.news.state)
+        match judge(job.pulse, now, waits=waits, up=up):
+            case Verdict.ALIVE:
+                job.pulse.beat(now)
+                return job.linked
+            case Verdict.HUNG:
+                silent = job.pulse.silent_for(now)
+                detail = f"the job has shown no sign of life for {silent:.1f} s"
+                self._spawn(end(Process(job.process.pid if job.process.alive() else 0)))
+                self._step_in(job, Fault.JOB_HUNG, detail, intruder=True)
+                return True
+            case _:
+                return False
+
+    def _watches(self, job: Job) -> bool:
+        """Return whether a job still is ours to judge: it may have come back, or said goodbye."""
+        return not job.gone
+
+    async def _is_gone(self, job: Job) -> bool:
+        """Return whether a job whose socket has closed is dead, or has only lost its link."""
+        if not job.process.known:
+            return await self._prove(job) is not Proof.ALIVE
+        until = self._clock() + _DYING
+        while job.process.alive():
+            if self._clock() >= until:
+                logger.warning("job %s lives, and has lost its link", job.hello.job)
+                return False
+            await asyncio.sleep(0.005)  # the kernel closes the socket before the process is gone
+        return True
+
+    async def _prove(self, job: Job) -> Proof:
+        credentials = self._rescuer.credentials
+        if credentials is None:
+            return Proof.UNKNOWN
+        if self._proof is None:
+            self._proof = ProofOfLife(credentials)
+        return await self._proof.of(job.hello.room, job.hello.agent, deadline=PROBE)
+
+    def _died(self, job: Job) -> None:
+        if job.gone:
+            return
+        with_worker = self._workers.died(job.hello.worker)
+        fault = Fault.WORKER_DIED if with_worker else Fault.JOB_DIED
+        who = "the worker and the job have" if with_worker else "the job has"
+        by = job.process.ended_by() or "killed or crashed"
+        detail = f"{who} died without a goodbye (process {job.process.pid or 'unknown'}, {by})"
+        self._step_in(job, fault, detail, intruder=False)
+
+    def _step_in(self, job: Job, fault: Fault, detail: str, *, intruder: bool) -> None:
+        """Make the caller safe, once."""
+        recorded = job.recorded
+        if recorded is not None and recorded.unfinished:
+            self._take_over(job, recorded, detail, intruder=intruder)
+            return
+        facts = evidence(job, self._clock())
+        self._forget(job)
+        if recorded is None or not recorded.settled:
+            failure = Failure(fault, detail, self._clock(), evidence=facts)
+            self._spawn(self._rescue(job.hello, failure, intruder=intruder))
+
+    def _take_over(self, job: Job, recorded: Recorded, reason: str, *, intruder: bool) -> None:
+        self._forget(job)
+        self._spawn(self._resume(job.hello, recorded, reason, intruder=intruder))
+
+    async def _rescue(self, job: Hello, failure: Failure, *, intruder: bool) -> None:
+        if await self._rescuer.rescue(job, failure, intruder=intruder) is not None:
+            self.rescues += 1
+
+    async def _resume(self, job: Hello, recorded: Recorded, why: str, *, intruder: bool) -> None:
+        await self._rescuer.resume(job, recorded.incident, recorded.past(why), intruder=intruder)
+        self.rescues += 1
+
+    def _forget(self, job: Job) -> None:
+        if not job.gone:
+            job.gone = True
+            self._unwatch(job)
+            self._workers.drop(job.hello.worker)
+            del self._jobs[job.hello.job]
+            job.process.close()
+
+    def _unwatch(self, job: Job) -> None:
+        if job.process.fd is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed already
+                asyncio.get_running_loop().remove_reader(job.process.fd)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("the watchdog failed a call: %r", error, exc_info=error)

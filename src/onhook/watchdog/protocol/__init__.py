@@ -1,0 +1,1 @@
+"""What jobs and the watchdog tell each other over one Unix socket."""

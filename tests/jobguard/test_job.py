@@ -1,0 +1,312 @@
+"""The rows that ring 1 sees, with the clock in the test's hands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+from livekit.agents import CloseEvent, CloseReason
+
+from onhook.call import Call, LineState
+from onhook.errors import EntrypointStalledError
+from onhook.policy import Policy
+from onhook.sinks.journal import MemoryJournal
+from tests.fakes import (
+    AGENT,
+    ROOM,
+    FakeLine,
+    agent,
+    call_of,
+    caller,
+    done,
+    fails,
+    hangs,
+    refused,
+    takes,
+)
+from tests.jobguard.fakes import FakeSession
+from tests.jobguard.guarded import Guarded, raising, returns, waits
+
+pytestmark = pytest.mark.looptime
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (RuntimeError("x"), "entrypoint.raised"),
+        (ExceptionGroup("g", [ValueError("y")]), "entrypoint.raised"),
+        (asyncio.CancelledError(), "entrypoint.cancelled"),
+    ],
+)
+async def test_what_the_entrypoint_raises_goes_on_after_the_rescue(
+    error: BaseException, fault: str
+) -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line)
+    with pytest.raises(type(error)) as caught:
+        await guarded.start(raising(error))
+    if not isinstance(error, asyncio.CancelledError):
+        assert caught.value is error
+    assert guarded.watch.faults == [fault]
+    assert line.asked == ["say", "delete"]
+    await guarded.job.end("job crashed")
+    assert line.asked == ["say", "delete"], "one incident, one rescue"
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+async def test_an_exit_goes_on_after_the_rescue(error: BaseException) -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line)
+    # run directly: a task would let these out of the event loop itself
+    with pytest.raises(type(error)):
+        await guarded.guard.run(raising(error), reraise=False)  # type: ignore[arg-type]
+    assert guarded.watch.faults == ["entrypoint.exited"]
+    assert line.asked == ["say", "delete"]
+    await guarded.job.end()
+
+
+async def test_swallowed_errors_end_the_job_in_order() -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line)
+    await guarded.start(raising(RuntimeError("x")), reraise=False)
+    assert guarded.watch.outcomes[0].ending == "released"
+    assert len(guarded.job.shutdowns) == 1
+    await guarded.job.end()
+
+
+async def test_without_a_caller_nothing_is_done() -> None:
+    line = FakeLine(call_of())
+    guarded = Guarded(line)
+    with pytest.raises(RuntimeError):
+        await guarded.start(raising(RuntimeError("x")))
+    await guarded.job.end("job crashed")
+    assert guarded.watch.faults == []
+    assert line.asked == []
+
+
+async def test_a_caller_who_came_after_the_failure_is_seen_at_the_end_of_the_job() -> None:
+    line = FakeLine(call_of())
+    guarded = Guarded(line)
+    with pytest.raises(RuntimeError):
+        await guarded.start(raising(RuntimeError("x")))
+    line.join(caller())
+    await guarded.job.end("job crashed")
+    assert guarded.watch.faults == ["agent.shutdown"]
+    assert line.asked == ["say", "delete"]
+
+
+async def test_an_entrypoint_that_stalls_is_ended_at_first_audio() -> None:
+    line = FakeLine(call_of(caller(LineState.RINGING)))
+    guarded = Guarded(line, Policy(first_audio=8.0))
+    with pytest.raises(EntrypointStalledError, match="8 s"):
+        await guarded.start(waits)
+    assert asyncio.get_running_loop().time() == pytest.approx(8.0, abs=0.1)
+    assert guarded.watch.faults == ["entrypoint.stalled"]
+    assert line.asked == ["say", "delete"]
+    await guarded.job.end()
+
+
+async def test_an_entrypoint_that_returned_silently_is_ended_too() -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line, Policy(first_audio=5.0))
+    await guarded.start(returns)
+    await asyncio.sleep(6)
+    assert guarded.watch.faults == ["entrypoint.stalled"]
+    assert guarded.job.shutdowns
+    await guarded.job.end()
+
+
+async def test_an_entrypoint_that_ignores_its_cancellation_cannot_hold_the_caller() -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line, Policy(first_audio=1.0))
+
+    async def stubborn(_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(60)
+
+    task = guarded.start(stubborn)
+    await asyncio.sleep(1.5)
+    assert line.asked == ["say", "delete"]
+    with pytest.raises(EntrypointStalledError):
+        await task
+    await guarded.job.end()
+
+
+async def test_no_caller_no_stall_until_one_comes() -> None:
+    line = FakeLine(call_of())
+    guarded = Guarded(line, Policy(first_audio=5.0))
+    task = guarded.start(waits)
+    await asyncio.sleep(20)
+    assert guarded.watch.faults == []
+    line.join(caller())
+    with pytest.raises(EntrypointStalledError):
+        await task
+    assert 20 + 5 <= asyncio.get_running_loop().time() <= 20 + 5 + 2.1
+    await guarded.job.end()
+
+
+async def test_the_timer_can_be_turned_off() -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line, Policy(first_audio=None))
+    task = guarded.start(waits)
+    await asyncio.sleep(3600)
+    assert guarded.watch.faults == []
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await guarded.job.end()
+
+
+@pytest.mark.parametrize(
+    ("reason", "asked"),
+    [
+        ("the appointment is made", ["delete"]),
+        ("parent process shutdown", ["say", "delete"]),
+        ("room disconnected", ["say", "delete"]),
+    ],
+)
+async def test_a_job_that_ends_releases_its_caller(reason: str, asked: list[str]) -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line)
+    await guarded.start(returns)
+    await guarded.job.end(reason)
+    assert guarded.watch.faults == ["agent.shutdown"]
+    assert line.asked == asked
+
+
+async def test_the_end_of_a_finished_call_is_no_fault() -> None:
+    line = FakeLine(call_of())
+    guarded = Guarded(line)
+    await guarded.start(returns)
+    await guarded.job.end()
+    assert guarded.watch.faults == []
+
+
+@pytest.mark.parametrize(
+    "failing", [fails(refused()), hangs, fails(refused("internal", passing=True))]
+)
+async def test_a_cleanup_that_fails_leaves_the_original_error_intact(failing: object) -> None:
+    line = FakeLine(call_of(caller()), deletions=[failing], removals=[failing])  # type: ignore[list-item]
+    guarded = Guarded(line)
+    original = RuntimeError("the customer database is down")
+    with pytest.raises(RuntimeError) as caught:
+        await guarded.start(raising(original))
+    assert caught.value is original
+    assert guarded.watch.errors == [original]
+    assert guarded.watch.outcomes[0].ending == "handed_outward"
+    await guarded.job.end("job crashed")
+
+
+async def test_a_job_whose_loop_is_torn_down_rescues_first() -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line)
+    await guarded.start(returns)
+    mine = asyncio.current_task()
+    others = [task for task in asyncio.all_tasks() if task is not mine]
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    assert guarded.watch.faults == ["entrypoint.exited"]
+    assert line.asked == ["say", "delete"]
+
+
+async def test_without_credentials_the_agent_runs_and_the_log_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("LIVEKIT_API_SECRET")
+    guarded = Guarded(FakeLine(call_of(caller())))
+    with caplog.at_level(logging.ERROR, "onhook"):
+        await guarded.start(returns)
+    assert "LIVEKIT_API_SECRET not set" in caplog.text
+    assert guarded.job.callbacks == []
+
+
+async def test_a_rescue_that_breaks_never_takes_the_place_of_the_original_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    line = FakeLine(call_of(caller()), pictures=[fails(ZeroDivisionError("a bug of ours"))])
+    guarded = Guarded(line)
+    original = RuntimeError("the customer database is down")
+    with pytest.raises(RuntimeError) as caught:
+        await guarded.start(raising(original))
+    assert caught.value is original
+    assert "a bug of ours" in caplog.text
+    await guarded.job.end("job crashed")
+
+
+async def test_the_journal_it_is_given_has_the_evidence() -> None:
+    journal = MemoryJournal()
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line, journal=journal)
+    with pytest.raises(RuntimeError):
+        await guarded.start(raising(RuntimeError("x")))
+    assert [entry.subject for entry in journal.entries()][-1] == "released"
+    await guarded.job.end("job crashed")
+
+
+async def test_nothing_is_left_running_after_the_job() -> None:
+    guarded = Guarded(FakeLine(call_of(caller())))
+    with pytest.raises(RuntimeError):
+        await guarded.start(raising(RuntimeError("x")))
+    await guarded.job.end("job crashed")
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+SPEAKING = Call(ROOM, (agent(AGENT, audible=True), caller()), AGENT, "AJ_1")
+"""The agent can be heard: its session is what counts now."""
+
+
+async def conversing(line: FakeLine, policy: Policy) -> tuple[Guarded, FakeSession]:
+    """Start a guarded job whose agent is heard, and wait until its session is followed."""
+    guarded = Guarded(line, policy)
+    session = guarded.job.session = FakeSession()
+    guarded.start(waits)
+    await asyncio.sleep(policy.first_audio or 0.0)
+    await asyncio.sleep(1.0)
+    return guarded, session
+
+
+async def test_a_silent_turn_is_softened_once_and_its_answer_ends_the_soft_words() -> None:
+    line = FakeLine(SPEAKING, says=[takes(3.0)])
+    guarded, session = await conversing(line, Policy(dead_air=4.0))
+    session.caller_says()
+    await asyncio.sleep(4.5)
+    assert line.asked == ["say"]
+    await session.sends()
+    session.output.audio.flush()
+    await asyncio.sleep(60)
+    assert guarded.watch.faults == ["turn.stuck"]
+    assert [outcome.ending for outcome in guarded.watch.outcomes] == ["kept"]
+    assert line.asked == ["say"], "the caller's own silence is no fault"
+    assert guarded.job.shutdowns == []
+    await guarded.job.end("agent is done")
+
+
+async def test_lasting_silence_is_softened_and_then_rescued() -> None:
+    line = FakeLine(SPEAKING)
+    guarded, session = await conversing(line, Policy(dead_air=4.0))
+    session.caller_says()
+    session.becomes("thinking")
+    await asyncio.sleep(8.5)
+    assert guarded.watch.faults == ["llm.stalled", "llm.stalled"]
+    assert line.asked == ["say", "say", "delete"]
+    assert [outcome.ending for outcome in guarded.watch.outcomes] == ["kept", "released"]
+    assert len(guarded.job.shutdowns) == 1
+    await guarded.job.end()
+
+
+async def test_a_rescue_does_not_wait_for_soft_words() -> None:
+    line = FakeLine(SPEAKING, says=[takes(10.0), done])
+    guarded, session = await conversing(line, Policy(dead_air=4.0))
+    session.caller_says()
+    await asyncio.sleep(4.5)
+    began = asyncio.get_running_loop().time()
+    session.emit("close", CloseEvent(reason=CloseReason.ERROR))
+    await asyncio.sleep(4.0)
+    assert guarded.watch.faults == ["turn.stuck", "session.closed"]
+    assert guarded.watch.outcomes[-1].ending == "released"
+    assert asyncio.get_running_loop().time() - began < 5.0
+    await guarded.job.end()

@@ -1,0 +1,236 @@
+"""What a session tells becomes a failure, with the clock in the test's hands."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+from livekit.agents import (
+    APIConnectionError,
+    CloseEvent,
+    CloseReason,
+    ErrorEvent,
+    ToolExecutionUpdatedEvent,
+)
+from livekit.agents.llm import FunctionCall
+from livekit.agents.tts import TTSError
+from livekit.agents.voice.events import ToolCallEnded, ToolCallStarted
+
+from onhook.faults import Fault, Severity
+from onhook.jobguard.detectors.session_watch import SessionWatch
+from onhook.policy import Policy
+from tests.jobguard.fakes import FakeSession
+
+pytestmark = pytest.mark.looptime
+
+LIMIT = 6.0
+
+
+def watch_of(session: FakeSession, dead_air: float | None = LIMIT) -> SessionWatch:
+    clock = asyncio.get_running_loop().time
+    policy = Policy(dead_air=dead_air, tool_limit=30.0)
+    return SessionWatch(cast(Any, session), policy, clock)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def test_silence_is_a_failed_turn_and_lasting_silence_a_lost_agent() -> None:
+    session = FakeSession()
+    with watch_of(session) as watch:
+        session.caller_says()
+        session.becomes("thinking")
+        asked = now()
+        first = await watch.failure()
+        assert (first.fault, first.severity) == (Fault.LLM_STALLED, Severity.IMPAIRED)
+        assert first.at - asked == pytest.approx(LIMIT, abs=0.01)
+        second = await watch.failure()
+        assert (second.fault, second.severity) == (Fault.LLM_STALLED, Severity.LOST)
+        assert second.at - asked == pytest.approx(2 * LIMIT, abs=0.01)
+
+
+async def test_a_second_silent_turn_is_a_lost_agent_without_more_patience() -> None:
+    session = FakeSession()
+    with watch_of(session) as watch:
+        session.caller_says()
+        await watch.failure()
+        await asyncio.sleep(1)
+        session.caller_says("hello?")
+        again = now()
+        failure = await watch.failure()
+        assert (failure.fault, failure.severity) == (Fault.TURN_STUCK, Severity.LOST)
+        assert failure.at - again == pytest.approx(LIMIT, abs=0.01)
+
+
+async def test_a_tool_that_still_runs_gets_its_own_limit() -> None:
+    session = FakeSession()
+    call = FunctionCall(call_id="c1", name="book", arguments="{}")
+    with watch_of(session) as watch:
+        session.caller_says()
+        asked = now()
+        session.emit(
+            "tool_execution_updated",
+            ToolExecutionUpdatedEvent(update=ToolCallStarted(function_call=call)),
+        )
+        assert (await watch.failure()).severity is Severity.IMPAIRED
+        failure = await watch.failure()
+        assert (failure.fault, failure.severity) == (Fault.TURN_STUCK, Severity.LOST)
+        assert "book" in failure.detail
+        assert failure.at - asked == pytest.approx(30.0, abs=0.01)
+        ended = ToolCallEnded(id="c1", call_id="c1", status="done")
+        session.emit("tool_execution_updated", ToolExecutionUpdatedEvent(update=ended))
+        assert "still runs" not in (await watch.failure()).detail
+
+
+@pytest.mark.parametrize("told", [False, True])
+async def test_after_a_hold_without_words_the_agent_has_its_whole_time(told: bool) -> None:
+    """The caller has heard music from elsewhere, longer than any silence may last."""
+    session = FakeSession()
+    call = FunctionCall(call_id="c1", name="fetch_ann", arguments="{}")
+    with watch_of(session) as watch:
+        session.caller_says()
+        if told:
+            await session.sends()
+            session.output.audio.flush()
+        session.emit(
+            "tool_execution_updated",
+            ToolExecutionUpdatedEvent(update=ToolCallStarted(function_call=call)),
+        )
+        let_go = watch.conversation.hold(object(), now() + 120)
+        failing = asyncio.create_task(watch.failure())
+        await asyncio.sleep(60)
+        let_go()
+        held_until = now()
+        failure = await failing
+        assert failure.severity is Severity.IMPAIRED
+        assert failure.at - held_until == pytest.approx(30.0 if told else LIMIT, abs=0.01)
+
+
+async def test_an_agent_that_is_heard_again_has_recovered() -> None:
+    session = FakeSession()
+    with watch_of(session) as watch:
+        session.caller_says()
+        await watch.failure()
+        heard = asyncio.create_task(watch.settled())
+        await asyncio.sleep(0.1)
+        await session.sends()
+        session.output.audio.flush()
+        await asyncio.wait_for(heard, 1)
+        session.caller_says()
+        assert (await watch.failure()).severity is Severity.IMPAIRED
+
+
+@pytest.mark.parametrize(
+    ("states", "zeros", "fault"),
+    [
+        (["thinking"], False, Fault.LLM_STALLED),
+        (["thinking", "listening"], False, Fault.LLM_EMPTY),
+        (["thinking", "speaking"], True, Fault.TTS_MUTE),
+        ([], False, Fault.TURN_STUCK),
+    ],
+)
+async def test_the_silence_is_named_after_what_the_agent_does(
+    states: list[str], zeros: bool, fault: Fault
+) -> None:
+    session = FakeSession()
+    with watch_of(session) as watch:
+        session.caller_says()
+        for state in states:
+            session.becomes(state)
+        if zeros:
+            await session.sends(audible=False)
+        assert (await watch.failure()).fault is fault
+
+
+async def test_every_frame_goes_on_to_the_speaker() -> None:
+    session = FakeSession()
+    speaker = session.output.audio
+    with watch_of(session):
+        for _ in range(3):
+            await session.sends()
+        assert speaker.frames == 3
+
+
+async def test_no_meter_is_put_into_the_middle_of_a_sentence() -> None:
+    session = FakeSession()
+    session.agent_state = "speaking"
+    speaker = session.output.audio
+    with watch_of(session):
+        assert session.output.audio is speaker
+        session.becomes("listening")
+        assert session.output.audio is not speaker
+
+
+async def test_nothing_is_a_fault_without_a_limit_or_a_question() -> None:
+    session = FakeSession()
+    with watch_of(session, dead_air=None) as watch:
+        session.caller_says()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(watch.failure(), 3600)
+    with watch_of(session) as watch:
+        session.caller_says(" ")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(watch.failure(), 3600)
+
+
+@pytest.mark.parametrize("recoverable", [True, False])
+async def test_only_an_error_that_stays_is_a_lost_agent(recoverable: bool) -> None:
+    session = FakeSession()
+    cause = APIConnectionError("the voice is gone")
+    error = TTSError(timestamp=0, label="tts", error=cause, recoverable=recoverable)
+    with watch_of(session) as watch:
+        session.emit("error", ErrorEvent(error=error, source=session))
+        if recoverable:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(watch.failure(), 60)
+        else:
+            failure = await asyncio.wait_for(watch.failure(), 0.1)
+            assert (failure.fault, failure.severity) == (Fault.TTS_FAILED, Severity.LOST)
+            assert failure.error is cause
+
+
+@pytest.mark.parametrize("reason", list(CloseReason))
+async def test_only_a_session_that_closed_on_an_error_is_a_fault(reason: CloseReason) -> None:
+    session = FakeSession()
+    with watch_of(session) as watch:
+        session.emit("close", CloseEvent(reason=reason))
+        if reason is CloseReason.ERROR:
+            assert (await asyncio.wait_for(watch.failure(), 0.1)).fault is Fault.SESSION_CLOSED
+        else:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(watch.failure(), 60)
+
+
+async def test_handlers_of_the_developer_that_raise_disturb_nothing() -> None:
+    session = FakeSession()
+
+    def broken(_: object) -> None:
+        raise RuntimeError("a handler of the developer's")
+
+    session.on("user_input_transcribed", broken)
+    with watch_of(session) as watch:
+        session.caller_says()
+        assert (await watch.failure()).severity is Severity.IMPAIRED
+
+
+async def test_leaving_takes_every_handler_away() -> None:
+    session = FakeSession()
+    with watch_of(session):
+        pass
+    assert not any(session._events.values())
+
+
+async def test_handlers_of_the_developers_that_raise_do_not_stop_the_watch() -> None:
+    session = FakeSession()
+
+    def broken(_: object) -> None:
+        raise RuntimeError("a bug in the agent's own handler")
+
+    for event in ("user_input_transcribed", "user_state_changed", "agent_state_changed"):
+        session.on(event, broken)
+    with watch_of(session) as watch:
+        session.caller_says()
+        session.becomes("thinking")
+        assert (await watch.failure()).fault is Fault.LLM_STALLED
