@@ -32,9 +32,9 @@ bench-watchdog: setup
 cases: setup
 	@$(PYTHON) -m pytest -m case tests/cases -q --no-header $(ARGS)
 
-# Ten minutes of healthy conversations, several at a time: nothing may happen.
+# Ten minutes of healthy calls of all kinds, several at a time: nothing may happen.
 soak: setup
-	@ONHOOK_SOAK_SECONDS=600 $(PYTHON) -m pytest -s tests/line/test_soak.py
+	@ONHOOK_SOAK_SECONDS=$${ONHOOK_SOAK_SECONDS:-600} $(PYTHON) -m pytest -s -m soak tests/cases/test_soak.py
 
 setup:
 	@scripts/setup.sh test

@@ -94,7 +94,6 @@ class Result:
     incidents: Sequence[Incident] = ()
     wrong: list[str] = field(default_factory=list)
     trouble: str = ""
-    seconds: float = 0.0
 
     @property
     def well(self) -> bool:

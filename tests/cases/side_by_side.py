@@ -8,7 +8,6 @@ import itertools
 import os
 import shutil
 import tempfile
-import time
 import traceback
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -55,7 +54,9 @@ class SideBySide:
         self._shared: asyncio.Task[Worker] | None = None
         self._cases = sorted(cases, key=lambda each: each.alone)
         self._tasks: dict[Case, asyncio.Task[Result]] = {}
+        self._plays = itertools.count(1)
         self._workers = itertools.count(1)
+        self.workers: list[Worker] = []
         self._env = {"ONHOOK_ACTIVE": "0"} if control else {}
 
     async def __aenter__(self) -> SideBySide:
@@ -77,14 +78,12 @@ class SideBySide:
         async with contextlib.AsyncExitStack() as places:
             for _ in range(AT_ONCE if case.alone else 1):
                 await places.enter_async_context(self._places)
-            began = time.monotonic()
-            result = await self._play(case)
-            result.seconds = time.monotonic() - began
-        self.results[case] = result
+            result = self.results[case] = await self.play(case)
         return result
 
-    async def _play(self, case: Case) -> Result:
-        folder = self._folder / case.name
+    async def play(self, case: Case) -> Result:
+        """Hold one call now, and return what became of it."""
+        folder = self._folder / f"{case.name}-{next(self._plays)}"
         folder.mkdir()
         async with contextlib.AsyncExitStack() as closing:
             simulator = await closing.enter_async_context(Simulator(case.script))
@@ -164,6 +163,7 @@ class SideBySide:
         env |= self._env
         env.setdefault("XDG_STATE_HOME", str(folder / "state"))
         async with worker(self._stack, folder, MODULE, wrap=wrap, **env) as running:
+            self.workers.append(running)
             yield running
 
     def _worker_folder(self, own: Surroundings) -> Path:

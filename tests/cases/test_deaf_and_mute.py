@@ -30,8 +30,16 @@ async def test_session_linked_to_nobody(s: Scene) -> None:
 
 @case("is_linked_to_a_dashboard", UNHEARD)
 async def test_session_linked_to_a_dashboard(s: Scene) -> None:
-    await s.dial()
+    call = await s.dial(answered=False)
     await s.join("dashboard", can_publish=False)
+    await call.answered(20)
+    await s.greeted()
+    await speaks_into_silence(s)
+
+
+@case("hears_zeros", UNHEARD)
+async def test_session_that_gets_zeros(s: Scene) -> None:
+    await s.dial()
     await s.greeted()
     await speaks_into_silence(s)
 

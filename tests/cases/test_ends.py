@@ -36,6 +36,11 @@ async def test_session_shut_down_by_a_tool(s: Scene) -> None:
     await asks(s)
 
 
+@case("shuts_its_session_down_at_a_goodbye", AT_ONCE)
+async def test_session_shut_down_by_a_handler(s: Scene) -> None:
+    await asks(s)
+
+
 @case("closes_its_session_in_a_task", AT_ONCE, script=END_CALL)
 async def test_session_closed_by_a_task(s: Scene) -> None:
     await asks(s)
@@ -85,11 +90,6 @@ async def test_linked_caller_hangs_up_and_another_phone_is_there(s: Scene) -> No
     if await s.stays(12):
         await s.says(AGAIN)
         await s.stays(15)
-
-
-@case("exits_hard", words(1, released=12))
-async def test_job_that_exits_hard(s: Scene) -> None:
-    await is_told(s)
 
 
 async def is_referred(s: Scene, answer: ReferAnswer, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """Conversations that go well, one after the other and several at a time: nothing may happen.
 
-ONHOOK_SOAK_SECONDS says for how long; `make soak` takes ten minutes. ONHOOK_SOAK_SEED repeats one.
+ONHOOK_SOAK_SECONDS says for how long, ONHOOK_SOAK_SEED repeats one. `make soak` holds them side by
+side with healthy calls of all other kinds (tests/cases/test_soak.py).
 """
 
 from __future__ import annotations
@@ -109,6 +110,7 @@ class Soak:
 
     bench: Bench
     seconds: float
+    at_once: int = AT_ONCE
     counts: Counter[str] = field(default_factory=Counter)
     calls: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -121,7 +123,7 @@ class Soak:
         seeds = itertools.count(SEED * 1000)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._plain_call(until))
-            for _ in range(AT_ONCE):
+            for _ in range(self.at_once):
                 group.create_task(self._one_after_the_other(until, seeds))
 
     async def _one_after_the_other(self, until: float, seeds: itertools.count[int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.cases.agents import (
+    broken,
     company,
     deaf_and_mute,
     ends,
@@ -17,6 +18,7 @@ from tests.cases.agents import (
 )
 
 __all__ = [
+    "broken",
     "company",
     "deaf_and_mute",
     "ends",

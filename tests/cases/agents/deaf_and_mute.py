@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
+from livekit import rtc
 from livekit.agents import JobContext, room_io
+from livekit.agents.voice.io import AudioInput
 
 import onhook
 from tests.agents.faults import GREETING
@@ -26,4 +30,31 @@ async def is_linked_to_a_dashboard(ctx: JobContext) -> None:
     made = session()
     options = room_io.RoomOptions(participant_identity="dashboard")
     await made.start(Desk(), room=ctx.room, room_options=options)
+    await greet(made)
+
+
+class Zeros(AudioInput):
+    """A filter that has gone wrong: as many frames as come in, and nothing in them."""
+
+    def __init__(self, source: AudioInput) -> None:
+        super().__init__(label="zeros", source=source)
+
+    async def __anext__(self) -> rtc.AudioFrame:
+        frame = await super().__anext__()
+        zeros = bytes(2 * frame.samples_per_channel * frame.num_channels)
+        return rtc.AudioFrame(
+            zeros, frame.sample_rate, frame.num_channels, frame.samples_per_channel
+        )
+
+    def __aiter__(self) -> AsyncIterator[rtc.AudioFrame]:
+        return self
+
+
+@agent
+@onhook.guard
+async def hears_zeros(ctx: JobContext) -> None:
+    made = session()
+    await made.start(Desk(), room=ctx.room)
+    assert made.input.audio is not None
+    made.input.audio = Zeros(made.input.audio)
     await greet(made)

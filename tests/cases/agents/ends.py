@@ -6,7 +6,13 @@ import asyncio
 import os
 
 from livekit import api
-from livekit.agents import AgentSession, JobContext, RunContext, function_tool
+from livekit.agents import (
+    AgentSession,
+    AgentStateChangedEvent,
+    JobContext,
+    RunContext,
+    function_tool,
+)
 from livekit.agents.beta.tools import EndCallTool
 
 import onhook
@@ -44,6 +50,20 @@ class SlowToLeave(Desk):
 @onhook.guard
 async def shuts_its_session_down_in_a_tool(ctx: JobContext) -> None:
     await talking(ctx, ShuttingDown())
+
+
+@agent
+@onhook.guard
+async def shuts_its_session_down_at_a_goodbye(ctx: JobContext) -> None:
+    """End the session as soon as the answer to the caller's goodbye is spoken."""
+    made = await talking(ctx)
+
+    def changed(event: AgentStateChangedEvent) -> None:
+        if event.old_state == "speaking" and event.new_state == "listening":
+            mark("struck")
+            made.shutdown()
+
+    made.on("agent_state_changed", changed)
 
 
 @agent

@@ -1,0 +1,69 @@
+"""Providers that stay dead: soft words at the first turn, the release when the next fails too."""
+
+from __future__ import annotations
+
+from tests.cases.case import case
+from tests.cases.expected import words
+from tests.cases.layout import Endpoint, ProviderFault
+from tests.cases.scene import AGAIN, Scene
+
+DEAD = words(6, released=26)
+PATIENT = words(6, released=30)
+"""The caller says nothing more: words, and 15 s later the release."""
+
+
+async def is_dead(s: Scene, endpoint: Endpoint, fault: ProviderFault, *, again: bool) -> None:
+    await s.dial()
+    await s.greeted()
+    s.simulator.fail(endpoint, fault)
+    s.struck = await s.says()
+    if not again:
+        await s.stays(33)
+    elif await s.stays(9):
+        await s.says(AGAIN)
+        await s.stays(18)
+
+
+@case("plain_desk", DEAD, brief=True)
+async def test_model_that_refuses_everything(s: Scene) -> None:
+    await is_dead(s, Endpoint.CHAT, ProviderFault.error(401), again=True)
+
+
+@case("plain_desk", DEAD)
+async def test_model_that_stalls(s: Scene) -> None:
+    await is_dead(s, Endpoint.CHAT, ProviderFault.stall(), again=True)
+
+
+@case("plain_desk", PATIENT)
+async def test_model_that_stalls_with_a_patient_caller(s: Scene) -> None:
+    await is_dead(s, Endpoint.CHAT, ProviderFault.stall(), again=False)
+
+
+@case("plain_desk", DEAD)
+async def test_model_with_empty_answers(s: Scene) -> None:
+    await is_dead(s, Endpoint.CHAT, ProviderFault.empty(), again=True)
+
+
+@case("plain_desk", DEAD)
+async def test_voice_that_refuses_everything(s: Scene) -> None:
+    await is_dead(s, Endpoint.SPEECH, ProviderFault.error(401), again=True)
+
+
+@case("plain_desk", DEAD)
+async def test_voice_that_stalls(s: Scene) -> None:
+    await is_dead(s, Endpoint.SPEECH, ProviderFault.stall(), again=True)
+
+
+@case("plain_desk", DEAD)
+async def test_voice_of_zeros(s: Scene) -> None:
+    await is_dead(s, Endpoint.SPEECH, ProviderFault.mute(), again=True)
+
+
+@case("plain_desk", DEAD)
+async def test_recogniser_that_refuses_everything(s: Scene) -> None:
+    await is_dead(s, Endpoint.TRANSCRIPTIONS, ProviderFault.error(401), again=True)
+
+
+@case("plain_desk", DEAD)
+async def test_recogniser_that_stalls(s: Scene) -> None:
+    await is_dead(s, Endpoint.TRANSCRIPTIONS, ProviderFault.stall(), again=True)
