@@ -1,6 +1,6 @@
 """The project's own bench, from one place."""
 
-from onhook.phone import (
+from onhook.bench.phone import (
     Answer,
     Call,
     CallTimeoutError,
@@ -12,11 +12,11 @@ from onhook.phone import (
     Report,
     Ring,
 )
-from onhook.phone.audio import save_wav, speech
-from onhook.phone.hearing import Frame, Segmenter, level_of
-from onhook.phone.media import Packets
-from onhook.simulator import Endpoint, ProviderFault, Script, Simulator, ToolCall
-from onhook.stack import Route, Stack
+from onhook.bench.phone.media import Packets
+from onhook.bench.phone.sound_files import save_wav, speech
+from onhook.bench.phone.sound_segments import Frame, Segmenter, level_of
+from onhook.bench.simulator import Endpoint, ProviderFault, Script, Simulator, ToolCall
+from onhook.bench.stack import Route, Stack
 
 __all__ = [
     "Answer",
