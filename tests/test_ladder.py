@@ -76,9 +76,10 @@ def test_a_tts_stays_behind_and_its_words_travel() -> None:
     assert Ladder.from_json(ladder.to_json()) == Ladder((Say("Sorry."), HangUp()))
 
 
-def test_a_ladder_without_an_end_is_given_one() -> None:
-    assert Ladder((Say(),)).rungs == (Say(), HangUp())
-    assert Ladder.of([Say(), Keep()]).last == Keep()
+def test_a_ladder_without_an_end_can_be_given_one() -> None:
+    assert Ladder((Say(),)).rungs == (Say(),)
+    assert Ladder.of([Say()]).ended_by(HangUp()).rungs == (Say(), HangUp())
+    assert Ladder.of([Say(), Keep()]).ended_by(HangUp()).rungs == (Say(), Keep())
 
 
 def of(*rungs: dict[str, Any], version: object = 1) -> str:

@@ -34,7 +34,9 @@ def test_a_turn_that_failed_is_softened_and_the_call_goes_on() -> None:
 
     assert soft(Policy(), call_of(caller())) == "say keep"
     assert soft(Policy(impaired=[Say("Bear with me.")]), call_of(caller())) == "say keep"
+    assert soft(Policy(impaired=Ladder((Say("Bear with me."),))), call_of(caller())) == "say keep"
     assert soft(Policy(impaired=[HangUp()]), call_of(caller())) == "hang_up"
+    assert soft(Policy(), call_of(caller(LineState.RINGING))) == "keep", "words would answer it"
     assert soft(Policy(on={"llm.stalled": [HangUp()]}), call_of(caller())) == "say keep"
     assert soft(Policy(), call_of(caller(), agent(audible=True))) == "keep"
     assert soft(Policy(), call_of()) == "keep"

@@ -35,7 +35,7 @@ _STAYS_HERE = ("tts",)
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """One or more rungs. `HangUp()` is appended when the last one would not end the ladder.
+    """One or more rungs; a `Policy` completes one that would not end by itself.
 
     Args:
         rungs: In the order in which they are climbed.
@@ -64,8 +64,6 @@ class Ladder:
                     f"rung {place} is {rung!r}, which ends the ladder: nothing below it would ever "
                     "run. Put it last"
                 )
-        if not rungs[-1].terminal:
-            rungs += (HangUp(),)
         object.__setattr__(self, "rungs", rungs)
 
     @classmethod
@@ -79,10 +77,13 @@ class Ladder:
             return rungs
         return cls(rungs)  # type: ignore[arg-type] # any iterable becomes a tuple
 
-    @property
-    def last(self) -> Rung:
-        """The rung that ends the ladder."""
-        return self.rungs[-1]
+    def ended_by(self, rung: Rung) -> Ladder:
+        """Return this ladder, with a last rung where its own would not end it.
+
+        Args:
+            rung: A rung that ends a ladder.
+        """
+        return self if self.rungs[-1].terminal else Ladder((*self.rungs, rung))
 
     def to_json(self) -> str:
         """Write the ladder as JSON; a `tts` stays behind, its text travels."""

@@ -33,10 +33,12 @@ class Policy:
     """What shall be done, and when.
 
     Args:
-        lost: The ladder for an agent that cannot speak any more.
-        impaired: The ladder for a turn that failed, climbed at most once a turn; it ends in a
-            `Keep` of its own where it would not end the call.
-        on: Ladders for single faults, by `Fault` or its word (`"agent.shutdown"`).
+        lost: The ladder for an agent that cannot speak any more; it gets a `HangUp()` where its
+            last rung would not end the call.
+        impaired: The ladder for a turn that failed, climbed at most once a turn, and never while
+            the line rings. It stops as soon as the agent is heard again; it gets a `Keep` where
+            its last rung would not end the call.
+        on: Ladders for single faults, by `Fault` or its word (`"agent.shutdown"`), like `lost`.
         first_audio: Seconds that a caller may wait for the agent to publish audio; `None` for an
             agent that never speaks.
         dead_air: Seconds that a caller who has finished speaking may hear nothing: then the turn
@@ -72,11 +74,15 @@ class Policy:
     cancel_grace: float = 2.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lost", _ladder("lost", self.lost))
-        object.__setattr__(self, "impaired", _ladder("impaired", _patient(self.impaired)))
+        object.__setattr__(self, "lost", _ladder("lost", self.lost).ended_by(HangUp()))
+        soft = _ladder("impaired", self.impaired).ended_by(_PATIENCE)
+        object.__setattr__(self, "impaired", soft)
         if not isinstance(self.on, Mapping):
             raise PolicyError(f"Policy(on={self.on!r}): give a dict of fault to ladder")
-        ladders = {_fault(name): _ladder(f"on[{name!r}]", rungs) for name, rungs in self.on.items()}
+        ladders = {
+            _fault(name): _ladder(f"on[{name!r}]", rungs).ended_by(HangUp())
+            for name, rungs in self.on.items()
+        }
         object.__setattr__(self, "on", ladders)
         for name in ("first_audio", "dead_air", "max_call"):
             if getattr(self, name) is not None:
@@ -128,6 +134,8 @@ def plan(policy: Policy, incident: Incident, call: Call) -> Plan:
     if stays := _who_stays_with_the_caller(incident, call):
         return _keep(stays)
     if incident.severity is Severity.IMPAIRED:
+        if call.ringing:
+            return _keep("the line still rings: words would answer it")
         return Plan(Ladder.of(policy.impaired), "the ladder for a turn that failed")
     return _rescue(policy, incident, call)
 
@@ -164,13 +172,6 @@ def _keep(reason: str) -> Plan:
 
 def _mute(ladder: Ladder) -> Ladder:
     return Ladder(tuple(rung for rung in ladder.rungs if not isinstance(rung, Say)))
-
-
-def _patient(rungs: Ladder | Iterable[Rung]) -> Ladder | Iterable[Rung]:
-    """End a ladder that does not end the call in patience, where `Ladder` would hang up."""
-    if isinstance(rungs, Ladder) or not isinstance(rungs, list | tuple) or not rungs:
-        return rungs
-    return rungs if getattr(rungs[-1], "terminal", True) else [*rungs, _PATIENCE]
 
 
 def _ladder(name: str, rungs: Ladder | Iterable[Rung]) -> Ladder:

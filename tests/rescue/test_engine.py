@@ -8,8 +8,9 @@ import pytest
 
 from onhook.call import Call
 from onhook.errors import OnhookError
-from onhook.faults import Fault
+from onhook.faults import Fault, Severity
 from onhook.incident import Failure, Incident, Outcome, Result, RungReport
+from onhook.ladder import Ladder
 from onhook.policy import Policy
 from onhook.rescue.engine import Engine
 from onhook.rungs import DeleteRoom, HangUp, Keep, RemoveCallers, Say
@@ -166,6 +167,23 @@ async def test_cancelled_during_the_words_it_releases_the_line_first() -> None:
     assert results(rescuer.outcome)[0] == ("say", Result.CANCELLED)
     assert line.asked == ["say", "delete"]
     assert asyncio.get_running_loop().time() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("soft", [[Say(), HangUp()], Ladder((Say(), HangUp())), Ladder((Say(),))])
+async def test_a_soft_ladder_that_is_cancelled_stops_and_leaves_the_call(soft: Ladder) -> None:
+    line = FakeLine(call_of(caller()), says=[takes(10)])
+    journal = MemoryJournal()
+    rescuer = engine(line, Policy(impaired=soft), journal=journal)
+    failure = Failure(Fault.LLM_STALLED, "it hangs", 0.0, severity=Severity.IMPAIRED)
+    task = asyncio.create_task(rescuer.handle(Incident(failure, line.call)))
+    await asyncio.sleep(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert line.asked == ["say"]
+    assert rescuer.outcome is not None
+    assert rescuer.outcome.ending == "kept"
+    assert rescuer.outcome.detail == "stopped: the agent is heard again"
 
 
 async def test_cancelled_while_the_server_hangs_it_gives_up_after_the_grace() -> None:

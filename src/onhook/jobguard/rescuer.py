@@ -89,7 +89,7 @@ class Rescuer:
                 return
             self.under_way = True
             if self._soft is not None:
-                self._soft.cancel()
+                self._soft.cancel("the agent is lost")
             try:
                 async with self._open_line() as line:
                     self.under_way = await self._handle(line, failure)
@@ -119,7 +119,7 @@ class Rescuer:
         """
         self._released = reason
         if self._soft is not None:
-            self._soft.cancel()
+            self._soft.cancel("the agent releases the call")
 
     @property
     def over(self) -> bool:

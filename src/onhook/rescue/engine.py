@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from onhook.call import Call
 from onhook.errors import ApiError, OnhookError
-from onhook.faults import Fault
+from onhook.faults import Fault, Severity
 from onhook.incident import Ending, Failure, Incident, Outcome, Result, RungReport
 from onhook.line import Line
 from onhook.policy import Policy, plan
@@ -70,9 +70,10 @@ class Engine:
     async def handle(self, incident: Incident, past: Progress | None = None) -> Outcome:
         """Plan, act and record.
 
-        Cancelled once, it leaves out what does not release the line, releases it within
-        `Policy.cancel_grace`, and lets the cancellation go on; cancelled twice, it hands the
-        incident outward at once. `KeyboardInterrupt` and `SystemExit` count as a cancellation.
+        Cancelled once while the agent is lost, it leaves out what does not release the line,
+        releases it within `Policy.cancel_grace`, and lets the cancellation go on; cancelled twice,
+        it hands the incident outward at once. `KeyboardInterrupt` and `SystemExit` count as a
+        cancellation. A ladder for a turn that failed stops where it is: the call is the agent's.
 
         Args:
             incident: What happened. An engine handles one.
@@ -99,8 +100,12 @@ class Engine:
             outcome = await self._climb(incident, rungs)
         except GeneratorExit:
             raise
-        except BaseException:
-            self._close(incident, await self._hurried(incident, rungs[-1]))
+        except BaseException as error:
+            if incident.severity is Severity.IMPAIRED:
+                outcome = self._outcome(incident, "kept", _stopped(error))
+            else:
+                outcome = await self._hurried(incident, rungs[-1])
+            self._close(incident, outcome)
             raise
         return self._close(incident, outcome)
 
@@ -252,6 +257,12 @@ class Engine:
                 getattr(observer, stage)(*facts)
             except Exception:
                 logger.exception("the observer %r raised; the rescue goes on", observer)
+
+
+def _stopped(error: BaseException) -> str:
+    """Say why a soft ladder was left: what it was cancelled with, else the usual reason."""
+    told = error.args[0] if error.args and isinstance(error, asyncio.CancelledError) else ""
+    return f"stopped: {told or 'the agent is heard again'}"
 
 
 def _taken_over(before: Call, now: Call, *, resumed: bool) -> str:
