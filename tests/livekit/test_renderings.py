@@ -2,13 +2,26 @@ from __future__ import annotations
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from livekit.agents import Agent, AgentSession
 
 from onhook.errors import AudioError
-from onhook.livekit.renderings import Renderings, engine_of, render
-from tests.livekit.voices import RATE, ScriptedTTS, hangs, nothing, raises, silence, speaks
+from onhook.livekit.pcm import Pcm, built_in_prompt, load_wav, save_wav
+from onhook.livekit.renderings import Renderings, engine_of, is_ours, render
+from tests.livekit.voices import (
+    RATE,
+    ScriptedTTS,
+    StreamingTTS,
+    hangs,
+    nothing,
+    raises,
+    silence,
+    speaks,
+    too_many_requests,
+)
 
 
 async def test_a_voice_is_rendered_into_memory() -> None:
@@ -57,9 +70,12 @@ async def test_without_an_engine_the_newest_rendering_of_the_text_is_taken(tmp_p
     anna, ben = ScriptedTTS(speaks, "anna"), ScriptedTTS(speaks, "ben")
     await renderings.prepare("sorry", anna)
     await renderings.prepare("sorry", ben)
-    os.utime(renderings.path("sorry", engine_of(anna)), (1, 1))
-    renderings.path("sorry", engine_of(ben)).write_bytes(b"broken")
-    found = await renderings.find("sorry", None)
+    older, newer = (renderings.path("sorry", engine_of(voice)) for voice in (anna, ben))
+    assert older is not None
+    assert newer is not None
+    os.utime(older, (1, 1))
+    newer.write_bytes(b"broken")
+    found = await Renderings(tmp_path).find("sorry", None)
     assert found is not None
 
 
@@ -68,3 +84,86 @@ async def test_a_failing_voice_prepares_nothing_and_raises_nothing(tmp_path: Pat
     await renderings.prepare("sorry", ScriptedTTS(raises))
     await renderings.prepare("sorry", ScriptedTTS(silence))
     assert await asyncio.to_thread(lambda: list(tmp_path.rglob("*.wav"))) == []
+
+
+@pytest.mark.parametrize("kind", [ScriptedTTS, StreamingTTS])
+async def test_a_session_hears_nothing_of_a_rendering_with_its_own_voice(
+    kind: type[ScriptedTTS], tmp_path: Path
+) -> None:
+    voice = kind(too_many_requests)
+    events: list[object] = []
+    async with AgentSession[None](tts=voice) as session:
+        for event in ("error", "close", "metrics_collected"):
+            session.on(event, events.append)
+        await session.start(Agent(instructions=""))
+        for _ in range(session.conn_options.max_unrecoverable_errors + 1):
+            await Renderings(tmp_path).prepare("sorry", voice)
+        assert voice.count == session.conn_options.max_unrecoverable_errors + 1
+        voice.script = speaks
+        await Renderings(tmp_path).prepare("sorry", voice)
+        assert events == []
+
+
+async def test_what_a_voice_tells_of_a_rendering_is_known_to_be_ours() -> None:
+    class Uncopied(ScriptedTTS):
+        def __copy__(self) -> object:
+            raise TypeError("holds a socket")
+
+    voice = Uncopied(too_many_requests)
+    ours: list[bool] = []
+    voice.on("error", lambda _: ours.append(is_ours()))
+    with pytest.raises(AudioError):
+        await render(voice, "sorry", deadline=1)
+    with pytest.raises(Exception, match="too many"):
+        await voice.synthesize("hello").collect()
+    assert ours[0] is True
+    assert set(ours[1:]) == {False}
+
+
+async def test_what_was_made_up_in_a_call_is_not_written_to_disk(tmp_path: Path) -> None:
+    renderings, voice = Renderings(tmp_path), ScriptedTTS(speaks)
+    await renderings.prepare("I look up order 4711", voice, lasting=False)
+    await renderings.prepare("I look up order 4711", voice, lasting=False)
+    assert voice.count == 1
+    assert await renderings.find("I look up order 4711", engine_of(voice)) is not None
+    assert await renderings.find("I look up order 4711", None) is not None
+    assert await asyncio.to_thread(lambda: list(tmp_path.rglob("*"))) == []
+
+
+async def test_the_folder_of_renderings_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onhook.livekit.renderings._ON_DISK", 3)
+    renderings, voice = Renderings(tmp_path), ScriptedTTS(speaks)
+    for text in "abcde":
+        await renderings.prepare(text, voice)
+    assert len(await asyncio.to_thread(lambda: list(tmp_path.rglob("*.wav")))) == 3
+
+
+def test_many_may_write_one_rendering_at_once(tmp_path: Path) -> None:
+    path, pcm = tmp_path / "a" / "b.wav", built_in_prompt("one-moment")
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: save_wav(path, pcm), range(72)))
+    assert load_wav(path).seconds == pcm.seconds
+    assert [file.name for file in path.parent.iterdir()] == ["b.wav"]
+
+
+@pytest.mark.parametrize("home", ["nowhere", "unwritable"])
+async def test_without_a_usable_home_the_words_are_kept_for_this_call(
+    home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    if home == "nowhere":
+
+        def unknown() -> Path:
+            raise RuntimeError("Could not determine home directory.")
+
+        monkeypatch.setattr(Path, "home", unknown)
+    else:
+        (tmp_path / "file").touch()
+        monkeypatch.setattr(Path, "home", lambda: tmp_path / "file")
+    renderings, voice = Renderings(), ScriptedTTS(speaks)
+    assert await renderings.find("sorry", None) is None
+    await renderings.prepare("sorry", voice)
+    assert isinstance(await renderings.find("sorry", engine_of(voice)), Pcm)
+    assert voice.count == 1

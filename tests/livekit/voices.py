@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import numpy as np
-from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, tts
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, APIStatusError, tts
 
 RATE = 16000
 
@@ -20,7 +20,12 @@ class ScriptedTTS(tts.TTS[str]):
         )
         self.script = script
         self.voice = voice
-        self.count = 0
+        self.requests: list[str] = []
+
+    @property
+    def count(self) -> int:
+        """How often it was asked, itself or by a copy of it."""
+        return len(self.requests)
 
     @property
     def model(self) -> str:
@@ -29,7 +34,7 @@ class ScriptedTTS(tts.TTS[str]):
     def synthesize(
         self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
     ) -> tts.ChunkedStream:
-        self.count += 1
+        self.requests.append(text)
         return _Stream(tts=self, input_text=text, conn_options=conn_options)
 
 
@@ -44,6 +49,38 @@ class _Stream(tts.ChunkedStream):
         output_emitter.flush()
 
 
+class StreamingTTS(ScriptedTTS):
+    """A voice that has only a stream, as some plugins do."""
+
+    def synthesize(
+        self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
+    ) -> tts.ChunkedStream:
+        self.requests.append(text)
+        return self._synthesize_with_stream(text, conn_options=conn_options)
+
+    def stream(
+        self, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
+    ) -> tts.SynthesizeStream:
+        return _SentenceStream(tts=self, conn_options=conn_options)
+
+
+class _SentenceStream(tts.SynthesizeStream):
+    async def _run(self, output_emitter: tts.AudioEmitter) -> None:
+        assert isinstance(self._tts, ScriptedTTS)
+        output_emitter.initialize(
+            request_id="r",
+            sample_rate=RATE,
+            num_channels=1,
+            mime_type="audio/pcm",
+            stream=True,
+        )
+        output_emitter.start_segment(segment_id="s")
+        async for _ in self._input_ch:
+            pass
+        output_emitter.push(await self._tts.script())
+        output_emitter.end_segment()
+
+
 async def speaks() -> bytes:
     t = np.arange(RATE) / RATE
     return (np.sin(2 * np.pi * 300 * t) * 8000).astype(np.int16).tobytes()
@@ -56,6 +93,10 @@ async def hangs() -> bytes:
 
 async def raises() -> bytes:
     raise RuntimeError("no APIError, as plugins do")
+
+
+async def too_many_requests() -> bytes:
+    raise APIStatusError("too many requests", status_code=429, retryable=False)
 
 
 async def silence() -> bytes:

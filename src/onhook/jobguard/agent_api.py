@@ -107,7 +107,7 @@ async def _tell(
     if voice is not None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_RENDERING):
-                await job.renderings.prepare(words, voice)
+                await job.renderings.prepare(words, voice, lasting=False)
     pause, since = after, job.clock()
     while not job.rescuer.over:
         await _silence(job, conversation, pause, since)

@@ -14,6 +14,7 @@ from onhook.livekit import Renderings
 from onhook.livekit.renderings import Tts
 from onhook.policy import Policy
 from onhook.sinks.journal import Journal
+from onhook.threads import in_thread
 
 __all__ = ["prepare"]
 
@@ -40,7 +41,7 @@ async def prepare(
         linecache.getlines(file)
     if journal is not None:
         try:
-            await asyncio.to_thread(journal.prepare)
+            await in_thread(journal.prepare)
         except JournalError as error:
             logger.warning("incidents of this call will not be kept: %s", error)
     for say in announcements(policy):

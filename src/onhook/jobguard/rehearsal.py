@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -14,6 +13,7 @@ from onhook.incident import Failure, Incident
 from onhook.line import Line
 from onhook.policy import Policy
 from onhook.sinks.journal import Opening
+from onhook.threads import in_thread
 from onhook.watchdog.client.replay_log import ReplayLog
 
 __all__ = ["rehearse"]
@@ -34,7 +34,7 @@ async def rehearse(
         open_line: Opens the call's line.
     """
     try:
-        await asyncio.to_thread(_write, policy, call)
+        await in_thread(_write, policy, call)
         async with open_line() as line:
             await line.check()
     except OnhookError as error:

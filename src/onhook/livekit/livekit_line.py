@@ -23,6 +23,7 @@ from onhook.livekit.renderings import Renderings, Tts, engine_of, is_tts, render
 from onhook.livekit.room_changes import Changes
 from onhook.livekit.sip_transfer import refer
 from onhook.rungs import APOLOGY, ONE_MOMENT, TIME_LIMIT
+from onhook.threads import in_thread
 
 __all__ = ["LiveKitLine"]
 
@@ -232,7 +233,7 @@ class LiveKitLine:
         """Find the best audio there is for an announcement; the last resort never fails."""
         if announcement.audio is not None:
             try:
-                return await asyncio.to_thread(load_wav, announcement.audio), "given audio"
+                return await in_thread(load_wav, announcement.audio), "given audio"
             except AudioError as error:
                 logger.warning("falling back to other audio: %s", error)
         given = announcement.tts

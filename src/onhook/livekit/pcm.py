@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import wave
 from dataclasses import dataclass
 from functools import cache
@@ -93,13 +95,17 @@ def save_wav(path: Path, pcm: Pcm) -> None:
         OSError: The folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with wave.open(str(part), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(pcm.rate)
-        file.writeframes(pcm.samples.astype("<i2").tobytes())
-    part.replace(path)
+    number, part = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(number, "wb") as raw, wave.open(raw) as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(pcm.rate)
+            file.writeframes(pcm.samples.astype("<i2").tobytes())
+        Path(part).replace(path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
 
 
 @cache

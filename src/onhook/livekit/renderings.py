@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import copy
 import hashlib
 import logging
 import os
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,17 +17,24 @@ import numpy as np
 
 from onhook.errors import AudioError
 from onhook.livekit.pcm import Pcm, audible, load_wav, save_wav
+from onhook.threads import in_thread
 
 if TYPE_CHECKING:  # 90 MB that a watchdog, which has no TTS, does without
     from livekit.agents import tts
     from typing_extensions import TypeIs
 
-__all__ = ["Renderings", "Tts", "TtsSource", "engine_of", "is_tts", "render"]
+__all__ = ["Renderings", "Tts", "TtsSource", "engine_of", "is_ours", "is_tts", "render"]
 
 logger = logging.getLogger("onhook")
 
 _HEALTHY_DEADLINE = 30.0
 """Seconds a TTS gets while the call is healthy and nobody waits for it."""
+_IN_MEMORY = 16
+"""Renderings that one job keeps at hand: at 24 kHz ten seconds are half a megabyte."""
+_ON_DISK = 256
+"""Renderings that are kept in the folder; the oldest go."""
+
+_RENDERING: contextvars.ContextVar[bool] = contextvars.ContextVar("onhook_renders", default=False)
 
 Tts: TypeAlias = "tts.TTS[Any]"
 TtsSource: TypeAlias = "Tts | Callable[[], Tts]"
@@ -48,7 +58,7 @@ def engine_of(engine: Tts) -> str:
 
 
 async def render(source: TtsSource, text: str, *, deadline: float) -> Pcm:
-    """Speak a text into memory.
+    """Speak a text into memory; the session that has the same TTS is told nothing of it.
 
     Args:
         source: A TTS, or a callable that makes one.
@@ -60,9 +70,10 @@ async def render(source: TtsSource, text: str, *, deadline: float) -> Pcm:
     """
     from livekit.agents import APIConnectOptions  # noqa: PLC0415 - see above
 
+    rendering = _RENDERING.set(True)
     try:
         async with asyncio.timeout(deadline):
-            engine = source if is_tts(source) else source()
+            engine = _unheard(source if is_tts(source) else source())
             options = APIConnectOptions(max_retry=0, timeout=deadline)
             async with engine.synthesize(text, conn_options=options) as stream:
                 frames = [event.frame async for event in stream]
@@ -70,6 +81,8 @@ async def render(source: TtsSource, text: str, *, deadline: float) -> Pcm:
         raise AudioError(f"the TTS took longer than {deadline:g} s to render {text!r}") from error
     except Exception as error:  # plugins raise anything; this is the boundary to them
         raise AudioError(f"the TTS failed to render {text!r}: {error!r}") from error
+    finally:
+        _RENDERING.reset(rendering)
     if not frames:
         raise AudioError(f"the TTS returned no audio for {text!r}")
     data = np.concatenate([np.frombuffer(frame.data, dtype=np.int16) for frame in frames])
@@ -80,30 +93,67 @@ async def render(source: TtsSource, text: str, *, deadline: float) -> Pcm:
     return pcm
 
 
+def is_ours() -> bool:
+    """Return whether the code that runs now does so for a rendering of ours.
+
+    Asked in the handler of an event: an `rtc.EventEmitter` calls its handlers where it emits, and
+    what a TTS emits for a rendering it emits in tasks that the rendering has begun.
+    """
+    return _RENDERING.get()
+
+
+def _unheard(engine: Tts) -> Tts:
+    """Return a copy of a TTS, with the same connections, whose events nobody listens to.
+
+    The activity of a session listens to the session's own TTS, and `AgentSession._on_error` counts
+    what it emits, whoever had asked for the words (livekit-agents `voice/agent_activity.py`).
+    """
+    from livekit import rtc  # noqa: PLC0415 - see above
+
+    try:
+        unheard = copy.copy(engine)
+        rtc.EventEmitter.__init__(unheard)  # a table of handlers of its own
+    except Exception as error:  # noqa: BLE001 - a plugin's class may refuse to be copied
+        logger.info("%s cannot be copied (%r): its session hears of renderings", engine, error)
+        return engine
+    return unheard
+
+
 class Renderings:
-    """Renderings on disk, by text, engine and voice, so that a rescue needs no TTS.
+    """Renderings by text, engine and voice, so that a rescue needs no TTS.
+
+    They are kept on disk and in memory: what cannot be written is known to this job all the same.
 
     Args:
-        folder: Where they are kept; `$XDG_CACHE_HOME/onhook/renderings` when omitted.
+        folder: Where they are kept; `$XDG_CACHE_HOME/onhook/renderings` when omitted. Where there
+            is no such place, in memory only.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        self.folder = folder or Path(cache) / "onhook" / "renderings"
+        self._folder = folder or _default_folder()
+        self._made: OrderedDict[tuple[str, str], Pcm] = OrderedDict()
 
-    def path(self, text: str, engine: str) -> Path:
-        """Return where the rendering of a text by an engine is kept."""
-        return self.folder / _digest(text) / f"{_digest(engine)}.wav"
+    def path(self, text: str, engine: str) -> Path | None:
+        """Return where the rendering of a text by an engine is kept, if there is a place."""
+        if self._folder is None:
+            return None
+        return self._folder / _digest(text) / f"{_digest(engine)}.wav"
 
     async def find(self, text: str, engine: str | None) -> Pcm | None:
         """Return a rendering, or `None`. Without an engine the newest of the text is taken."""
-        return await asyncio.to_thread(self._find, text, engine)
+        for known, pcm in reversed(self._made.items()):
+            if known == (text, engine) or (engine is None and known[0] == text):
+                return pcm
+        return await in_thread(self._find, text, engine)
 
     def _find(self, text: str, engine: str | None) -> Pcm | None:
-        if engine is None:
-            made = sorted(self.path(text, "").parent.glob("[!.]*.wav"), key=_modified, reverse=True)
-        else:
-            made = [self.path(text, engine)]
+        path = self.path(text, engine or "")
+        if path is None:
+            return None
+        try:
+            made = [path] if engine is not None else _newest_first(path.parent.glob("[!.]*.wav"))
+        except OSError:  # a home that may not be entered
+            return None
         for path in made:
             try:
                 return load_wav(path)
@@ -111,21 +161,63 @@ class Renderings:
                 continue
         return None
 
-    async def prepare(self, text: str, source: TtsSource) -> None:
-        """Render a text while all is well, once; failures are logged and harm nobody."""
+    async def prepare(self, text: str, source: TtsSource, *, lasting: bool = True) -> None:
+        """Render a text while all is well, once; failures are logged and harm nobody.
+
+        Args:
+            text: The words.
+            source: A TTS, or a callable that makes one.
+            lasting: Whether the words are the same in other calls. What was made up in a call may
+                hold what its caller has told, and is not written to disk.
+        """
         try:
             engine = source if is_tts(source) else source()
             name = engine_of(engine)
-            if await self.find(text, name) is None:
-                pcm = await render(engine, text, deadline=_HEALTHY_DEADLINE)
-                await asyncio.to_thread(save_wav, self.path(text, name), pcm)
-        except (AudioError, OSError) as error:
+            if await self.find(text, name) is not None:
+                return
+            pcm = await render(engine, text, deadline=_HEALTHY_DEADLINE)
+        except AudioError as error:
             logger.info("no rendering prepared, the built-in prompt stands by: %s", error)
+            return
+        self._made[text, name] = pcm
+        while len(self._made) > _IN_MEMORY:
+            self._made.popitem(last=False)
+        if lasting:
+            await in_thread(self._keep, text, name, pcm)
+
+    def _keep(self, text: str, engine: str, pcm: Pcm) -> None:
+        path = self.path(text, engine)
+        if path is None or self._folder is None:
+            return
+        try:
+            save_wav(path, pcm)
+        except OSError as error:
+            logger.info("a rendering is kept for this call only: %s", error)
+            return
+        for old in _newest_first(self._folder.glob("*/*.wav"))[_ON_DISK:]:
+            old.unlink(missing_ok=True)
+
+
+def _default_folder() -> Path | None:
+    try:
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError as error:  # an unknown uid, and no HOME
+        logger.info("renderings are kept for one call only: %s", error)
+        return None
+    return Path(cache) / "onhook" / "renderings"
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def _newest_first(paths: Iterable[Path]) -> list[Path]:
+    """Sort files by age; those that another process has taken away meanwhile are the oldest."""
+    return sorted(paths, key=_modified, reverse=True)
+
+
 def _modified(path: Path) -> float:
-    return path.stat().st_mtime
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
