@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from onhook.redaction import masked, traceback_of
+from onhook.redaction import bounded, described, masked, traceback_of
 
 ENV = {
     "LIVEKIT_API_SECRET": "s3cret-s3cret-s3cret",
@@ -54,6 +54,26 @@ def test_a_long_text_of_one_kind_takes_no_time() -> None:
     for text in ("a." * 200_000, "a-" * 200_000, "x" * 400_000):
         masked(text, ENV)
     assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize("text", ["x" * 10_000_000, "k: v\n" * 2_000_000, "é" * 10_000, "\ud800"])
+def test_a_text_of_any_length_is_bounded_at_once_and_only_once(text: str) -> None:
+    began = time.perf_counter()
+    short = bounded(text)
+    assert time.perf_counter() - began < 0.1
+    assert len(short) <= 4_000
+    assert bounded(short) == short
+    short.encode()
+
+
+def test_whatever_an_exception_says_of_itself_it_can_be_described() -> None:
+    class RudeError(Exception):
+        def __repr__(self) -> str:
+            raise RuntimeError("no")
+
+    assert described(RudeError()) == "RudeError, which cannot be printed"
+    assert described(ValueError("odd")) == "ValueError('odd')"
+    assert len(described(ValueError("x" * 10_000_000))) <= 4_000
 
 
 def test_an_exception_that_cannot_be_printed() -> None:

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from onhook.call import Call
 from onhook.faults import Fault, Severity
-from onhook.redaction import traceback_of
+from onhook.redaction import bounded, traceback_of
 
 __all__ = ["Ending", "Failure", "Incident", "Outcome", "Result", "RungReport"]
 
@@ -22,10 +22,10 @@ class Failure:
 
     Args:
         fault: Which row of the fault matrix.
-        detail: One sentence for the person who reads the log.
+        detail: One sentence for the person who reads the log; bounded, and without secrets.
         at: When, in seconds of the monotonic clock.
         error: The original exception, never replaced by anything cleanup raises.
-        evidence: Further facts as plain strings (for example the shutdown reason).
+        evidence: Further facts as plain strings (for example the shutdown reason), kept likewise.
         severity: How bad it is for the caller.
         traceback: The error with its traceback, shortened and without secrets; made from `error`
             when omitted.
@@ -40,7 +40,10 @@ class Failure:
     traceback: str = ""
 
     def __post_init__(self) -> None:
-        """Format the traceback once, for everybody who keeps it."""
+        """Make fit once what everybody keeps and sends: masked, bounded, and formatted."""
+        object.__setattr__(self, "detail", bounded(self.detail))
+        evidence = {bounded(key): bounded(value) for key, value in self.evidence.items()}
+        object.__setattr__(self, "evidence", evidence)
         if not self.traceback:
             object.__setattr__(self, "traceback", traceback_of(self.error))
 

@@ -9,10 +9,13 @@ import traceback
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote, urlsplit
 
-__all__ = ["masked", "traceback_of"]
+__all__ = ["bounded", "described", "masked", "traceback_of"]
 
 _LONGEST_TRACEBACK = 16_000
 """Characters; of a longer one the beginning and the end are kept."""
+_LONGEST_TEXT = 4_000
+"""Characters of one sentence or fact; an exception may bring megabytes."""
+_GAP = "\n... {} characters left out ...\n"
 
 _SECRET_NAME = re.compile(
     r"(_KEY|APIKEY|SECRET|TOKEN|PASSWORD|PASSWD|_PASS|_PWD|CREDENTIALS?)(_?\d+)?$", re.IGNORECASE
@@ -44,6 +47,32 @@ def masked(text: str, env: Mapping[str, str] | None = None) -> str:
     return text
 
 
+def bounded(text: str, longest: int = _LONGEST_TEXT) -> str:
+    """Return a text as it may be kept and sent: short, without secrets, and valid UTF-8.
+
+    Doing it again changes nothing.
+
+    Args:
+        text: For example the message of an exception.
+        longest: Characters; of a longer text the beginning and the end are kept.
+    """
+    # first to what can be searched in no time, so that no secret is cut in two in what is kept
+    text = _shortened(text, 4 * longest).encode("utf-8", "backslashreplace").decode()
+    return _shortened(masked(text), longest)
+
+
+def described(error: BaseException) -> str:
+    """Return what an exception says of itself, bounded; nothing that it does comes out of here.
+
+    Args:
+        error: The exception.
+    """
+    try:
+        return bounded(repr(error))
+    except Exception:  # noqa: BLE001 - what an exception says of itself may raise anything
+        return f"{type(error).__name__}, which cannot be printed"
+
+
 def traceback_of(error: BaseException | None) -> str:
     """Return an exception with its traceback; an empty string for none.
 
@@ -56,15 +85,14 @@ def traceback_of(error: BaseException | None) -> str:
         text = "".join(traceback.format_exception(error))
     except Exception:  # noqa: BLE001 - what an exception says of itself may raise anything
         return f"{type(error).__name__}, which cannot be printed\n"
-    # first to what can be searched in no time, so that no secret is cut in two in what is kept
-    return _shortened(masked(_shortened(text, 4 * _LONGEST_TRACEBACK)), _LONGEST_TRACEBACK)
+    return bounded(text, _LONGEST_TRACEBACK)
 
 
 def _shortened(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
-    half = longest // 2
-    return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
+    half = (longest - len(_GAP) - 10) // 2
+    return f"{text[:half]}{_GAP.format(len(text) - 2 * half)}{text[-half:]}"
 
 
 @functools.lru_cache(maxsize=1)

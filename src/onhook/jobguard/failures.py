@@ -9,6 +9,7 @@ from livekit.agents import AgentSession
 
 from onhook.faults import Fault
 from onhook.incident import Failure
+from onhook.redaction import described
 
 __all__ = ["left_by", "shut_down"]
 
@@ -27,15 +28,15 @@ def left_by(error: BaseException, at: float) -> Failure:
         case asyncio.CancelledError():
             fault, verb = Fault.ENTRYPOINT_CANCELLED, "was cancelled"
         case SystemExit() | KeyboardInterrupt():
-            fault, verb = Fault.ENTRYPOINT_EXITED, f"left by {error!r}"
+            fault, verb = Fault.ENTRYPOINT_EXITED, f"left by {described(error)}"
         case BaseExceptionGroup():
-            fault, verb = Fault.ENTRYPOINT_RAISED, f"raised {error}"
+            fault, verb = Fault.ENTRYPOINT_RAISED, f"raised {described(error)}"
         case _ if _came_through_start(error):
             return Failure(
-                Fault.SESSION_START_FAILED, f"session.start() raised {error!r}", at, error
+                Fault.SESSION_START_FAILED, f"session.start() raised {described(error)}", at, error
             )
         case _:
-            fault, verb = Fault.ENTRYPOINT_RAISED, f"raised {error!r}"
+            fault, verb = Fault.ENTRYPOINT_RAISED, f"raised {described(error)}"
     return Failure(fault, f"the entrypoint {verb}", at, error)
 
 

@@ -6,7 +6,6 @@ import logging
 import sys
 
 from onhook.incident import Incident, Outcome, Result, RungReport
-from onhook.redaction import masked
 
 __all__ = ["LoggingObserver"]
 
@@ -31,7 +30,7 @@ class LoggingObserver:
             *(self._logger.name, logging.ERROR, __file__, sys._getframe().f_lineno),
             "%s %s: %s (room %s, job %s, call %s)",
             (
-                *(incident.id, incident.fault, masked(failure.detail)),
+                *(incident.id, incident.fault, failure.detail),
                 *(call.room, call.job or "unknown", call.call_id or "unknown"),
             ),
             None if error is None else (type(error), error, error.__traceback__),
