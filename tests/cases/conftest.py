@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -18,6 +19,7 @@ CONTROL = os.environ.get("CASES_CONTROL", "") not in ("", "0")
 WIDTH = 80
 
 _results: dict[Case, Result] = {}
+_folder = Path()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -27,7 +29,8 @@ async def side_by_side(
     """All chosen cases under way, several at a time."""
     functions = [getattr(item, "function", None) for item in request.session.items]
     chosen = [case for each in functions if (case := getattr(each, "case", None)) is not None]
-    folder = tmp_path_factory.mktemp("cases")
+    global _folder  # noqa: PLW0603 - the summary comes when no fixture is left
+    _folder = folder = tmp_path_factory.mktemp("cases")
     async with (
         Stack(folder=tmp_path_factory.mktemp("stack"), ringing=60.0) as stack,
         SideBySide(stack, chosen, folder, control=CONTROL) as running,
@@ -48,12 +51,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         table.add_column(name, ratio=3)
     table.add_column("", no_wrap=True)
     for case, result in _results.items():
-        verdict = Text("ok", "green") if result.well else Text("NOT", "red")
+        verdict = _verdict(case, result)
         faults = ", ".join(f"{i.fault} ({i.severity})" for i in result.incidents)
         name = case.name.replace("_", " ")
         table.add_row(name, str(case.expected), result.heard, faults, verdict)
     console.print()
     console.print("guards off (control)" if CONTROL else "guards on, with their defaults")
     console.print(table)
+    console.print(f"logs and recordings: {_folder}")
     well = sum(result.well for result in _results.values())
     console.print(f"{well} of {len(_results)} as expected")
+
+
+def _verdict(case: Case, result: Result) -> Text:
+    if result.well:
+        return Text("ok", "green")
+    if CONTROL and not case.expected.healthy and not result.trouble:
+        return Text("lost", "yellow")  # what its caller would have had
+    return Text("NOT", "red")

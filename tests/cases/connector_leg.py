@@ -57,7 +57,8 @@ class ConnectorLeg:
         async with asyncio.timeout(_CONNECT):
             await self._room.connect(env["LIVEKIT_URL"], self._token(env))
             track = rtc.LocalAudioTrack.create_audio_track("connector", self._microphone)
-            await self._room.local_participant.publish_track(track)
+            microphone = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+            await self._room.local_participant.publish_track(track, microphone)
         self._begun = time.monotonic()
 
     def _token(self, env: Mapping[str, str]) -> str:

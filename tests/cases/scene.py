@@ -31,9 +31,8 @@ from tests.cases.layout import (
 )
 from tests.line.bench import Worker
 
-__all__ = ["AGAIN", "REQUEST", "Scene"]
+__all__ = ["AGAIN", "REQUEST", "RINGS", "Scene", "agent_name"]
 
-AGENT = "cases"
 REQUEST = "I would like a table for two please."
 AGAIN = "Hello? Can you hear me? I said that I would like a table for two, this evening at eight."
 RINGS = 60.0
@@ -69,10 +68,15 @@ class Scene:
     unseen: list[str] = field(default_factory=list)
     """What should have been seen of the call and was not."""
     room: str = ""
-    env: dict[str, str] = field(default_factory=dict)
-    """What a further worker gets besides."""
+    control: bool = False
+    """Whether the guards are switched off."""
     judged: Call | ConnectorLeg | None = None
     """The call that is judged, the first one of the case."""
+
+    @property
+    def agent(self) -> str:
+        """The name under which the worker has registered."""
+        return agent_name(self.worker.log.parent)
 
     @property
     def call(self) -> Call:
@@ -92,7 +96,7 @@ class Scene:
         number = f"+1{next(_numbers)}"
         phone = await self.phone()
         async with self.starting:
-            route = Route(number, AGENT, json.dumps(self._metadata(metadata)))
+            route = Route(number, self.agent, json.dumps(self._metadata(metadata)))
             await self.stack.add_route(route, ringing=RINGS)
             assert self.stack.sip_address
             self.judged = call = await phone.dial(number, server=self.stack.sip_address)
@@ -134,7 +138,7 @@ class Scene:
     async def _dispatch(self, **metadata: Any) -> None:
         """Send the agent to a room of its own."""
         request = api.CreateAgentDispatchRequest(
-            agent_name=AGENT,
+            agent_name=self.agent,
             room=f"own-{self.id}",
             metadata=json.dumps(self._metadata(metadata)),
         )
@@ -265,3 +269,8 @@ class Scene:
             await room.connect(env["LIVEKIT_URL"], token)
         self.closing.push_async_callback(room.disconnect)
         return room
+
+
+def agent_name(folder: Path) -> str:
+    """Return the name of the agents of a worker: no other worker of the stack has it."""
+    return f"cases-{folder.name}"

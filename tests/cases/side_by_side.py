@@ -19,10 +19,10 @@ from tests.cases.connector_leg import ConnectorLeg
 from tests.cases.expected import Result
 from tests.cases.incidents import incidents_of
 from tests.cases.layout import Call, Ending, Simulator, Stack
-from tests.cases.scene import Scene
+from tests.cases.scene import Scene, agent_name
 from tests.line.bench import Worker, worker
 
-__all__ = ["MODULE", "SideBySide"]
+__all__ = ["MODULE", "SideBySide", "worker_env"]
 
 AT_ONCE = int(os.environ.get("CASES_AT_ONCE", "4"))
 LONGEST = 300.0
@@ -31,6 +31,12 @@ RELEASED = (Ending.BYE_RECEIVED, Ending.REJECTED, Ending.CANCELLED)
 MODULE = "tests.cases.agents.worker"
 _SETTLE = 0.5
 """Seconds in which what was done last is recorded."""
+
+
+def worker_env(folder: Path, *, control: bool) -> dict[str, str]:
+    """Return what a worker in that folder needs of its own."""
+    env = {"CASES_AGENT": agent_name(folder), "XDG_STATE_HOME": str(folder / "state")}
+    return {**env, "ONHOOK_ACTIVE": "0"} if control else env
 
 
 class SideBySide:
@@ -57,7 +63,6 @@ class SideBySide:
         self._plays = itertools.count(1)
         self._workers = itertools.count(1)
         self.workers: list[Worker] = []
-        self._env = {"ONHOOK_ACTIVE": "0"} if control else {}
 
     async def __aenter__(self) -> SideBySide:
         for each in self._cases:
@@ -92,7 +97,7 @@ class SideBySide:
             except Exception as error:  # one worker that does not start ends one case
                 return Result(trouble=f"no worker: {error!r}")
             scene = Scene(case, self._stack, running, simulator, folder, self._starting, closing)
-            scene.env = self._env
+            scene.control = self.control
             trouble = ""
             try:
                 async with asyncio.timeout(LONGEST):
@@ -125,6 +130,7 @@ class SideBySide:
         result.wrong += scene.case.expected.check(result)
         with contextlib.suppress(Exception):  # a recording that cannot be written harms nothing
             await asyncio.to_thread(call.save, scene.folder / "heard.wav")
+            await asyncio.to_thread(_write_requests, scene, zero)
         await self._end(scene, call)
         return result
 
@@ -160,8 +166,7 @@ class SideBySide:
         folder = self._worker_folder(own)
         env = {name: text.replace("{folder}", str(folder)) for name, text in own.env.items()}
         wrap = [word.replace("{folder}", str(folder)) for word in own.wrap]
-        env |= self._env
-        env.setdefault("XDG_STATE_HOME", str(folder / "state"))
+        env |= worker_env(folder, control=self.control)
         async with worker(self._stack, folder, MODULE, wrap=wrap, **env) as running:
             self.workers.append(running)
             yield running
@@ -179,3 +184,12 @@ class SideBySide:
             for path in (folder, folder / "run"):
                 os.chown(path, own.owner, own.owner)
         return folder
+
+
+def _write_requests(scene: Scene, zero: float) -> None:
+    """Write down what the agent asked its provider for, in seconds since the fault."""
+    lines = [
+        f"{each.at - zero:7.2f} {each.endpoint} {each.fault} {each.text!r}"
+        for each in scene.simulator.requests
+    ]
+    (scene.folder / "requests.txt").write_text("\n".join([scene.room, *lines]))

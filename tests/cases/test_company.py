@@ -172,4 +172,5 @@ async def test_call_by_a_connector_whose_agent_shuts_down(s: Scene) -> None:
 async def speaks_up(room: rtc.Room) -> None:
     """Publish a microphone, as people's browsers do."""
     track = rtc.LocalAudioTrack.create_audio_track("microphone", rtc.AudioSource(48000, 1))
-    await room.local_participant.publish_track(track)
+    microphone = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+    await room.local_participant.publish_track(track, microphone)

@@ -92,7 +92,11 @@ async def test_linked_caller_hangs_up_and_another_phone_is_there(s: Scene) -> No
         await s.stays(15)
 
 
-async def is_referred(s: Scene, answer: ReferAnswer, seconds: float) -> None:
+FAR_END = 14.1
+"""Seconds from the REFER to the answer of the far end."""
+
+
+async def is_referred(s: Scene, answer: ReferAnswer) -> None:
     await s.dial()
     await s.greeted()
     s.call.on_refer = answer
@@ -100,19 +104,19 @@ async def is_referred(s: Scene, answer: ReferAnswer, seconds: float) -> None:
     await s.call.referred(15)
     s.struck = time.monotonic()
     await s.event("struck", 15)
-    up = await s.stays(seconds)
+    up = await s.stays(s.struck + FAR_END - 1 - time.monotonic())
     s.see("that the line is held while it rings at the far end", up)
 
 
 @case("refers_and_leaves", Expected(by_agent=True))
 async def test_transfer_that_still_rings_when_the_job_ends(s: Scene) -> None:
     """The request times out after 5 s, the job ends, and the far end answers after 14 s."""
-    await is_referred(s, ReferAnswer(notify=(100, 180, 200), pause=4.7), 13)
+    await is_referred(s, ReferAnswer(notify=(100, 180, 200), pause=FAR_END / 3))
     s.see("the end of the caller's leg", not await s.stays(10))
 
 
 @case("refers_and_leaves", words(15.5, released=28))
 async def test_transfer_that_fails_when_the_job_has_ended(s: Scene) -> None:
     """The far end does not answer: the caller is then left with nobody."""
-    await is_referred(s, ReferAnswer(notify=(100, 180, 486), pause=4.7), 13)
+    await is_referred(s, ReferAnswer(notify=(100, 180, 486), pause=FAR_END / 3))
     await s.stays(20)

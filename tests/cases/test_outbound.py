@@ -38,7 +38,7 @@ async def test_greeting_ready_while_it_rings(s: Scene) -> None:
 
 @case("has_its_answer_ready", NOTHING)
 async def test_answer_of_the_model_ready_while_it_rings(s: Scene) -> None:
-    await rings_for(s, 30)
+    await rings_for(s, 25)
 
 
 @case(

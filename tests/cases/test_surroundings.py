@@ -8,7 +8,7 @@ from tests.cases.case import Surroundings, case
 from tests.cases.expected import NOTHING, words
 from tests.cases.layout import Stack
 from tests.cases.scene import RINGS, Scene
-from tests.cases.side_by_side import MODULE
+from tests.cases.side_by_side import MODULE, worker_env
 from tests.line.bench import worker
 
 KILLED = words(1, released=12)
@@ -22,7 +22,9 @@ CLOSED_HOME = (
 )
 UNKNOWN_USER = (
     *(*WITHOUT_XDG, "-u", "HOME"),
+    # they may read all, the interpreter say, and write nothing
     *("setpriv", "--reuid=4242", "--regid=4242", "--clear-groups"),
+    *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
 )
 READ_ONLY = (
     *(*WITHOUT_XDG, "unshare", "--mount", "sh", "-c"),
@@ -90,8 +92,9 @@ async def test_killed_job_whose_host_served_another_server_first(s: Scene) -> No
     home = s.worker.log.parent
     other = Stack(folder=home / "stack", ringing=RINGS)
     s.stack = await s.closing.enter_async_context(other)
-    (home / "second").mkdir()
-    run = str(home / "run")
-    second = worker(other, home / "second", MODULE, ONHOOK_RUNTIME_DIR=run, **s.env)
+    folder = home / "second"
+    folder.mkdir()
+    env = {**worker_env(folder, control=s.control), "ONHOOK_RUNTIME_DIR": str(home / "run")}
+    second = worker(other, folder, MODULE, **env)
     s.worker = await s.closing.enter_async_context(second)
     await is_killed(s)

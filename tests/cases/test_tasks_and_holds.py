@@ -76,41 +76,55 @@ async def test_task_that_asks_two_questions(s: Scene) -> None:
         await s.stays(3)
 
 
-TRANSFER = Script(
-    answers=(
-        ToolCall("fetch_ann"),
-        "A caller would like a table for two. Will you take the call?",
-        ToolCall("connect_to_caller"),
-        "Here is Ann.",
+@case(
+    "transfers_warmly",
+    NOTHING,
+    script=Script(
+        answers=(
+            ToolCall("fetch_ann"),
+            "A caller would like a table for two. Will you take the call?",
+            ToolCall("decline_transfer", {"reason": "She is with a guest."}),
+            "Ann is with a guest. She will call you back.",
+        ),
+        heard=(REQUEST, "Hello, this is Ann.", "No, not now."),
     ),
-    heard=(REQUEST, "Hello, this is Ann.", "Yes, put them through."),
 )
+async def test_warm_transfer_with_a_colleague_who_is_briefed(s: Scene) -> None:
+    """The framework's own task: a colleague is rung and briefed, and the caller hears music.
 
-
-async def rings_ann(s: Scene, *, after: float) -> None:
-    ann = await s.phone(rings=after, number="+15550777")
+    In the end she declines: moving her to the caller takes LiveKit Cloud.
+    """
+    ann = await s.phone(rings=12, number="+15550777")
     await asks(s, colleague=ann.number, trunk=await s.trunk(ann))
     theirs = await ann.next_call(30)
-    await theirs.answered(after + 10)
+    await theirs.answered(20)
     await asyncio.sleep(1)
     await s.says("Hello, this is Ann.", theirs)
     await s.hears("the briefing", 15, call=theirs)
-    await s.stays(25)  # Ann reads the file, and the caller hears music
-    if not s.call.is_up:
+    if not await s.stays(25):  # Ann reads the file
         return
-    await s.says("Yes, put them through.", theirs)
-    await s.event("merged", 20)
-    await asyncio.sleep(8)  # the agent says a last word
+    said = await s.says("No, not now.", theirs)
+    await s.hears("that Ann declines", 15, after=said)
+    await s.stays(5)
+
+
+@case(
+    "dials_a_colleague_and_leaves",
+    NOTHING,
+    script=Script(answers=(ToolCall("fetch_ann"), "Here is Ann.")),
+)
+async def test_warm_transfer_into_the_callers_room(s: Scene) -> None:
+    """The agent puts music on, dials a colleague to the caller, and leaves the two alone."""
+    ann = await s.phone(rings=20, number="+15550779")
+    await asks(s, callee=ann.number, trunk=await s.trunk(ann))
+    theirs = await ann.next_call(30)
+    await theirs.answered(30)
+    await s.event("left", 20)
+    await asyncio.sleep(2)
     spoke = await s.says("Good evening Ann, a table for two please.")
     await s.hears("the caller, by the colleague", 3, after=spoke - 3, call=theirs)
-    await s.stays(10)
+    await s.stays(20)
     s.see("that the colleague stays", theirs.is_up)
-
-
-@case("transfers_warmly", NOTHING, script=TRANSFER)
-async def test_warm_transfer(s: Scene) -> None:
-    """The framework's own task: a colleague is rung, briefed, and moved to the caller."""
-    await rings_ann(s, after=12)
 
 
 @case(
@@ -138,6 +152,11 @@ async def test_hold_music_with_the_output_off(s: Scene) -> None:
         await s.stays(3)
 
 
+def asked_at(s: Scene) -> float:
+    assert s.struck is not None
+    return s.struck
+
+
 CHECK = Script(answers=(ToolCall("check"), "The table is free."))
 
 
@@ -153,9 +172,10 @@ async def test_tool_of_25_seconds_with_the_caller_told_so(s: Scene) -> None:
 @case("is_busy", NOTHING, script=CHECK)
 async def test_tool_of_25_seconds_with_busy(s: Scene) -> None:
     await asks(s, seconds=25)
-    await s.hears("the words of busy", 12)
-    if await s.stays(20):
-        await s.hears("the answer", 15)
+    if not s.control:
+        await s.hears("the words of busy", 12)
+    if await s.stays(asked_at(s) + 25 - time.monotonic()):
+        await s.hears("the answer", 12)
         await s.stays(3)
 
 

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from livekit import rtc
-from livekit.agents import Agent, JobContext, RunContext, function_tool
+from livekit.agents import Agent, JobContext, RunContext, function_tool, llm
 from livekit.plugins import openai
 
 import onhook
@@ -58,7 +58,9 @@ class HangingDesk(Desk):
 
 
 class RaisingDesk(Desk):
-    async def on_user_turn_completed(self, *_: object) -> None:
+    async def on_user_turn_completed(
+        self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage
+    ) -> None:
         raise RuntimeError("the memory of the conversation is down")
 
 

@@ -28,6 +28,7 @@ async def is_linked_to_nobody(ctx: JobContext) -> None:
 async def is_linked_to_a_dashboard(ctx: JobContext) -> None:
     """Listen to somebody who is there and never says a word."""
     made = session()
+    await ctx.connect()
     options = room_io.RoomOptions(participant_identity="dashboard")
     await made.start(Desk(), room=ctx.room, room_options=options)
     await greet(made)

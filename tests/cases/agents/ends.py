@@ -16,7 +16,7 @@ from livekit.agents import (
 from livekit.agents.beta.tools import EndCallTool
 
 import onhook
-from tests.cases.agents.parts import Desk, agent, go, greet, mark, metadata, session, talking
+from tests.cases.agents.parts import Desk, agent, go, greet, mark, session, talking
 from tests.cases.agents.realtime import answers_once
 from tests.cases.agents.realtime_model import RealtimeModel
 
@@ -139,15 +139,14 @@ async def refers_and_leaves(ctx: JobContext) -> None:
     caller = next(iter(ctx.room.remote_participants.values()))
     mark("referring")
     try:
-        await ctx.api.sip.transfer_sip_participant(
-            api.TransferSIPParticipantRequest(
-                participant_identity=caller.identity,
-                room_name=ctx.room.name,
-                transfer_to="tel:+15550188",
-                play_dialtone=bool(metadata.get("dialtone")),
-            ),
-            timeout=5,
-        )
+        async with asyncio.timeout(5):
+            await ctx.api.sip.transfer_sip_participant(
+                api.TransferSIPParticipantRequest(
+                    participant_identity=caller.identity,
+                    room_name=ctx.room.name,
+                    transfer_to="tel:+15550188",
+                )
+            )
     except Exception as error:  # as agents do: whatever it was, the call is no longer theirs
         mark("transfer_error", error=repr(error))
     mark("struck")

@@ -14,12 +14,13 @@ from livekit.agents import (
     JobContext,
     RunContext,
     function_tool,
+    llm,
 )
 from livekit.agents.beta.workflows import GetEmailTask, WarmTransferTask
 from livekit.agents.beta.workflows.dtmf_inputs import GetDtmfTask
 
 import onhook
-from tests.cases.agents.parts import Desk, agent, greet, mark, metadata, session, talking
+from tests.cases.agents.parts import Desk, agent, dial, greet, mark, metadata, session, talking
 
 
 class CardDesk(Desk):
@@ -50,7 +51,9 @@ class AskTwice(AgentTask[str]):
     async def on_enter(self) -> None:
         self.session.say("Which name is it, please?")
 
-    async def on_user_turn_completed(self, *_: object) -> None:
+    async def on_user_turn_completed(
+        self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage
+    ) -> None:
         self.answers += 1
         mark("told", count=self.answers)
         if self.answers == 2:
@@ -91,12 +94,35 @@ class HoldDesk(Desk):
         player = BackgroundAudioPlayer()
         await player.start(room=self.room)
         player.play(AudioConfig(BuiltinAudioClip.HOLD_MUSIC, volume=0.8), loop=True)
-        made.output.set_audio_enabled(False)
+        for sides in (made.input, made.output):
+            sides.set_audio_enabled(False)
+        made.output.set_transcription_enabled(False)
         mark("holding")
         await asyncio.sleep(metadata["seconds"])
-        made.output.set_audio_enabled(True)
+        for sides in (made.input, made.output):
+            sides.set_audio_enabled(True)
+        made.output.set_transcription_enabled(True)
         await player.aclose()
         return "The table is free."
+
+
+class DiallingDesk(Desk):
+    """Transfers by hand, as where colleagues cannot be moved between rooms."""
+
+    def __init__(self, ctx: JobContext) -> None:
+        super().__init__()
+        self.ctx = ctx
+
+    @function_tool
+    async def fetch_ann(self, context: RunContext[None]) -> None:
+        """Put the caller through to Ann."""
+        player = BackgroundAudioPlayer()
+        await player.start(room=self.ctx.room)
+        player.play(AudioConfig(BuiltinAudioClip.HOLD_MUSIC, volume=0.8), loop=True)
+        await dial(self.ctx, "ann")
+        await player.aclose()
+        mark("left")
+        self.ctx.shutdown("Ann has the call")
 
 
 class SlowDesk(Desk):
@@ -166,6 +192,12 @@ async def asks_for_details(ctx: JobContext) -> None:
 @onhook.guard
 async def transfers_warmly(ctx: JobContext) -> None:
     await talking(ctx, TransferDesk())
+
+
+@agent
+@onhook.guard
+async def dials_a_colleague_and_leaves(ctx: JobContext) -> None:
+    await talking(ctx, DiallingDesk(ctx))
 
 
 @agent

@@ -26,7 +26,7 @@ server = AgentServer(
 )
 
 
-@server.rtc_session(agent_name=os.environ.get("CASES_AGENT", "cases"))
+@server.rtc_session(agent_name=os.environ["CASES_AGENT"])
 async def entrypoint(ctx: JobContext) -> None:
     scenario = take_call(ctx)
     mark("entered", room=ctx.job.room.name, pid=os.getpid())
