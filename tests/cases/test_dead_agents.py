@@ -99,10 +99,16 @@ async def test_handler_of_turns_that_raises(s: Scene) -> None:
     await speaks_again(s)
 
 
-@case("hands_over_to_nobody", STUCK, script=Script(answers=(ToolCall("hand_over"), "Certainly.")))
+@case(
+    "hands_over_to_nobody", words(6), script=Script(answers=(ToolCall("hand_over"), "Certainly."))
+)
 async def test_handoff_that_fails(s: Scene) -> None:
+    """The manager has no first word, and answers what is said next."""
     await s.dial()
     await s.greeted()
     await s.says()
     s.struck = await s.event("struck", 15)
-    await speaks_again(s)
+    if await s.stays(11):
+        asked = await s.says(AGAIN)
+        await s.hears("the answer to the next words", 10, after=asked)
+        await s.stays(5)

@@ -147,7 +147,7 @@ async def test_warm_transfer_to_nobody(s: Scene) -> None:
 async def test_hold_music_with_the_output_off(s: Scene) -> None:
     await asks(s, seconds=45)
     await s.event("holding", 15)
-    if await s.stays(45):
+    if await s.stays(45.5):
         await s.hears("the answer", 10)
         await s.stays(3)
 

@@ -69,6 +69,8 @@ def parts(**other: Any) -> dict[str, Any]:
 def session(**other: Any) -> AgentSession[None]:
     made: AgentSession[None] = AgentSession(**parts(**other))
     made.on("error", lambda event: mark("error", recoverable=_recoverable(event)))
+    made.on("agent_state_changed", lambda event: mark("agent", state=event.new_state))
+    made.on("user_state_changed", lambda event: mark("user", state=event.new_state))
     made.on("close", lambda event: mark("session_closed", reason=str(event.reason)))
     return made
 

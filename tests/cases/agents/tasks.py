@@ -93,16 +93,17 @@ class HoldDesk(Desk):
         await made.say("I will put you on hold for a moment.").wait_for_playout()
         player = BackgroundAudioPlayer()
         await player.start(room=self.room)
-        player.play(AudioConfig(BuiltinAudioClip.HOLD_MUSIC, volume=0.8), loop=True)
+        music = player.play(AudioConfig(BuiltinAudioClip.HOLD_MUSIC, volume=0.8), loop=True)
         for sides in (made.input, made.output):
             sides.set_audio_enabled(False)
         made.output.set_transcription_enabled(False)
         mark("holding")
         await asyncio.sleep(metadata["seconds"])
+        music.stop()
+        await asyncio.sleep(1)
         for sides in (made.input, made.output):
             sides.set_audio_enabled(True)
         made.output.set_transcription_enabled(True)
-        await player.aclose()
         return "The table is free."
 
 
