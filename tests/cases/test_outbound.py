@@ -116,6 +116,24 @@ async def test_through_a_phone_menu_with_empty_answers(s: Scene) -> None:
 
 
 @case(
+    "navigates_a_menu",
+    NOTHING,
+    script=Script(
+        answers=(ToolCall("send_dtmf_events", {"events": ["2"]}), ""),
+        heard=("For reservations please press one. For sales press two.", "Please stay on line."),
+    ),
+)
+async def test_through_a_phone_menu_with_the_frameworks_navigation(s: Scene) -> None:
+    call = await s.called(await s.phone(rings=1))
+    await call.answered(20)
+    await s.event("answered")
+    await asyncio.sleep(1.5)
+    s.struck = time.monotonic()
+    await is_put_through(s, 2)
+    s.see("the key", "2" in "".join(d.digit for d in call.report().digits))
+
+
+@case(
     "walks_through_a_menu",
     NOTHING,
     script=Script(answers=("", "Good day, I would like a table."), heard=("Please hold.", REQUEST)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.cases.case import case
 from tests.cases.expected import NOTHING, WORDS_AT_MOST
-from tests.cases.layout import Endpoint, ProviderFault
+from tests.cases.layout import Endpoint, ProviderFault, Script, ToolCall
 from tests.cases.scene import Scene
 
 
@@ -47,4 +47,18 @@ async def test_refused_rendering_with_the_voice_of_the_session(s: Scene) -> None
     if await s.stays(6):
         asked = await s.says()
         await s.hears("the answer", 12, after=asked)
+        await s.stays(3)
+
+
+@case(
+    "is_busy_with_a_voice_with_a_rate_limit",
+    NOTHING,
+    script=Script(answers=(ToolCall("check"), "The table is free.")),
+)
+async def test_refused_rendering_of_the_words_of_busy(s: Scene) -> None:
+    await s.dial()
+    await s.greeted()
+    s.struck = await s.says()
+    if await s.stays(10):
+        await s.hears("the answer", 12)
         await s.stays(3)

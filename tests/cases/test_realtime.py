@@ -104,3 +104,11 @@ async def test_model_never_goes_on_after_a_tool(s: Scene) -> None:
     if await s.stays(12):
         await s.says(AGAIN)
         await s.stays(12)
+
+
+@case("realtime_that_never_greets", words(8.5, released=22))
+async def test_model_that_never_greets(s: Scene) -> None:
+    """The line is answered, for the session's track is there; and no word comes."""
+    await s.dial()
+    s.struck = await s.event("struck", 15)
+    await s.stays(30)

@@ -78,6 +78,16 @@ async def walks_through_a_menu(ctx: JobContext) -> None:
 
 @agent
 @onhook.guard
+async def navigates_a_menu(ctx: JobContext) -> None:
+    """The framework asks the model again whenever nobody has spoken for five seconds."""
+    await ctx.connect()
+    made = session(ivr_detection=True)
+    await made.start(Agent(instructions="Press 2 for sales. Else say nothing."), room=ctx.room)
+    await dial(ctx)
+
+
+@agent
+@onhook.guard
 async def finds_out_who_answered(ctx: JobContext) -> None:
     """Hold all speech until it is known whether a person or a machine has answered."""
     await ctx.connect()

@@ -10,12 +10,14 @@ from livekit.agents import (
     APIConnectOptions,
     APIStatusError,
     JobContext,
+    RunContext,
+    function_tool,
     tts,
 )
 from livekit.plugins import openai
 
 import onhook
-from tests.cases.agents.parts import agent, go, mark, metadata, talking
+from tests.cases.agents.parts import Desk, agent, go, mark, metadata, talking
 
 LONG_WORDS = "One moment please, I am still looking for it, and it will not take very long."
 SOFT_THEN_HANG_UP = (onhook.Say(LONG_WORDS), onhook.HangUp())
@@ -60,6 +62,22 @@ class Voice(openai.TTS):
         if "technical problem" in text or "moment" in text.lower():
             return Refused(tts=self, input_text=text, conn_options=conn_options)
         return super().synthesize(text, conn_options=conn_options)
+
+
+class BusyDesk(Desk):
+    @function_tool
+    async def check(self, context: RunContext[None]) -> str:
+        """Ask the other house, and have onhook tell the caller so."""
+        async with onhook.busy("One moment, I am still looking.", every=4.0):
+            await asyncio.sleep(10)
+        return "The table is free."
+
+
+@agent
+@onhook.guard
+async def is_busy_with_a_voice_with_a_rate_limit(ctx: JobContext) -> None:
+    voice = Voice(base_url=metadata["provider"], api_key="k")
+    await talking(ctx, BusyDesk(), tts=voice)
 
 
 @agent

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-from livekit.agents import AgentSession, JobContext, RunContext, function_tool
+from livekit.agents import AgentSession, JobContext, RunContext, function_tool, llm
 
 import onhook
 from tests.cases.agents.parts import Desk, agent, mark
@@ -116,6 +117,23 @@ async def realtime_with_speech_events_that_goes_quiet(ctx: JobContext) -> None:
 @onhook.guard
 async def realtime_that_ignores_murmurs(ctx: JobContext) -> None:
     await starts(ctx, RealtimeModel(answers_what_is_no_murmur, speech_events=True))
+
+
+class NeverGreeting(RealtimeModel):
+    def session(self, **_: Any) -> RealtimeSession:
+        return NeverGreetingSession(self)
+
+
+class NeverGreetingSession(RealtimeSession):
+    def generate_reply(self, **_: Any) -> asyncio.Future[llm.GenerationCreatedEvent]:
+        mark("struck")
+        return asyncio.get_running_loop().create_future()
+
+
+@agent
+@onhook.guard
+async def realtime_that_never_greets(ctx: JobContext) -> None:
+    await starts(ctx, NeverGreeting(transcribes_nothing))
 
 
 @agent
