@@ -21,7 +21,7 @@ class Expected:
         soft: Whether onhook may say one soft phrase.
         words: Seconds within which it must be heard.
         release: Seconds within which the line must be released; the call goes on without.
-        by_agent: The agent ends the call itself, as it should.
+        by_agent: The agent ends the call itself; onhook may release the line with it, unheard.
     """
 
     soft: bool = False
@@ -45,6 +45,8 @@ class Expected:
     def check(self, result: Result) -> Iterator[str]:
         """Tell what was not as expected."""
         acts = [incident for incident in result.incidents if incident.acts]
+        if self.by_agent:
+            acts = [incident for incident in acts if incident.spoke]
         if self.healthy and not self.soft and acts:
             yield "onhook acted: " + ", ".join(f"{i.fault} ({i.severity})" for i in acts)
         if self.release is None and (lost := [i for i in acts if i.severity != "impaired"]):

@@ -103,7 +103,7 @@ class SideBySide:
                 async with asyncio.timeout(LONGEST):
                     await case.drive(scene)
             except Exception as error:  # what was heard until then is told all the same
-                trouble = f"{type(error).__name__}: {error}"
+                trouble = f"{type(error).__name__}: {error}".splitlines()[0]
                 await asyncio.to_thread((folder / "trouble.txt").write_text, traceback.format_exc())
             return await self._look(scene, trouble)
 
@@ -126,6 +126,9 @@ class SideBySide:
             incidents=incidents,
             trouble=trouble,
         )
+        if ended is not None and trouble:  # a caller can do no more when their call is over
+            result.trouble = ""
+            scene.unseen.append(trouble)
         result.wrong = [*(f"not seen: {what}" for what in scene.unseen)]
         result.wrong += scene.case.expected.check(result)
         with contextlib.suppress(Exception):  # a recording that cannot be written harms nothing

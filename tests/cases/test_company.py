@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from livekit import rtc
 
@@ -33,7 +34,7 @@ async def has_a_colleague(s: Scene, fault: ProviderFault) -> None:
     s.see("that the colleague stays", theirs.is_up)
 
 
-@case("fetches_a_colleague", WORDS_AT_MOST)
+@case("fetches_a_colleague", WORDS_AT_MOST, brief=True)
 async def test_caller_and_colleague_by_phone_with_a_dead_model(s: Scene) -> None:
     await has_a_colleague(s, ProviderFault.error(401))
 
@@ -43,11 +44,12 @@ async def test_caller_and_colleague_by_phone_with_empty_answers(s: Scene) -> Non
     await has_a_colleague(s, ProviderFault.empty())
 
 
-async def looks_on(s: Scene) -> None:
-    """Let a dashboard join, which may not say a word."""
-    await s.dial()
+async def looks_on(s: Scene, *also: str, **metadata: Any) -> None:
+    """Let a dashboard join, and maybe others, who may not say a word."""
+    await s.dial(**metadata)
     await s.greeted()
-    await s.join("dashboard", can_publish=False)
+    for each in ("dashboard", *also):
+        await s.join(each, can_publish=False)
     await asyncio.sleep(1)
 
 
@@ -72,27 +74,24 @@ async def test_dashboard_when_the_agent_shuts_down(s: Scene) -> None:
 
 
 @case("is_killed_when_told", KILLED, brief=True)
-async def test_dashboard_when_the_job_is_killed(s: Scene) -> None:
-    await looks_on(s)
+async def test_dashboards_when_the_job_is_killed(s: Scene) -> None:
+    await looks_on(s, "transcript-viewer")
     await strikes(s)
 
 
 @case("crashes_when_told", CRASHED)
-async def test_dashboard_when_the_agent_crashes(s: Scene) -> None:
-    await looks_on(s)
+async def test_dashboards_when_the_agent_crashes(s: Scene) -> None:
+    await looks_on(s, "transcript-viewer")
     await strikes(s)
 
 
 @case("waits_for_a_deploy", DEPLOYED, own=Surroundings())
 async def test_dashboard_at_a_deploy(s: Scene) -> None:
-    await s.dial(worker=s.worker.process.pid)
-    await s.greeted()
-    await s.join("dashboard", can_publish=False)
-    await asyncio.sleep(1)
+    await looks_on(s, worker=s.worker.process.pid)
     await strikes(s)
 
 
-@case("says_goodbye_when_told", released(2))
+@case("says_goodbye_when_told", released(2), brief=True)
 async def test_transcript_agent_when_the_agent_shuts_down(s: Scene) -> None:
     await takes_notes(s)
     await strikes(s)
@@ -148,7 +147,7 @@ async def test_healthy_call_by_a_connector(s: Scene) -> None:
     await s.stays(12)
 
 
-@case("crashes_when_told", CRASHED)
+@case("crashes_when_told", CRASHED, brief=True)
 async def test_call_by_a_connector_whose_agent_crashes(s: Scene) -> None:
     await s.connects("twilio")
     await s.greeted()

@@ -46,7 +46,7 @@ async def test_session_closed_by_a_task(s: Scene) -> None:
     await asks(s)
 
 
-@case("closes_its_session_and_returns", AT_ONCE)
+@case("closes_its_session_and_returns", AT_ONCE, brief=True)
 async def test_session_closed_at_the_end_of_the_entrypoint(s: Scene) -> None:
     await is_told(s)
 
@@ -77,7 +77,7 @@ async def test_end_call_tool_of_the_framework(s: Scene) -> None:
     s.see("the end of the call", not await s.stays(20))
 
 
-@case("is_linked_to_one_of_two", words(6, released=18))
+@case("is_linked_to_one_of_two", words(6, released=18), brief=True)
 async def test_linked_caller_hangs_up_and_another_phone_is_there(s: Scene) -> None:
     """The session ends with its caller; the second caller is left with nobody."""
     first = await s.dial()
@@ -108,7 +108,7 @@ async def is_referred(s: Scene, answer: ReferAnswer) -> None:
     s.see("that the line is held while it rings at the far end", up)
 
 
-@case("refers_and_leaves", Expected(by_agent=True))
+@case("refers_and_leaves", Expected(by_agent=True), brief=True)
 async def test_transfer_that_still_rings_when_the_job_ends(s: Scene) -> None:
     """The request times out after 5 s, the job ends, and the far end answers after 14 s."""
     await is_referred(s, ReferAnswer(notify=(100, 180, 200), pause=FAR_END / 3))

@@ -45,6 +45,7 @@ async def test_answer_of_the_model_ready_while_it_rings(s: Scene) -> None:
     "finds_out_who_answered",
     NOTHING,
     script=Script(answers=(ToolCall("save_prediction", {"label": "uncertain"}), "Certainly.")),
+    brief=True,
 )
 async def test_answering_machine_detection_of_a_silent_callee(s: Scene) -> None:
     """The agent's speech is held for the ten seconds in which nobody says a word."""
@@ -103,6 +104,7 @@ async def test_on_hold_in_a_phone_menu(s: Scene) -> None:
         answers=(ToolCall("send_dtmf_events", {"events": ["2"]}), "", "", ""),
         heard=("For reservations please press one. For sales press two.", "Please stay on line."),
     ),
+    brief=True,
 )
 async def test_through_a_phone_menu_with_empty_answers(s: Scene) -> None:
     """The model presses a key, and gives empty answers until a person is there."""

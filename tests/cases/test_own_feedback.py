@@ -38,7 +38,7 @@ async def test_release_during_the_soft_words(s: Scene) -> None:
     s.see("the release", s.told("released"))
 
 
-@case("has_a_voice_with_a_rate_limit", NOTHING)
+@case("has_a_voice_with_a_rate_limit", NOTHING, brief=True)
 async def test_refused_rendering_with_the_voice_of_the_session(s: Scene) -> None:
     """A 429 for the apology that onhook has rendered is no evidence of anything."""
     await s.dial()

@@ -59,7 +59,7 @@ async def test_two_failed_turns_with_a_good_one_between(s: Scene) -> None:
         await goes_on(s)
 
 
-@case("has_an_stt_that_dies_once", WORDS_AT_MOST)
+@case("has_an_stt_that_dies_once", WORDS_AT_MOST, brief=True)
 async def test_connection_of_the_recogniser_that_dies_once(s: Scene) -> None:
     await s.dial()
     await s.greeted()
@@ -68,7 +68,7 @@ async def test_connection_of_the_recogniser_that_dies_once(s: Scene) -> None:
     await goes_on(s)
 
 
-@case("handles_its_errors", NOTHING)
+@case("handles_its_errors", NOTHING, brief=True)
 async def test_handler_of_the_developers_own(s: Scene) -> None:
     """It speaks, and the next turn is well: there is nothing left to do."""
     await s.dial()

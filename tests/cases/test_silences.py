@@ -60,7 +60,7 @@ async def test_constant_noise_in_the_background(s: Scene) -> None:
     await is_in_a_noisy_place(s, noise(40))
 
 
-@case("plain_desk", WORDS_AT_MOST)
+@case("plain_desk", WORDS_AT_MOST, brief=True)
 async def test_babble_of_a_crowd(s: Scene) -> None:
     await is_in_a_noisy_place(s, babble(60))
 

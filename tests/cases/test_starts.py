@@ -45,7 +45,7 @@ async def test_hangs_behind_ambience(s: Scene) -> None:
     await s.stays(25)
 
 
-@case("hangs_behind_a_beep", PLACEHOLDER)
+@case("hangs_behind_a_beep", PLACEHOLDER, brief=True)
 async def test_hangs_behind_a_placeholder(s: Scene) -> None:
     await s.dial()
     s.struck = await s.event("struck", 15)

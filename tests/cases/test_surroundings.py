@@ -59,7 +59,7 @@ async def test_home_that_may_not_be_entered(s: Scene) -> None:
     await is_answered(s)
 
 
-@case("is_killed_when_told", KILLED, own=IN_CLOSED_HOME)
+@case("is_killed_when_told", KILLED, own=IN_CLOSED_HOME, brief=True)
 async def test_killed_job_with_a_home_that_may_not_be_entered(s: Scene) -> None:
     await is_killed(s)
 

@@ -46,7 +46,7 @@ async def test_card_number_by_keys(s: Scene) -> None:
         await s.stays(3)
 
 
-@case("takes_an_email_address", NOTHING, script=EMAIL)
+@case("takes_an_email_address", NOTHING, script=EMAIL, brief=True)
 async def test_email_address_by_voice(s: Scene) -> None:
     await asks(s)
     await s.hears("the question", 10)

@@ -10,7 +10,7 @@ from tests.cases.layout import Script
 from tests.cases.scene import Scene
 
 
-@case("takes_dictation", NOTHING)
+@case("takes_dictation", NOTHING, brief=True)
 async def test_dictation_with_pauses(s: Scene) -> None:
     """Manual turns: nothing is owed before the caller presses the key."""
     await s.dial()
@@ -91,6 +91,7 @@ async def test_interruption_of_the_agent(s: Scene) -> None:
     "takes_notes",
     NOTHING,
     script=Script(answers=("I have three points.",), heard=("First point.", "Scribe, read it.")),
+    brief=True,
 )
 async def test_agent_that_answers_to_its_name_only(s: Scene) -> None:
     await s.dial()
