@@ -41,11 +41,13 @@ class Policy:
         on: Ladders for single faults, by `Fault` or its word (`"agent.shutdown"`), like `lost`.
         first_audio: Seconds that a caller may wait for the agent to publish audio; `None` for an
             agent that never speaks.
-        dead_air: Seconds that a caller who has finished speaking may hear nothing: then the turn
-            is impaired, and as many seconds later, or in the next turn, the agent is lost. `None`
-            for an agent that may be silent as long as it likes.
+        dead_air: Seconds that a caller to whom the agent owes sound may hear nothing: then the
+            turn is impaired. It is lost when the caller speaks again into as long a silence, or
+            after `give_up`. `None` for an agent that may be silent as long as it likes.
         tool_limit: Seconds that a turn may last while one of its tools still runs: silent from its
             start, or since the caller last heard the agent. `onhook.busy` gives a tool more.
+        give_up: Seconds after the soft words for which an agent that still owes the caller sound
+            is waited for, where the caller does not speak again.
         max_call: Seconds that a call may last from its answer on; `None` for ever.
         ringing: What to do with a line that still rings. Publishing audio answers it, which may
             start billing: `"say"` does that, `"reject"` releases the line unanswered (486), for
@@ -66,6 +68,7 @@ class Policy:
     first_audio: float | None = 8.0
     dead_air: float | None = 6.0
     tool_limit: float = 30.0
+    give_up: float = 15.0
     max_call: float | None = None
     ringing: Literal["say", "reject"] = "say"
     watchdog: Literal["auto", "external", "off"] = "auto"
@@ -94,6 +97,7 @@ class Policy:
                 f"Policy(watchdog={self.watchdog!r}): give 'auto', 'external' or 'off'"
             )
         require_seconds("Policy", "tool_limit", self.tool_limit)
+        require_seconds("Policy", "give_up", self.give_up)
         require_seconds("Policy", "api_timeout", self.api_timeout)
         require_seconds("Policy", "late_caller", self.late_caller, zero=True)
         require_seconds("Policy", "cancel_grace", self.cancel_grace)

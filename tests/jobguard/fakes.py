@@ -57,7 +57,7 @@ class ConnectedRoom(FakeRoom):
     def publishes(self) -> None:
         """The agent connects and publishes audio."""
         self.connected = True
-        audio = SimpleNamespace(kind=rtc.TrackKind.KIND_AUDIO, muted=False)
+        audio = SimpleNamespace(kind=rtc.TrackKind.KIND_AUDIO, muted=False, name="roomio_audio")
         self.local_participant.track_publications["mic"] = audio
         self.emit("local_track_published")
 
@@ -72,11 +72,20 @@ class ConnectedRoom(FakeRoom):
         self.emit("participant_attributes_changed")
 
 
+def answered_room() -> ConnectedRoom:
+    """A room with a caller who was answered, and an agent with a voice."""
+    room = ConnectedRoom()
+    room.publishes()
+    room.caller_is("active")
+    return room
+
+
 class FakeSpeech:
     """The part of a `SpeechHandle` that is listened to."""
 
     def __init__(self) -> None:
         self.interrupted = False
+        self.scheduled = True
         self._callbacks: list[Callable[[Any], None]] = []
         self._done = False
 
@@ -160,7 +169,10 @@ class FakeSession(rtc.EventEmitter[Any]):
         self.current_speech = None
         self.agent: Any = SimpleNamespace(llm=None, stt=None)
         self.agent_state = "listening"
-        self.output = type("Output", (), {"audio": FakeSpeaker()})()
+        self.turn_detection = "vad"
+        self.amd: Any = None
+        self.output: Any = SimpleNamespace(audio=FakeSpeaker(), audio_enabled=True)
+        self.input: Any = SimpleNamespace(audio="the caller", audio_enabled=True)
 
     @property
     def current_agent(self) -> Any:
@@ -171,11 +183,27 @@ class FakeSession(rtc.EventEmitter[Any]):
         self.emit("agent_state_changed", AgentStateChangedEvent(old_state=old, new_state=state))  # type: ignore[arg-type]
 
     def caller_says(self, text: str = "a table for two") -> None:
+        """Speak and be transcribed: that alone asks for nothing."""
         for old, new in (("listening", "speaking"), ("speaking", "listening")):
             self.emit("user_state_changed", UserStateChangedEvent(old_state=old, new_state=new))  # type: ignore[arg-type]
         self.emit(
             "user_input_transcribed", UserInputTranscribedEvent(transcript=text, is_final=True)
         )
+
+    def begins(self, source: str = "generate_reply") -> FakeSpeech:
+        """Create a speech, as the framework does for a reply and for `say`."""
+        speech = FakeSpeech()
+        self.emit("speech_created", SimpleNamespace(speech_handle=speech, source=source))
+        return speech
+
+    def takes_turn(self, text: str = "a table for two") -> FakeSpeech:
+        """Commit what the caller has said, and begin to answer it."""
+        self.caller_says(text)
+        reply = self.begins()
+        message = SimpleNamespace(type="message", role="user")
+        self.emit("conversation_item_added", SimpleNamespace(item=message))
+        self.becomes("thinking")
+        return reply
 
     async def sends(self, *, audible: bool = True) -> None:
         sample = b"\x00\x20" if audible else b"\x00\x00"

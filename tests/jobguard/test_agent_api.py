@@ -12,7 +12,7 @@ from onhook.jobguard import agent_api
 from onhook.jobguard.registry import guarded as guard_of
 from onhook.policy import Policy
 from tests.fakes import AGENT, ROOM, FakeLine, agent, call_of, caller
-from tests.jobguard.fakes import FakeJob, FakeSession
+from tests.jobguard.fakes import FakeJob, FakeSession, answered_room
 from tests.jobguard.guarded import Guarded, returns, waits
 
 pytestmark = pytest.mark.looptime
@@ -23,7 +23,7 @@ SPEAKING = Call(ROOM, (agent(AGENT, audible=True), caller()), AGENT, "AJ_1")
 async def conversing(
     line: FakeLine, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Guarded, FakeSession]:
-    guarded = Guarded(line, Policy(dead_air=4.0))
+    guarded = Guarded(line, Policy(dead_air=4.0), room=answered_room())
     session = guarded.job.session = FakeSession()
     monkeypatch.setattr(agent_api, "get_job_context", lambda **_: guarded.job.ctx)
     guarded.start(waits)
@@ -36,7 +36,7 @@ async def test_while_busy_the_caller_is_told_again_and_silence_is_no_fault(
 ) -> None:
     line = FakeLine(SPEAKING)
     guarded, session = await conversing(line, monkeypatch)
-    session.caller_says()
+    session.takes_turn()
     async with agent_api.busy("I am checking.", every=8.0, after=1.5):
         await asyncio.sleep(20)
         assert line.asked == ["say"] * 3, "at 1.5, 9.5 and 17.5 s"
@@ -50,12 +50,12 @@ async def test_while_busy_the_caller_is_told_again_and_silence_is_no_fault(
 
 async def test_busy_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     guarded, session = await conversing(FakeLine(SPEAKING), monkeypatch)
-    session.caller_says()
+    session.takes_turn()
     async with agent_api.busy(None, limit=30.0):
         await asyncio.sleep(29)
         assert guarded.watch.faults == []
-        await asyncio.sleep(2)
-        assert len(guarded.watch.faults) == 1
+        await asyncio.sleep(5.6)
+        assert len(guarded.watch.faults) == 1, "dead_air after the limit"
     await guarded.job.end()
 
 
@@ -75,13 +75,13 @@ async def test_a_second_session_is_watched_once_it_is_named(
 ) -> None:
     guarded, _ = await conversing(FakeLine(SPEAKING), monkeypatch)
     second = FakeSession()
-    second.caller_says()
+    second.takes_turn()
     await asyncio.sleep(60)
     assert guarded.watch.faults == []
     agent_api.watch(cast(Any, second))
     agent_api.watch(cast(Any, second))
     await asyncio.sleep(0.1)
-    second.caller_says()
+    second.takes_turn()
     await asyncio.sleep(5)
     assert len(guarded.watch.faults) == 1
     await guarded.job.end()

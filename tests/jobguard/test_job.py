@@ -25,7 +25,7 @@ from tests.fakes import (
     refused,
     takes,
 )
-from tests.jobguard.fakes import FakeSession
+from tests.jobguard.fakes import FakeSession, answered_room
 from tests.jobguard.guarded import Guarded, raising, returns, waits
 
 pytestmark = pytest.mark.looptime
@@ -261,7 +261,7 @@ SPEAKING = Call(ROOM, (agent(AGENT, audible=True), caller()), AGENT, "AJ_1")
 
 async def conversing(line: FakeLine, policy: Policy) -> tuple[Guarded, FakeSession]:
     """Start a guarded job whose agent is heard, and wait until its session is followed."""
-    guarded = Guarded(line, policy)
+    guarded = Guarded(line, policy, room=answered_room())
     session = guarded.job.session = FakeSession()
     guarded.start(waits)
     await asyncio.sleep(policy.first_audio or 0.0)
@@ -272,13 +272,15 @@ async def conversing(line: FakeLine, policy: Policy) -> tuple[Guarded, FakeSessi
 async def test_a_silent_turn_is_softened_once_and_its_answer_ends_the_soft_words() -> None:
     line = FakeLine(SPEAKING, says=[takes(3.0)])
     guarded, session = await conversing(line, Policy(dead_air=4.0))
-    session.caller_says()
+    reply = session.takes_turn()
     await asyncio.sleep(4.5)
     assert line.asked == ["say"]
     await session.sends()
     session.output.audio.flush()
+    reply.ends()
+    session.becomes("listening")
     await asyncio.sleep(60)
-    assert guarded.watch.faults == ["turn.stuck"]
+    assert guarded.watch.faults == ["llm.stalled"]
     assert [outcome.ending for outcome in guarded.watch.outcomes] == ["kept"]
     assert line.asked == ["say"], "the caller's own silence is no fault"
     assert guarded.job.shutdowns == []
@@ -288,9 +290,8 @@ async def test_a_silent_turn_is_softened_once_and_its_answer_ends_the_soft_words
 async def test_lasting_silence_is_softened_and_then_rescued() -> None:
     line = FakeLine(SPEAKING)
     guarded, session = await conversing(line, Policy(dead_air=4.0))
-    session.caller_says()
-    session.becomes("thinking")
-    await asyncio.sleep(8.5)
+    session.takes_turn()
+    await asyncio.sleep(4.0 + 15.0 + 0.5)
     assert guarded.watch.faults == ["llm.stalled", "llm.stalled"]
     assert line.asked == ["say", "say", "delete"]
     assert [outcome.ending for outcome in guarded.watch.outcomes] == ["kept", "released"]
@@ -301,12 +302,12 @@ async def test_lasting_silence_is_softened_and_then_rescued() -> None:
 async def test_a_rescue_does_not_wait_for_soft_words() -> None:
     line = FakeLine(SPEAKING, says=[takes(10.0), done])
     guarded, session = await conversing(line, Policy(dead_air=4.0))
-    session.caller_says()
+    session.takes_turn()
     await asyncio.sleep(4.5)
     began = asyncio.get_running_loop().time()
     session.emit("close", CloseEvent(reason=CloseReason.ERROR))
     await asyncio.sleep(4.0)
-    assert guarded.watch.faults == ["turn.stuck", "session.closed"]
+    assert guarded.watch.faults == ["llm.stalled", "session.closed"]
     assert guarded.watch.outcomes[-1].ending == "released"
     assert asyncio.get_running_loop().time() - began < 5.0
     await guarded.job.end()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from livekit.agents import (
-    APIConnectionError,
     CloseEvent,
     CloseReason,
     ErrorEvent,
@@ -15,10 +15,11 @@ from livekit.agents import (
 )
 from livekit.agents.llm import FunctionCall
 from livekit.agents.tts import TTSError
-from livekit.agents.voice.events import ToolCallEnded, ToolCallStarted
+from livekit.agents.voice.events import ToolCallStarted
 
 from onhook.faults import Fault, Severity
-from onhook.jobguard.detectors.session_watch import SessionWatch
+from onhook.jobguard.detectors.session_watch import LineView, SessionWatch
+from onhook.jobguard.silence.utterances import Utterance
 from onhook.policy import Policy
 from tests.jobguard.fakes import FakeSession
 
@@ -40,27 +41,31 @@ def now() -> float:
 async def test_silence_is_a_failed_turn_and_lasting_silence_a_lost_agent() -> None:
     session = FakeSession()
     with watch_of(session) as watch:
-        session.caller_says()
-        session.becomes("thinking")
+        session.takes_turn()
         asked = now()
         first = await watch.failure()
         assert (first.fault, first.severity) == (Fault.LLM_STALLED, Severity.IMPAIRED)
         assert first.at - asked == pytest.approx(LIMIT, abs=0.01)
         second = await watch.failure()
         assert (second.fault, second.severity) == (Fault.LLM_STALLED, Severity.LOST)
-        assert second.at - asked == pytest.approx(2 * LIMIT, abs=0.01)
+        assert second.at - first.at == pytest.approx(15.0, abs=0.01)
+        assert "15 s have passed" in second.evidence["line"]
 
 
-async def test_a_second_silent_turn_is_a_lost_agent_without_more_patience() -> None:
+async def test_a_caller_who_speaks_again_into_silence_is_waited_for_no_longer() -> None:
     session = FakeSession()
     with watch_of(session) as watch:
-        session.caller_says()
+        session.takes_turn()
         await watch.failure()
+        failing = asyncio.create_task(watch.failure())
         await asyncio.sleep(1)
-        session.caller_says("hello?")
+        began = now()
+        await asyncio.sleep(2)
+        watch.conversation.caller_said(Utterance(began, now(), 2.0))
         again = now()
-        failure = await watch.failure()
-        assert (failure.fault, failure.severity) == (Fault.TURN_STUCK, Severity.LOST)
+        failure = await failing
+        assert failure.severity is Severity.LOST
+        assert "spoke again" in failure.evidence["line"]
         assert failure.at - again == pytest.approx(LIMIT, abs=0.01)
 
 
@@ -68,7 +73,7 @@ async def test_a_tool_that_still_runs_gets_its_own_limit() -> None:
     session = FakeSession()
     call = FunctionCall(call_id="c1", name="book", arguments="{}")
     with watch_of(session) as watch:
-        session.caller_says()
+        session.takes_turn()
         asked = now()
         session.emit(
             "tool_execution_updated",
@@ -79,9 +84,6 @@ async def test_a_tool_that_still_runs_gets_its_own_limit() -> None:
         assert (failure.fault, failure.severity) == (Fault.TURN_STUCK, Severity.LOST)
         assert "book" in failure.detail
         assert failure.at - asked == pytest.approx(30.0, abs=0.01)
-        ended = ToolCallEnded(id="c1", call_id="c1", status="done")
-        session.emit("tool_execution_updated", ToolExecutionUpdatedEvent(update=ended))
-        assert "still runs" not in (await watch.failure()).detail
 
 
 @pytest.mark.parametrize("told", [False, True])
@@ -90,14 +92,14 @@ async def test_after_a_hold_without_words_the_agent_has_its_whole_time(told: boo
     session = FakeSession()
     call = FunctionCall(call_id="c1", name="fetch_ann", arguments="{}")
     with watch_of(session) as watch:
-        session.caller_says()
-        if told:
-            await session.sends()
-            session.output.audio.flush()
+        session.takes_turn()
         session.emit(
             "tool_execution_updated",
             ToolExecutionUpdatedEvent(update=ToolCallStarted(function_call=call)),
         )
+        if told:
+            await session.sends()
+            session.output.audio.flush()
         let_go = watch.conversation.hold(object(), now() + 120)
         failing = asyncio.create_task(watch.failure())
         await asyncio.sleep(60)
@@ -111,37 +113,42 @@ async def test_after_a_hold_without_words_the_agent_has_its_whole_time(told: boo
 async def test_an_agent_that_is_heard_again_has_recovered() -> None:
     session = FakeSession()
     with watch_of(session) as watch:
-        session.caller_says()
+        reply = session.takes_turn()
         await watch.failure()
         heard = asyncio.create_task(watch.settled())
         await asyncio.sleep(0.1)
         await session.sends()
         session.output.audio.flush()
+        reply.ends()
         await asyncio.wait_for(heard, 1)
-        session.caller_says()
+        session.takes_turn()
         assert (await watch.failure()).severity is Severity.IMPAIRED
 
 
 @pytest.mark.parametrize(
-    ("states", "zeros", "fault"),
+    ("what", "fault"),
     [
-        (["thinking"], False, Fault.LLM_STALLED),
-        (["thinking", "listening"], False, Fault.LLM_EMPTY),
-        (["thinking", "speaking"], True, Fault.TTS_MUTE),
-        ([], False, Fault.TURN_STUCK),
+        ("thinking", Fault.LLM_STALLED),
+        ("empty", Fault.LLM_EMPTY),
+        ("zeros", Fault.TTS_MUTE),
+        ("error", Fault.TTS_FAILED),
     ],
 )
-async def test_the_silence_is_named_after_what_the_agent_does(
-    states: list[str], zeros: bool, fault: Fault
-) -> None:
+async def test_the_silence_is_named_after_what_the_agent_does(what: str, fault: Fault) -> None:
     session = FakeSession()
     with watch_of(session) as watch:
-        session.caller_says()
-        for state in states:
-            session.becomes(state)
-        if zeros:
+        reply = session.takes_turn()
+        await asyncio.sleep(0.5)
+        if what == "zeros":
             await session.sends(audible=False)
-        assert (await watch.failure()).fault is fault
+        if what == "error":
+            error = TTSError(timestamp=0, label="tts", error=OSError("gone"), recoverable=False)
+            session.emit("error", ErrorEvent(error=error, source=session))
+        if what != "thinking":
+            reply.ends()
+            session.becomes("listening")
+        failure = await watch.failure()
+        assert (failure.fault, failure.severity) == (fault, Severity.IMPAIRED)
 
 
 async def test_every_frame_goes_on_to_the_speaker() -> None:
@@ -163,32 +170,69 @@ async def test_no_meter_is_put_into_the_middle_of_a_sentence() -> None:
         assert session.output.audio is not speaker
 
 
-async def test_nothing_is_a_fault_without_a_limit_or_a_question() -> None:
+async def nothing_happens(watch: SessionWatch, seconds: float = 3600) -> None:
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(watch.failure(), seconds)
+
+
+async def test_nothing_is_a_fault_without_a_limit_or_a_turn() -> None:
     session = FakeSession()
     with watch_of(session, dead_air=None) as watch:
-        session.caller_says()
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(watch.failure(), 3600)
-    with watch_of(session) as watch:
-        session.caller_says(" ")
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(watch.failure(), 3600)
-
-
-@pytest.mark.parametrize("recoverable", [True, False])
-async def test_only_an_error_that_stays_is_a_lost_agent(recoverable: bool) -> None:
+        session.takes_turn()
+        await nothing_happens(watch)
     session = FakeSession()
-    cause = APIConnectionError("the voice is gone")
-    error = TTSError(timestamp=0, label="tts", error=cause, recoverable=recoverable)
+    with watch_of(session) as watch:
+        session.caller_says()
+        await nothing_happens(watch)
+
+
+@pytest.mark.parametrize("holds", ["output disabled", "no output", "machine detection"])
+async def test_a_call_that_the_developer_holds_is_left_alone(holds: str) -> None:
+    session = FakeSession()
+    with watch_of(session) as watch:
+        session.takes_turn()
+        if holds == "output disabled":
+            session.output.audio_enabled = False
+        elif holds == "no output":
+            session.output.audio = None
+        else:
+            session.amd = SimpleNamespace()
+        await nothing_happens(watch)
+        session.output.audio_enabled, session.amd = True, None
+        if holds != "no output":
+            held_until = now()
+            failure = await watch.failure()
+            assert failure.at - held_until == pytest.approx(LIMIT, abs=0.6)
+
+
+async def test_one_error_of_a_provider_ends_nothing() -> None:
+    session = FakeSession()
+    error = TTSError(timestamp=0, label="tts", error=OSError("gone"), recoverable=False)
     with watch_of(session) as watch:
         session.emit("error", ErrorEvent(error=error, source=session))
-        if recoverable:
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(watch.failure(), 60)
-        else:
-            failure = await asyncio.wait_for(watch.failure(), 0.1)
-            assert (failure.fault, failure.severity) == (Fault.TTS_FAILED, Severity.LOST)
-            assert failure.error is cause
+        await nothing_happens(watch, 60)
+
+
+async def test_before_the_line_is_answered_nothing_is_owed() -> None:
+    session, line = FakeSession(), [LineView(answered=False, outbound=True)]
+    clock = asyncio.get_running_loop().time
+    with SessionWatch(cast(Any, session), Policy(), clock, lambda: line[0]) as watch:
+        session.begins()
+        await nothing_happens(watch, 60)
+        line[0] = LineView(outbound=True)
+        answered = now()
+        failure = await watch.failure()
+        assert failure.at - answered == pytest.approx(LIMIT, abs=0.6)
+
+
+async def test_what_was_judged_can_be_read() -> None:
+    session = FakeSession()
+    with watch_of(session) as watch:
+        session.takes_turn()
+        failing = asyncio.create_task(watch.failure())
+        await asyncio.sleep(1)
+        assert "now: agent owes an answer; words in 5.0 s" in watch.explain()
+        await failing
 
 
 @pytest.mark.parametrize("reason", list(CloseReason))
@@ -211,7 +255,7 @@ async def test_handlers_of_the_developer_that_raise_disturb_nothing() -> None:
 
     session.on("user_input_transcribed", broken)
     with watch_of(session) as watch:
-        session.caller_says()
+        session.takes_turn()
         assert (await watch.failure()).severity is Severity.IMPAIRED
 
 
@@ -231,6 +275,5 @@ async def test_handlers_of_the_developers_that_raise_do_not_stop_the_watch() -> 
     for event in ("user_input_transcribed", "user_state_changed", "agent_state_changed"):
         session.on(event, broken)
     with watch_of(session) as watch:
-        session.caller_says()
-        session.becomes("thinking")
+        session.takes_turn()
         assert (await watch.failure()).fault is Fault.LLM_STALLED

@@ -13,7 +13,7 @@ from onhook.incident import Failure
 from onhook.jobguard.detectors.sessions import Sessions
 from onhook.jobguard.rescuer import Rescuer
 from onhook.policy import Policy
-from tests.jobguard.fakes import FakeRoom, FakeSession
+from tests.jobguard.fakes import FakeSession, answered_room
 
 pytestmark = pytest.mark.looptime
 
@@ -42,7 +42,7 @@ class FakeRescuer:
 async def following(rescuer: FakeRescuer, lost: list[str]) -> Any:
     session = FakeSession()
     sessions = Sessions(
-        cast(Any, FakeRoom()),
+        cast(Any, answered_room()),
         cast(Rescuer, rescuer),
         Policy(dead_air=4.0),
         asyncio.get_running_loop().time,
@@ -66,9 +66,9 @@ async def test_a_session_that_a_retry_has_started_is_followed() -> None:
         rescuer.under_way = False
         rescuer.recovered.set()
         await asyncio.sleep(1.0)
-        it.session.caller_says()
+        it.session.takes_turn()
         await asyncio.sleep(4.5)
-        assert [str(failure.fault) for failure in rescuer.softened] == ["turn.stuck"]
+        assert [str(failure.fault) for failure in rescuer.softened] == ["llm.stalled"]
 
 
 async def test_a_session_of_a_call_that_was_rescued_is_left() -> None:
@@ -76,7 +76,7 @@ async def test_a_session_of_a_call_that_was_rescued_is_left() -> None:
     async with following(rescuer, lost) as it:
         rescuer.recovered.set()
         await asyncio.sleep(1.0)
-        it.session.caller_says()
+        it.session.takes_turn()
         await asyncio.sleep(60)
         assert rescuer.softened == []
         assert lost == [], "it was not this session that was lost"

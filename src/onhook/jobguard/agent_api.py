@@ -124,7 +124,7 @@ async def _silence(
     """Wait until neither side has been heard for some seconds."""
     while True:
         await conversation.pauses()
-        began = max(since, conversation.turns.quiet_since or since)
+        began = max(since, conversation.quiet_since or since)
         if (left := began + seconds - job.clock()) <= 0:
             return
         await conversation.changes(left)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -10,10 +13,12 @@ from livekit.agents import (
     Agent,
     AgentSession,
     AgentStateChangedEvent,
+    AgentTask,
     CloseEvent,
     CloseReason,
     ConversationItemAddedEvent,
     ErrorEvent,
+    FunctionToolsExecutedEvent,
     SpeechCreatedEvent,
     ToolExecutionUpdatedEvent,
     UserInputTranscribedEvent,
@@ -26,13 +31,14 @@ from livekit.agents.voice import SpeechHandle
 from onhook.faults import Fault
 from onhook.incident import Failure
 from onhook.jobguard.coroutines import is_running
-from onhook.jobguard.silence.conversation import Conversation
+from onhook.jobguard.silence.conversation import Conversation, Surroundings
 from onhook.jobguard.silence.diagnosis import Turn, diagnose
-from onhook.jobguard.silence.silence_limits import Silence, SilenceLimits
+from onhook.jobguard.silence.standing import Judgement, Limits, Standing, judge
+from onhook.jobguard.silence.utterances import Utterance
 from onhook.livekit import Meter
 from onhook.policy import Policy
 
-__all__ = ["SessionWatch"]
+__all__ = ["LineView", "SessionWatch"]
 
 Session: TypeAlias = AgentSession[Any]
 
@@ -46,6 +52,30 @@ _PROVIDERS: Mapping[str, Fault] = {
 
 _CALLBACKS = ("on_enter", "on_user_turn_completed")
 """Callbacks of an agent that a turn may hang in."""
+_LOOK = 0.5
+"""Seconds between looks at what no event tells of: a disabled output, the end of a playout."""
+_AT_ONCE = 1e-3
+"""Seconds that are not worth a wait."""
+_REMEMBERED = 40
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """The call as its room shows it.
+
+    Args:
+        answered: Whether a caller's line is answered.
+        outbound: Whether we dialled.
+        alone: Whether nobody but this agent could answer the caller.
+        callers: Identities of the callers.
+        ambience: Whether the agent plays sounds on a track of its own.
+    """
+
+    answered: bool = True
+    outbound: bool = False
+    alone: bool = True
+    callers: frozenset[str] = frozenset()
+    ambience: bool = False
 
 
 class SessionWatch:
@@ -55,17 +85,29 @@ class SessionWatch:
         session: The session, started or being started.
         policy: How long a caller may hear nothing.
         clock: Seconds of a monotonic clock.
+        line: Returns the call as its room shows it now.
     """
 
-    def __init__(self, session: Session, policy: Policy, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        policy: Policy,
+        clock: Callable[[], float],
+        line: Callable[[], LineView] = LineView,
+    ) -> None:
         self._session = session
         self._clock = clock
-        self.conversation = Conversation(SilenceLimits(policy), clock)
+        self._line = line
+        limits = Limits(policy.dead_air, policy.tool_limit, policy.give_up)
+        self.conversation = Conversation(limits, clock)
         """What is understood of the conversation so far."""
         self._lost: Failure | None = None
+        self._provider: tuple[Fault, float] | None = None
         self._meter: Meter | None = None
         self._unmeasured: SpeechHandle | None = None
+        self._spoke_at: float | None = None
         self._models: set[llm.LLM[Any]] = set()
+        self._history: deque[tuple[float, Judgement]] = deque(maxlen=_REMEMBERED)
         self._handlers: Mapping[Any, Callable[[Any], None]] = {
             "error": self._on_error,
             "close": self._on_close,
@@ -74,6 +116,7 @@ class SessionWatch:
             "user_input_transcribed": self._on_transcript,
             "conversation_item_added": self._on_item,
             "tool_execution_updated": self._on_tool,
+            "function_tools_executed": self._on_tools_executed,
             "speech_created": self._on_speech,
         }
 
@@ -102,25 +145,37 @@ class SessionWatch:
     async def failure(self) -> Failure:
         """Wait for the next failure.
 
-        It is `IMPAIRED` where the caller has heard nothing for `dead_air` for the first time, and
-        `LOST` where the silence lasts as long again, where the next turn is silent too, or where
-        the session itself says that it is beyond help.
+        It is `IMPAIRED` where the caller has been owed sound for `dead_air`, and `LOST` where the
+        session itself gave up, or where after the words a second kind of evidence says so; see
+        `onhook.jobguard.silence.standing`.
         """
         conversation = self.conversation
+        if conversation.warned is not None:  # and the words that we asked for are over now
+            conversation.is_warned()
         while True:
             if self._lost is not None:
                 return self._lost
-            # a session without audio output is one that nobody is meant to hear
-            heard = self._session.output.audio is not None
-            silence = conversation.silence(transcribed=self._transcribes()) if heard else None
-            if silence is None:
-                await conversation.changes()
-            elif (left := conversation.patience.until(silence) - self._clock()) > 0:
-                await conversation.changes(left)
-            elif silence.kind == "entry" and not self._runs("on_enter"):
-                conversation.entry_is_over()
+            self._attach()
+            judgement = self._judge()
+            left = judgement.due - self._clock()
+            if left > _AT_ONCE:
+                await conversation.changes(min(left, self._look(judgement)))
+            elif judgement.standing is Standing.CALLBACK_MAY_HANG and not self._callbacks():
+                conversation.callbacks_are_over()
             else:
-                return self._failure(silence)
+                return self._failure(judgement)
+
+    def _look(self, judgement: Judgement) -> float:
+        waits = (Standing.ON_HOLD, Standing.LINE_NOT_ANSWERED, Standing.AGENT_IS_HEARD)
+        return _LOOK if judgement.since is not None or judgement.standing in waits else float("inf")
+
+    def _judge(self) -> Judgement:
+        conversation = self.conversation
+        facts = conversation.facts(self._around())
+        judgement = judge(facts, conversation.limits, conversation.warned)
+        if not self._history or self._history[-1][1].row is not judgement.row:
+            self._history.append((self._clock(), judgement))
+        return judgement
 
     @property
     def is_lost(self) -> bool:
@@ -132,36 +187,109 @@ class SessionWatch:
         if self._lost is None:
             await self.conversation.settles()
 
-    def _failure(self, silence: Silence) -> Failure:
-        conversation = self.conversation
+    def explain(self) -> str:
+        """Tell in plain sentences how agent and caller stood with each other, latest last."""
+        now = self._clock()
+        lines = [
+            f"{now - at:6.1f} s ago: {judgement.standing} ({judgement.row.why})"
+            for at, judgement in self._history
+        ]
+        if (current := self._judge()).since is not None and current.due != float("inf"):
+            then = "words" if current.severity == "impaired" else "the end"
+            lines.append(f"now: {current.standing}; {then} in {current.due - now:.1f} s")
+        else:
+            lines.append(f"now: {current.standing}; nothing will be done")
+        return "\n".join(lines)
+
+    def _failure(self, judgement: Judgement) -> Failure:
+        conversation, now = self.conversation, self._clock()
         error, meaning = conversation.raised or (None, "")
+        provider = self._provider[0] if self._provider and error is not None else None
         turn = Turn(
             self._session.agent_state,
-            tuple(conversation.work.tools.values()),
-            tuple(name for name in _CALLBACKS if self._runs(name)),
+            tuple(conversation.tools.values()) if "works" in judgement.standing else (),
+            self._callbacks(),
             meaning,
-            conversation.thought,
+            provider,
             conversation.answered,
-            conversation.work.speaking,
-            conversation.turns.sending,
-            conversation.turns.cut_short,
+            conversation.speaking,
+            conversation.audio.sending,
+            judgement.standing is Standing.AGENT_OWES_THE_REST,
+            self._realtime(),
+            self._listens_to_caller(),
+            conversation.heard_by_session_at >= (judgement.since or now) - _NOTICED,
         )
-        fault, why = diagnose(silence, turn)
-        now = self._clock()
-        severity = conversation.patience.exhausted(silence, now)
-        detail = f"the caller has heard nothing for {now - silence.since:.1f} s: {why}"
-        return Failure(fault, detail, now, error, severity=severity)
+        fault, why = diagnose(judgement.standing, turn)
+        since = now if judgement.since is None else judgement.since
+        evidence = {"rule": f"{judgement.standing}: {judgement.row.why}", "framework": why}
+        if judgement.evidence:
+            evidence["line"] = judgement.evidence
+        conversation.is_warned()
+        detail = f"the caller has heard nothing for {now - since:.1f} s: {why}"
+        return Failure(fault, detail, now, error, evidence, judgement.severity)
 
-    def _transcribes(self) -> bool:
-        """Return whether what the caller says is to be transcribed; realtime models need not."""
+    # -- what the session and the room look like
+
+    def _around(self) -> Surroundings:
+        line, session = self._line(), self._session
+        hears = session.input.audio is not None and session.input.audio_enabled
+        task = isinstance(self._agent(), AgentTask) and not self._runs("on_enter")
+        return Surroundings(
+            answered=line.answered,
+            outbound=line.outbound,
+            held=self._held(),
+            alone=line.alone and hears and not self._listens_to_company(line),
+            manual=self._turn_detection() == "manual",
+            realtime=self._realtime(),
+            task_listens=task,
+            ambience=line.ambience,
+        )
+
+    def _held(self) -> str:
+        output = self._session.output
+        if output.audio is None:
+            return "the session has no audio output: nobody is meant to hear it"
+        if not output.audio_enabled:
+            return "the session's output is disabled"
+        if getattr(self._session, "amd", None) is not None:
+            return "answering machine detection holds the agent's speech"
+        return ""
+
+    def _realtime(self) -> bool:
         agent = self._agent()
-        return self._session.stt is not None or bool(agent is not None and agent.stt)
+        model = getattr(agent, "llm", None)
+        if not isinstance(model, llm.LLM | llm.RealtimeModel):
+            model = self._session.llm
+        return isinstance(model, llm.RealtimeModel)
+
+    def _turn_detection(self) -> object:
+        own = getattr(self._agent(), "turn_detection", None)
+        return own if isinstance(own, str) else getattr(self._session, "turn_detection", None)
+
+    def _linked(self) -> tuple[bool, str]:
+        """Return whether the session has room input and output, and whom it listens to."""
+        try:
+            linked = self._session.room_io.linked_participant
+        except (AttributeError, RuntimeError):  # it has none: the audio comes from elsewhere
+            return False, ""
+        return True, "" if linked is None else linked.identity
+
+    def _listens_to_caller(self) -> bool:
+        known, identity = self._linked()
+        return not known or not self._line().callers or identity in self._line().callers
+
+    def _listens_to_company(self, line: LineView) -> bool:
+        known, identity = self._linked()
+        return known and identity != "" and bool(line.callers) and identity not in line.callers
 
     def _agent(self) -> Agent | None:
         try:
             return self._session.current_agent
         except RuntimeError:  # the session has not started yet, or is closed
             return None
+
+    def _callbacks(self) -> tuple[str, ...]:
+        return tuple(name for name in _CALLBACKS if self._runs(name))
 
     def _runs(self, callback: str) -> bool:
         method = getattr(type(self._agent()), callback, None)
@@ -183,28 +311,24 @@ class SessionWatch:
                 self._models.add(model)
                 model.on("metrics_collected", self._on_metrics)
 
-    def _lose(self, fault: Fault, detail: str, error: BaseException | None) -> None:
-        if self._lost is None:
-            self._lost = Failure(fault, detail, self._clock(), error)
-            self.conversation.is_lost()
+    # -- events
 
     def _on_error(self, event: ErrorEvent) -> None:
         fault = _PROVIDERS.get(getattr(event.error, "type", ""))
         cause = getattr(event.error, "error", None)
-        if fault is None:
+        if fault is None or cause is None:
             return
-        if cause is not None:
-            self.conversation.complained(cause, "")
-        if fault is Fault.STT_FAILED:
-            self.conversation.recognition_failed()
-        if not getattr(event.error, "recoverable", True):
-            label = getattr(event.error, "label", "a provider")
-            self._lose(fault, f"{label} failed for good: {cause!r}", cause)
+        self._provider = fault, self._clock()
+        self.conversation.complained(cause, "")
 
     def _on_close(self, event: CloseEvent) -> None:
-        if event.reason is CloseReason.ERROR:
+        self.conversation.gone = True
+        if event.reason is CloseReason.ERROR and self._lost is None:
             cause = getattr(event.error, "error", None)
-            self._lose(Fault.SESSION_CLOSED, f"the session closed on {cause!r}", cause)
+            detail = f"the session closed on {cause!r}"
+            evidence = {"rule": "session closed: the framework itself gave up"}
+            self._lost = Failure(Fault.SESSION_CLOSED, detail, self._clock(), cause, evidence)
+        self.conversation.is_lost()
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         self.conversation.agent_thinks(thinking=event.new_state == "thinking")
@@ -214,7 +338,16 @@ class SessionWatch:
         self._attach()
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
-        self.conversation.caller_speaks(speaking=event.new_state == "speaking")
+        """Take the session's voice detection for a second pair of ears."""
+        now, speaks = self._clock(), event.new_state == "speaking"
+        at = now - max(0.0, time.time() - event.created_at)  # that of VAD is back-dated
+        self.conversation.noticed()
+        self.conversation.caller_voice(at, speaking=speaks, by="session")
+        if speaks:
+            self._spoke_at = at
+        elif self._spoke_at is not None:
+            began, self._spoke_at = self._spoke_at, None
+            self.conversation.caller_said(Utterance(began, at, at - began))
 
     def _on_transcript(self, event: UserInputTranscribedEvent) -> None:
         if event.transcript.strip():
@@ -230,9 +363,17 @@ class SessionWatch:
     def _on_tool(self, event: ToolExecutionUpdatedEvent) -> None:
         self.conversation.tool_updated(event.update)
 
+    def _on_tools_executed(self, event: FunctionToolsExecutedEvent) -> None:
+        self.conversation.tools_executed(reply_due=event.has_tool_reply)
+
     def _on_speech(self, event: SpeechCreatedEvent) -> None:
         self.conversation.speech_began(event.speech_handle, said=event.source == "say")
 
     def _on_metrics(self, metrics: LLMMetrics) -> None:
         # a session whose TTS raises adds no item: the model's first token tells of an answer
-        self.conversation.answered = self.conversation.answered or metrics.ttft >= 0
+        if metrics.ttft >= 0:
+            self.conversation.model_answered()
+
+
+_NOTICED = 30.0
+"""Seconds for which the session's own notice of the caller still says that it hears them."""

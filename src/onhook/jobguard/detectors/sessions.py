@@ -10,10 +10,11 @@ from typing import Any
 from livekit import rtc
 from livekit.agents import AgentSession
 
+from onhook.call import Direction, LineState
 from onhook.faults import Severity
 from onhook.incident import Failure
 from onhook.jobguard.detectors.framework_log import FrameworkLog
-from onhook.jobguard.detectors.session_watch import SessionWatch
+from onhook.jobguard.detectors.session_watch import LineView, SessionWatch
 from onhook.jobguard.rescuer import Rescuer
 from onhook.livekit.picture import from_room
 from onhook.livekit.room_changes import Changes
@@ -26,6 +27,10 @@ _FIND_EARLY, _EARLY = 0.02, 30.0
 _FIND = 0.2
 """Seconds between looks in a job that has none so far."""
 _COMPLAINTS = 8
+_ANSWERED = (LineState.ACTIVE, LineState.UNKNOWN)
+"""A leg without `sip.callStatus` comes from no phone service that would let it ring."""
+_AMBIENCE = "background_audio"
+"""The track of livekit-agents' `BackgroundAudioPlayer` (`voice/background_audio.py`)."""
 
 
 class Sessions:
@@ -74,7 +79,11 @@ class Sessions:
         if not self._followed:
             return "", 0.0
         session, watch = self._followed[-1]
-        return session.agent_state, watch.conversation.turns.heard_until
+        return session.agent_state, watch.conversation.audio.heard_until
+
+    def explain(self) -> str:
+        """Tell how the sessions and the caller stand with each other, and what led there."""
+        return "\n".join(watch.explain() for watch in self.watches) or "no session has started yet"
 
     async def follow(self) -> None:
         """Follow the job's session and all that are added, until cancelled."""
@@ -84,7 +93,7 @@ class Sessions:
                 while True:
                     session = await self._more.get()
                     if all(session is not known for known, _ in self._followed):
-                        watch = SessionWatch(session, self._policy, self._clock)
+                        watch = SessionWatch(session, self._policy, self._clock, self._line)
                         self._followed.append((session, watch))
                         group.create_task(self._follow(watch))
 
@@ -94,6 +103,19 @@ class Sessions:
             self._early.append((error, meaning))
         for watch in self.watches:
             watch.conversation.complained(error, meaning)
+
+    def _line(self) -> LineView:
+        """Return the call as the room shows it; before the job is there nobody has answered."""
+        if not self._room.isconnected():
+            return LineView(answered=False)
+        call = from_room(self._room)
+        return LineView(
+            answered=any(leg.line in _ANSWERED for leg in call.callers),
+            outbound=call.direction is Direction.OUTBOUND,
+            alone=not (call.humans or call.callers[1:]),
+            callers=frozenset(leg.identity for leg in call.callers),
+            ambience=_plays_ambience(self._room),
+        )
 
     async def _find(self) -> None:
         """Find the job's session while it starts, so that no word of it goes unmeasured."""
@@ -131,3 +153,9 @@ class Sessions:
             with Changes(self._room) as changes:
                 while not (self._room.isconnected() and from_room(self._room).callers):
                     await changes.wait(None)
+
+
+def _plays_ambience(room: rtc.Room) -> bool:
+    """Return whether the agent plays sounds of its own: thinking sounds, music, an office."""
+    published = room.local_participant.track_publications.values()
+    return any(p.name == _AMBIENCE and not p.muted for p in published)

@@ -1,64 +1,207 @@
-"""One conversation as the guard understands it: whose turn it is, and who waits for what."""
+"""One conversation as the guard understands it: what a session tells, kept as facts."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from livekit.agents.voice import SpeechHandle
+from livekit.agents.voice.events import ToolCallEnded, ToolCallStarted
 
-from onhook.jobguard.silence.deafness import Deafness
-from onhook.jobguard.silence.pending_work import PendingWork
-from onhook.jobguard.silence.silence_limits import Silence, SilenceLimits
-from onhook.jobguard.silence.turns import Turns
+from onhook.jobguard.silence.agent_audio import AgentAudio
+from onhook.jobguard.silence.standing import Facts, Limits, Warned
+from onhook.jobguard.silence.utterances import Utterance
 
-__all__ = ["Conversation"]
+__all__ = ["Conversation", "Surroundings"]
+
+NEVER = float("-inf")
+"""The time of what has not happened yet."""
+
+_SAID_SOMETHING = 1.0
+"""Seconds of the caller's voice that are no cough and no murmur: worth soft words."""
+_SAID_A_SENTENCE = 1.5
+"""Seconds of voice that are a sentence: with it a call may end, as it may not by noise."""
+_OVERLAP = 0.3
+"""Seconds by which a caller may begin to speak into the agent's last sound."""
+_TALKS_WITH_US = 60.0
+"""Seconds for which a person who was answered audibly is known not to be a menu or on hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the call and the session look like from outside the conversation.
+
+    Args:
+        answered: Whether the caller's line is answered.
+        outbound: Whether we dialled.
+        held: Why no silence counts now; empty for no reason.
+        alone: Whether nobody but the agent could answer the caller, and it is meant to hear them.
+        manual: Whether turns are committed by hand: speaking alone asks for nothing.
+        realtime: Whether a realtime model hears the caller itself: transcripts answer nothing.
+        task_listens: Whether a task inside a tool has the call.
+        ambience: Whether the agent plays sounds on a track of its own.
+    """
+
+    answered: bool = True
+    outbound: bool = False
+    held: str = ""
+    alone: bool = True
+    manual: bool = False
+    realtime: bool = False
+    task_listens: bool = False
+    ambience: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class _Speech:
+    handle: SpeechHandle
+    began: float
+    said: bool
 
 
 class Conversation:
-    """Is told what a session does and what its meter measures, and tells of silences.
+    """Is told what a session does and what its meter and our ears measure; gives the facts.
 
-    It is the `Listener` of the session's `Meter`.
+    It is the `Listener` of the session's `Meter` and the `VoiceListener` of the phone's track.
 
     Args:
-        patience: How long a silence may last.
+        limits: How long a silence may last.
         clock: Seconds of a monotonic clock.
     """
 
-    def __init__(self, patience: SilenceLimits, clock: Callable[[], float]) -> None:
-        self.patience = patience
-        self.turns = Turns()
-        self.work = PendingWork(self.turns, clock, self._speech_is_over)
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self.limits = limits
+        self.audio = AgentAudio()
+        self.tools: dict[str, str] = {}
+        """The tools that run: call id to name."""
+        self.raised: tuple[BaseException, str] | None = None
+        """What the framework's log or an error event told of last, and what it means."""
+        self.warned: Warned | None = None
+        """The soft words that the caller has heard since the agent."""
+        self.heard_by_session_at = NEVER
+        """When the session's own ears (VAD, STT, realtime model) noticed the caller last."""
+        self.gone = False
+        """Whether the session has closed."""
         self._clock = clock
-        self._deafness = Deafness()
         self._changed = asyncio.Event()
         self._settled = asyncio.Event()
-        self._entered_at: float | None = None
-        self._counted = False
-        self.raised: tuple[BaseException, str] | None = None
-        """What the framework's log or an error event told of in this turn, and what it means."""
-        self.thought = False
-        """Whether the agent has been thinking in this turn."""
-        self.answered = False
-        """Whether the model has given an answer in this turn."""
+        self._holds: dict[object, float] = {}
+        self._held_until = 0.0
+        self._answered_at: float | None = None
+        self._speeches: list[_Speech] = []
+        self._tools_since = 0.0
+        self._tool_speeches: tuple[SpeechHandle, ...] = ()
+        self._thinking_since: float | None = None
+        self._raised_at = NEVER
+        self._answered_at_model = NEVER
+        self._reply_due = True
+        self._realtime = False
+        self._failed_at: float | None = None
+        self._nothing_at: float | None = None
+        self._callback_since: float | None = None
+        self._speaking: set[str] = set()
+        self._quiet_at = 0.0
+        self._unanswered: Utterance | None = None
+        self._understood_at = NEVER
+        self._answered_caller_at = NEVER
 
-    def silence(self, *, transcribed: bool) -> Silence | None:
-        """Return the silence in which the caller waits now, if they do.
+    # -- the facts
+
+    def facts(self, around: Surroundings) -> Facts:
+        """Return what is known now.
 
         Args:
-            transcribed: Whether what the caller says ought to be transcribed.
+            around: What the call and the session look like from outside.
         """
-        turns, deafness = self.turns, self._deafness
-        if (since := turns.silent_since) is not None:
-            told = not turns.asked and not turns.cut_short and turns.heard_until > 0
-            return Silence(since, tools=bool(self.work.tools), told=told)
-        if (quiet := turns.quiet_since) is None:
-            return None
-        if transcribed and deafness.suspected and deafness.since is not None:
-            return Silence(max(deafness.since, quiet), "deaf", certain=deafness.certain)
-        if self._entered_at is not None:
-            return Silence(max(self._entered_at, quiet), "entry")
+        now = self._clock()
+        self._realtime = around.realtime
+        if around.answered and self._answered_at is None:
+            self._answered_at = now
+        held = self._held(around, now)
+        if held:
+            self._held_until = now
+        floor = max(self._held_until, now if self._answered_at is None else self._answered_at)
+        listens = around.task_listens and self._due_speech() is None and self._failed_at is None
+        waits = self._tools_count() and (listens or not around.task_listens)
+        talks = now - self._answered_caller_at < _TALKS_WITH_US
+        return Facts(
+            now=now,
+            answered=around.answered,
+            gone=self.gone,
+            held=held,
+            caller_speaks=bool(self._speaking),
+            quiet_since=max(self.audio.heard_until, self._quiet_at, floor),
+            heard_until=self.audio.heard_until,
+            broken_off_at=self.audio.broken_off_at,
+            tools_since=self._tools_since if waits else None,
+            tools_told=around.ambience or self.audio.heard_until > self._tools_since,
+            task_listens=listens,
+            answer_due_since=self._answer_due(),
+            nothing_since=self._nothing_at,
+            callback_since=self._callback_since,
+            unanswered_since=self._not_answered() if around.alone and not around.manual else None,
+            conversed=self._answered_caller_at > NEVER and (talks or not around.outbound),
+            outbound=around.outbound,
+        )
+
+    def _held(self, around: Surroundings, now: float) -> str:
+        if any(until > now for until in self._holds.values()):
+            return "the agent is busy, and the caller knows"
+        return around.held
+
+    def _due_speech(self) -> _Speech | None:
+        """Return the oldest scheduled speech that is not over, and waits for no tool."""
+        for speech in self._speeches:
+            parked = self.tools and speech.handle in self._tool_speeches
+            if speech.handle.scheduled and not speech.handle.interrupted and not parked:
+                return speech
         return None
+
+    def _answer_due(self) -> float | None:
+        since = [self._failed_at]
+        if (speech := self._due_speech()) is not None:
+            since.append(speech.began)
+        elif not self.tools:
+            since.append(self._thinking_since)
+        return min((at for at in since if at is not None), default=None)
+
+    def _tools_count(self) -> bool:
+        """Return whether a turn waits for its tools: those in the background owe nothing."""
+        return bool(self.tools) and any(
+            speech.handle in self._tool_speeches and not speech.handle.interrupted
+            for speech in self._speeches
+        )
+
+    def _not_answered(self) -> float | None:
+        """Return when the caller ended what nothing of the session followed, if they did."""
+        said = self._unanswered
+        if said is None:
+            return None
+        signs = [self.audio.frames_at, self.audio.heard_until]
+        if not self._realtime:  # there a transcript is no sign that the model answers
+            signs.append(self._understood_at)
+        return None if max(signs) > said.began else said.ended
+
+    @property
+    def answered(self) -> bool:
+        """Whether the model has given words for what is due."""
+        due = self._due_speech()
+        began = self._answer_due() if due is None else due.began
+        began = self._nothing_at if began is None else began
+        return began is not None and self._answered_at_model >= began
+
+    @property
+    def speaking(self) -> bool:
+        """Whether a speech is being made or spoken."""
+        return self._due_speech() is not None
+
+    @property
+    def quiet_since(self) -> float | None:
+        """Since when neither of the two is heard; `None` while the caller speaks."""
+        return None if self._speaking else max(self.audio.heard_until, self._quiet_at)
+
+    # -- waiting
 
     async def changes(self, seconds: float | None = None) -> None:
         """Return at the next change, or after some seconds, whichever is first."""
@@ -77,99 +220,34 @@ class Conversation:
 
     async def pauses(self) -> None:
         """Wait until neither the agent nor the caller speaks."""
-        while (since := self.turns.quiet_since) is None or since > self._clock():
+        while (since := self.quiet_since) is None or since > self._clock():
             await self.changes(None if since is None else since - self._clock())
+
+    # -- what onhook does itself
+
+    def is_warned(self) -> None:
+        """The caller has been told to be patient."""
+        spoke_again_at = None if self.warned is None else self.warned.spoke_again_at
+        self.warned = Warned(self._clock(), spoke_again_at)
 
     def is_lost(self) -> None:
         """The session is beyond help."""
         self._settled.set()
         self._changed.set()
 
-    def agent_entered(self) -> None:
-        """An agent has the call now, and has not said a word yet."""
-        self._entered_at = self._clock()
-        self._changed.set()
-
-    def entry_is_over(self) -> None:
-        """The agent that has the call is ready, and need not say a word."""
-        self._entered_at = None
-
-    def agent_thinks(self, *, thinking: bool) -> None:
-        """The session's agent state has become, or has ceased to be, `thinking`."""
-        self.thought = self.thought or thinking
-        self.work.thinks(thinking=thinking)
-        self._changed.set()
-
-    def speech_began(self, speech: SpeechHandle, *, said: bool) -> None:
-        """A speech was created; see `PendingWork.speech_began`."""
-        self.work.speech_began(speech, said=said)
-        self._changed.set()
-
-    def speech_is_heard(self, speech: SpeechHandle) -> None:
-        """A speech that the meter does not measure is heard now."""
-        self.work.forget(speech)
-        self._entered_at = self.raised = None
-        self.caller_is_told()
-
     def nobody_waits(self) -> None:
         """There is no caller: nothing is due to anybody."""
-        self.patience.heard()
-        self.work.forget_all()
-        self.turns.caller_is_told(self._clock())
-        self._deafness.understood()
-        self._entered_at = None
-
-    def tool_updated(self, update: object) -> None:
-        """A tool call has begun, ended, or told of its progress."""
-        if self.work.tool_updated(update):
-            self.answered = False  # what the model has answered so far was the tool's call
-        self._changed.set()
-
-    def caller_speaks(self, *, speaking: bool) -> None:
-        """The caller has begun, or ceased, to speak."""
-        now = self._clock()
-        if speaking:
-            self.turns.caller_speaks(now)
-            self._deafness.caller_speaks(now, into_the_agent=self.turns.heard_until > now)
-        else:
-            self.turns.caller_is_quiet(now)
-            self._deafness.caller_is_quiet(now)
-        self._changed.set()
-
-    def understood(self, *, whole: bool) -> None:
-        """A transcript came.
-
-        Args:
-            whole: Whether it asks for an answer: final, and not spoken into the agent's words,
-                where it may be a mere "uh-huh" that counts once it is taken as a turn.
-        """
-        self._deafness.understood()
-        if whole:
-            self._counted = True
-            self._ask()
-
-    def turn_taken(self) -> None:
-        """What the caller said was taken as a turn."""
-        self._deafness.understood()
-        if not self._counted:
-            self._ask()
-        self._counted = False
-
-    def recognition_failed(self) -> None:
-        """The speech recognition reported an error."""
-        self._deafness.recognition_failed()
-
-    def complained(self, error: BaseException, meaning: str) -> None:
-        """Something of the agent's raised; with a meaning, the turn has come to nothing by it."""
-        self.raised = (error, f"{meaning} {error!r}" if meaning else "")
-        if meaning and not self.turns.asked:
-            self.turns.caller_asked(self._clock())
-        self._changed.set()
+        self._speeches.clear()
+        self.tools.clear()
+        self.warned = None
+        self._forget_debts()
+        self.audio.something_else_is_heard(self._clock())
 
     def caller_is_told(self) -> None:
         """The caller was told on another track to be patient; that is as good as an answer."""
-        self.turns.caller_is_told(self._clock())
-        self.patience.heard()
+        self.audio.something_else_is_heard(self._clock())
+        self.warned = None
+        self._forget_debts()
         self._changed.set()
 
     def hold(self, key: object, until: float) -> Callable[[], None]:
@@ -182,59 +260,205 @@ class Conversation:
         Returns:
             What ends it. Whatever was due before is due from then on.
         """
-        asked = self.turns.asked
-        self.patience.hold(key, until)
+        self._holds[key] = until
         self._changed.set()
 
         def let_go() -> None:
-            now = self._clock()
-            self.patience.let_go(key)
-            if asked and self.turns.heard_until <= now:
-                self.turns.caller_asked(now)
-            self.turns.caller_was_held(min(now, until))
+            self._holds.pop(key, None)
+            self._held_until = max(self._held_until, min(self._clock(), until))
             self._changed.set()
 
         return let_go
 
+    # -- what the session tells
+
+    def agent_entered(self) -> None:
+        """An agent has the call now, and has not said a word yet."""
+        self._callback_since = self._clock()
+        self._changed.set()
+
+    def callbacks_are_over(self) -> None:
+        """No callback of the agent's runs: it need not say a word."""
+        self._callback_since = None
+
+    def agent_thinks(self, *, thinking: bool) -> None:
+        """The session's agent state has become, or has ceased to be, `thinking`."""
+        if not thinking:
+            self._thinking_since = None
+        elif self._thinking_since is None:
+            self._thinking_since = self._clock()
+        self._changed.set()
+
+    def speech_began(self, speech: SpeechHandle, *, said: bool) -> None:
+        """A speech was created; it need not be scheduled or heard yet.
+
+        Args:
+            speech: Its handle.
+            said: Whether its words were given, and not left to a model.
+        """
+        if speech.done() or any(speech is known.handle for known in self._speeches):
+            return
+        made = _Speech(speech, self._clock(), said)
+        self._speeches.append(made)
+        self._reply_due = True
+        speech.add_done_callback(lambda _: self._speech_is_over(made))
+        self._changed.set()
+
+    def speech_is_heard(self, speech: SpeechHandle) -> None:
+        """A speech that the meter does not measure is heard now."""
+        self._speeches = [known for known in self._speeches if known.handle is not speech]
+        self._callback_since = self.raised = None
+        self.caller_is_told()
+
+    def _speech_is_over(self, speech: _Speech) -> None:
+        """Keep what an answer that nobody heard leaves behind."""
+        if speech not in self._speeches:
+            return
+        self._speeches.remove(speech)
+        handle, audio = speech.handle, self.audio
+        silent = audio.heard_until <= speech.began
+        if silent and self._reply_due and handle.scheduled and not handle.interrupted:
+            sent = audio.frames_at > speech.began
+            if (error := _error_of(handle)) is not None:
+                self._take_note(error, "")
+            raised = self._raised_at >= speech.began
+            if speech.said or sent or raised or self._answered_at_model >= speech.began:
+                self._failed_at = self._failed_at or speech.began
+            else:
+                self._nothing_at = self._nothing_at or speech.began
+        self._changed.set()
+
+    def tool_updated(self, update: object) -> None:
+        """A tool call has begun, ended, or told of its progress."""
+        if isinstance(update, ToolCallStarted):
+            if not self.tools:
+                self._tools_since = self._clock()
+                self._tool_speeches = tuple(s.handle for s in self._speeches if s.handle.scheduled)
+            self.tools[update.function_call.call_id] = update.function_call.name
+        elif isinstance(update, ToolCallEnded):
+            self.tools.pop(update.call_id, None)
+            for speech in self._speeches:  # its next step begins now
+                if speech.handle in self._tool_speeches:
+                    speech.began = self._clock()
+        self._changed.set()
+
+    def tools_executed(self, *, reply_due: bool) -> None:
+        """The tools of a turn are over.
+
+        Args:
+            reply_due: Whether the model is to answer them; a tool that returns nothing is the end.
+        """
+        self._reply_due = reply_due
+
+    def model_answered(self) -> None:
+        """The model has given its first token."""
+        self._answered_at_model = self._clock()
+
+    def understood(self, *, whole: bool) -> None:
+        """A transcript came.
+
+        Args:
+            whole: Whether it is a final one of something that was not said into the agent's words.
+        """
+        now = self._clock()
+        self.heard_by_session_at = now
+        if whole:
+            self._understood_at = now
+            if not self._speeches:
+                self._callback_since = self._callback_since or now
+        self._changed.set()
+
+    def turn_taken(self) -> None:
+        """What the caller said was taken as a turn: the debts of the one before are history."""
+        self._understood_at = self._clock()
+        if not self._realtime:  # there it may come when the answer is over
+            self._nothing_at = self._failed_at = None
+        self._changed.set()
+
+    def noticed(self) -> None:
+        """The session's own voice detection noticed the caller."""
+        self.heard_by_session_at = self._clock()
+
+    def complained(self, error: BaseException, meaning: str) -> None:
+        """Something of the agent's raised; with a meaning, the turn has come to nothing by it."""
+        self._take_note(error, f"{meaning} {error!r}" if meaning else "")
+        if meaning:
+            self._failed_at = self._failed_at or self._clock()
+        self._changed.set()
+
+    def _take_note(self, error: BaseException, meaning: str) -> None:
+        self.raised, self._raised_at = (error, meaning), self._clock()
+
+    # -- what our ears tell, see `VoiceListener`
+
+    def caller_voice(self, at: float, *, speaking: bool, by: str = "ears") -> None:
+        """See `VoiceListener.caller_voice`."""
+        if speaking:
+            self._speaking.add(by)
+        else:
+            self._speaking.discard(by)
+            self._quiet_at = max(self._quiet_at, at)
+        self._changed.set()
+
+    def caller_said(self, utterance: Utterance) -> None:
+        """See `VoiceListener.caller_said`."""
+        self._quiet_at = max(self._quiet_at, utterance.ended)
+        into_the_agent = utterance.began < self.audio.heard_until - _OVERLAP
+        if into_the_agent:
+            return
+        if utterance.voiced >= _SAID_SOMETHING and self._not_answered() is None:
+            self._unanswered = utterance
+        warned = self.warned
+        if (
+            warned is not None
+            and utterance.began >= warned.at - _OVERLAP
+            and utterance.voiced >= _SAID_A_SENTENCE
+        ):
+            self.warned = Warned(warned.at, utterance.ended)
+        self._changed.set()
+
+    # -- what the meter tells, see `Listener`
+
     def agent_sends(self, at: float, seconds: float, *, audible: bool) -> None:
         """See `Listener`."""
-        self.turns.agent_sends(at, seconds, audible=audible)
-        if audible:
-            self.patience.heard()
-            self._entered_at = self.raised = None
-            self._settled.set()
-        self._changed.set()
+        was_heard_until = self.audio.heard_until
+        self.audio.sends(at, seconds, audible=audible)
+        if not audible:
+            return
+        spoke_at = max(self._quiet_at, self._understood_at)
+        if spoke_at > was_heard_until > 0 or self._answered_caller_at > NEVER:
+            self._answered_caller_at = at
+        self.warned = self.raised = None
+        self._forget_debts()
+        self._settled.set()
+        if was_heard_until < at:
+            self._changed.set()
 
     def agent_is_done(self) -> None:
         """See `Listener`."""
-        self.turns.agent_is_done()
+        self.audio.is_done()
         self._changed.set()
 
     def agent_is_cut_off(self, at: float) -> None:
         """See `Listener`."""
-        self.turns.agent_is_cut_off(at)
+        self.audio.is_cut_off(at)
         self._changed.set()
 
     def agent_pauses(self, at: float) -> None:
         """See `Listener`."""
-        self.turns.agent_pauses(at)
+        self.audio.pauses(at)
         self._changed.set()
 
     def agent_resumes(self, at: float) -> None:
         """See `Listener`."""
-        self.turns.agent_resumes(at)
+        self.audio.resumes(at)
         self._changed.set()
 
-    def _ask(self) -> None:
-        self.thought = self.answered = False
-        self.raised = None
-        self.turns.caller_asked(self._clock())
-        self._changed.set()
+    def _forget_debts(self) -> None:
+        self._failed_at = self._nothing_at = self._callback_since = self._unanswered = None
 
-    def _speech_is_over(self, began: float, *, said: bool) -> None:
-        """Count words that were to be said and were not heard as an answer that is due."""
-        due = said or self.answered or self.turns.heard_until == 0
-        if due and self.turns.heard_until < began and not self.turns.asked:
-            self.answered = self.answered or said
-            self.turns.caller_asked(began)
-        self._changed.set()
+
+def _error_of(handle: SpeechHandle) -> BaseException | None:
+    """Return what a speech ended with; livekit-agents tells it from 1.8 on."""
+    tell = getattr(handle, "exception", None)
+    return tell() if tell is not None else None
