@@ -24,7 +24,7 @@ def human(identity: str = "ann") -> Leg:
 
 
 def agent(identity: str = "agent-2", *, audible: bool = False) -> Leg:
-    return Leg(identity, LegKind.AGENT, audible=audible)
+    return Leg(identity, LegKind.AGENT, audible=audible, may_speak=False)
 
 
 def call_of(*legs: Leg, direction: Direction = Direction.INBOUND) -> Call:

@@ -12,7 +12,8 @@ class LegKind(StrEnum):
     """Who a participant is, for the question who stays on the line."""
 
     CALLER = "caller"
-    """A SIP leg: `kind == SIP`, whatever its identity."""
+    """A phone's leg: `kind == SIP`, whatever its identity, or a phone or WhatsApp call that came by
+    a connector."""
     HUMAN = "human"
     """A person who is not on a SIP leg."""
     AGENT = "agent"
@@ -48,6 +49,8 @@ class Leg:
         kind: Who this is.
         line: State of the SIP leg; `UNKNOWN` for every other kind.
         audible: Whether the leg publishes an audio track that is not muted.
+        may_speak: Whether it can be company: a person who may publish audio, an agent that is just
+            starting. A dashboard that only subscribes cannot.
         call_id: The SIP call id (`sip.callID`), empty for other kinds.
     """
 
@@ -56,6 +59,7 @@ class Leg:
     line: LineState = LineState.UNKNOWN
     audible: bool = False
     call_id: str = ""
+    may_speak: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +93,27 @@ class Call:
 
     @property
     def humans(self) -> tuple[Leg, ...]:
-        """People who are not on a SIP leg."""
-        return tuple(leg for leg in self.legs if leg.kind is LegKind.HUMAN)
+        """People who are not on a phone's leg, and who may speak."""
+        return tuple(leg for leg in self.legs if leg.kind is LegKind.HUMAN and leg.may_speak)
+
+    @property
+    def colleagues(self) -> tuple[Leg, ...]:
+        """Phones' legs beside the first one that are answered: the two hear each other.
+
+        Which of them called does not matter: while two are there, neither is left alone.
+        """
+        answered = (LineState.ACTIVE, LineState.UNKNOWN)
+        return tuple(leg for leg in self.callers[1:] if leg.line in answered)
+
+    @property
+    def company(self) -> tuple[Leg, ...]:
+        """Who can be heard by the caller, or can speak with them, beside the guarded agent.
+
+        People who may publish, phones that are answered, agents that publish a voice or are just
+        starting. Who only listens (a dashboard, a transcript viewer, a scribe) is no company.
+        """
+        agents = (leg for leg in self.other_agents if leg.audible or leg.may_speak)
+        return (*self.humans, *agents, *self.colleagues)
 
     @property
     def other_agents(self) -> tuple[Leg, ...]:

@@ -39,8 +39,9 @@ class Policy:
             the line rings. It stops as soon as the agent is heard again; it gets a `Keep` where
             its last rung would not end the call.
         on: Ladders for single faults, by `Fault` or its word (`"agent.shutdown"`), like `lost`.
-        first_audio: Seconds that a caller may wait for the agent to publish audio; `None` for an
-            agent that never speaks.
+        setup: Seconds that a caller's line may ring until the agent is up; `None` for ever.
+        first_audio: Seconds from the answer until the agent's session runs or its voice is heard;
+            `None` for an agent that never speaks.
         dead_air: Seconds that a caller to whom the agent owes sound may hear nothing: then the
             turn is impaired. It is lost when the caller speaks again into as long a silence, or
             after `give_up`. `None` for an agent that may be silent as long as it likes.
@@ -65,6 +66,7 @@ class Policy:
     lost: Ladder | Iterable[Rung] = field(default_factory=_default_ladder)
     impaired: Ladder | Iterable[Rung] = field(default_factory=_soft_ladder)
     on: Mapping[Fault | str, Ladder | Iterable[Rung]] = field(default_factory=dict)
+    setup: float | None = 20.0
     first_audio: float | None = 8.0
     dead_air: float | None = 6.0
     tool_limit: float = 30.0
@@ -87,7 +89,7 @@ class Policy:
             for name, rungs in self.on.items()
         }
         object.__setattr__(self, "on", ladders)
-        for name in ("first_audio", "dead_air", "max_call"):
+        for name in ("setup", "first_audio", "dead_air", "max_call"):
             if getattr(self, name) is not None:
                 require_seconds("Policy", name, getattr(self, name))
         if self.ringing not in ("say", "reject"):
@@ -138,10 +140,20 @@ def plan(policy: Policy, incident: Incident, call: Call) -> Plan:
     if stays := _who_stays_with_the_caller(incident, call):
         return _keep(stays)
     if incident.severity is Severity.IMPAIRED:
-        if call.ringing:
-            return _keep("the line still rings: words would answer it")
-        return Plan(Ladder.of(policy.impaired), "the ladder for a turn that failed")
+        return _soften(policy, call)
+    if call.colleagues and incident.fault is not Fault.CALL_OVERLONG:
+        return _keep(f"{call.colleagues[0].identity!r} is on the line too: the two hear each other")
     return _rescue(policy, incident, call)
+
+
+def _soften(policy: Policy, call: Call) -> Plan:
+    if call.ringing:
+        return _keep("the line still rings: soft words would answer it")
+    ladder = Ladder.of(policy.impaired)
+    if call.colleagues:
+        words = tuple(rung for rung in ladder.rungs if isinstance(rung, Say))
+        return Plan(Ladder((*words, _PATIENCE)), "words only: others are on the line")
+    return Plan(ladder, "the ladder for a turn that failed")
 
 
 def _rescue(policy: Policy, incident: Incident, call: Call) -> Plan:
@@ -164,9 +176,8 @@ def _who_stays_with_the_caller(incident: Incident, call: Call) -> str:
         return "another agent is speaking with the caller"
     if len(call.humans) > 1:
         return f"{len(call.humans)} people are in the room: a meeting goes on without its agent"
-    company = (*call.humans, *call.other_agents, *call.callers[1:])
-    if incident.fault is Fault.AGENT_SHUTDOWN and company:
-        return f"the agent left the caller with {company[0].identity!r}"
+    if incident.fault is Fault.AGENT_SHUTDOWN and call.company:
+        return f"the agent left the caller with {call.company[0].identity!r}"
     return ""
 
 

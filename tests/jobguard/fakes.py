@@ -35,6 +35,17 @@ class FakeRoom(rtc.EventEmitter[str]):
         return False
 
 
+class FakeTrack(rtc.LocalAudioTrack):
+    """A track that has sent audio of some energy."""
+
+    def __init__(self, energy: float) -> None:
+        self.energy = energy
+
+    async def get_stats(self) -> Any:
+        audio = SimpleNamespace(total_audio_energy=self.energy)
+        return [SimpleNamespace(media_source=SimpleNamespace(audio=audio))]
+
+
 class ConnectedRoom(FakeRoom):
     """A room that a job may connect to, with people in it and a voice."""
 
@@ -54,19 +65,23 @@ class ConnectedRoom(FakeRoom):
     def isconnected(self) -> bool:
         return self.connected
 
-    def publishes(self) -> None:
-        """The agent connects and publishes audio."""
+    def publishes(self, energy: float = 1.0, name: str = "roomio_audio") -> None:
+        """The agent connects and publishes audio, of some energy."""
         self.connected = True
-        audio = SimpleNamespace(kind=rtc.TrackKind.KIND_AUDIO, muted=False, name="roomio_audio")
+        track = FakeTrack(energy)
+        audio = SimpleNamespace(kind=rtc.TrackKind.KIND_AUDIO, muted=False, name=name, track=track)
         self.local_participant.track_publications["mic"] = audio
         self.emit("local_track_published")
 
-    def caller_is(self, status: str) -> None:
+    def caller_is(self, status: str, *, inbound: bool = True) -> None:
         """A SIP leg is there, in this state of its line."""
+        rule = {"sip.ruleID": "SDR_1"} if inbound else {}
         self.remote_participants["sip_1"] = SimpleNamespace(
             identity="sip_1",
             kind=rtc.ParticipantKind.PARTICIPANT_KIND_SIP,
-            attributes={"sip.callStatus": status, "sip.callID": "SCL_1"},
+            kind_details=[],
+            permissions=None,
+            attributes={"sip.callStatus": status, "sip.callID": "SCL_1", **rule},
             track_publications={},
         )
         self.emit("participant_attributes_changed")

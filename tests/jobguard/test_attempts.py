@@ -91,7 +91,7 @@ async def test_an_entrypoint_that_has_returned_is_not_run_again() -> None:
         runs += 1
 
     await guarded.start(returns)
-    await asyncio.sleep(15)
+    await asyncio.sleep(30)
     assert runs == 1
     assert guarded.watch.faults == ["entrypoint.stalled"]
     assert "has returned" in guarded.watch.outcomes[0].reports[0].detail

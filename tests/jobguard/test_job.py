@@ -98,7 +98,7 @@ async def test_a_caller_who_came_after_the_failure_is_seen_at_the_end_of_the_job
 
 async def test_an_entrypoint_that_stalls_is_ended_at_first_audio() -> None:
     line = FakeLine(call_of(caller(LineState.RINGING)))
-    guarded = Guarded(line, Policy(first_audio=8.0))
+    guarded = Guarded(line, Policy(setup=8.0))
     with pytest.raises(EntrypointStalledError, match="8 s"):
         await guarded.start(waits)
     assert asyncio.get_running_loop().time() == pytest.approx(8.0, abs=0.1)
@@ -109,7 +109,7 @@ async def test_an_entrypoint_that_stalls_is_ended_at_first_audio() -> None:
 
 async def test_an_entrypoint_that_returned_silently_is_ended_too() -> None:
     line = FakeLine(call_of(caller()))
-    guarded = Guarded(line, Policy(first_audio=5.0))
+    guarded = Guarded(line, Policy(setup=4.0, first_audio=1.0))
     await guarded.start(returns)
     await asyncio.sleep(6)
     assert guarded.watch.faults == ["entrypoint.stalled"]
@@ -119,7 +119,7 @@ async def test_an_entrypoint_that_returned_silently_is_ended_too() -> None:
 
 async def test_an_entrypoint_that_ignores_its_cancellation_cannot_hold_the_caller() -> None:
     line = FakeLine(call_of(caller()))
-    guarded = Guarded(line, Policy(first_audio=1.0))
+    guarded = Guarded(line, Policy(setup=0.5, first_audio=0.5))
 
     async def stubborn(_: object) -> None:
         try:
@@ -137,20 +137,20 @@ async def test_an_entrypoint_that_ignores_its_cancellation_cannot_hold_the_calle
 
 async def test_no_caller_no_stall_until_one_comes() -> None:
     line = FakeLine(call_of())
-    guarded = Guarded(line, Policy(first_audio=5.0))
+    guarded = Guarded(line, Policy(setup=5.0, first_audio=5.0))
     task = guarded.start(waits)
     await asyncio.sleep(20)
     assert guarded.watch.faults == []
     line.join(caller())
     with pytest.raises(EntrypointStalledError):
         await task
-    assert 20 + 5 <= asyncio.get_running_loop().time() <= 20 + 5 + 2.1
+    assert 20 + 5 <= asyncio.get_running_loop().time() <= 20 + 5 + 4.1
     await guarded.job.end()
 
 
 async def test_the_timer_can_be_turned_off() -> None:
     line = FakeLine(call_of(caller()))
-    guarded = Guarded(line, Policy(first_audio=None))
+    guarded = Guarded(line, Policy(setup=None, first_audio=None))
     task = guarded.start(waits)
     await asyncio.sleep(3600)
     assert guarded.watch.faults == []

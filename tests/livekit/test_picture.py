@@ -1,6 +1,12 @@
 from __future__ import annotations
 
-from livekit.protocol.models import ParticipantInfo, ParticipantPermission, TrackInfo, TrackType
+from livekit.protocol.models import (
+    ParticipantInfo,
+    ParticipantPermission,
+    TrackInfo,
+    TrackSource,
+    TrackType,
+)
 
 from onhook.call import Call, Direction, LegKind, LineState
 from onhook.livekit.picture import from_listing
@@ -44,11 +50,40 @@ def test_agents_egress_ingress_hidden_and_our_own_are_no_humans() -> None:
         person("supervisor", Kind.STANDARD, permission=hidden),
         person("ours", Kind.AGENT, attributes={"onhook.role": "announcer"}),
         person("avatar", Kind.AGENT, attributes={"lk.publish_on_behalf": "agent-1"}),
-        person("whatsapp", Kind.CONNECTOR),
+        person("from another network", Kind.CONNECTOR),
     )
-    assert [leg.identity for leg in call.humans] == ["whatsapp"]
+    assert [leg.identity for leg in call.humans] == ["from another network"]
     assert [leg.identity for leg in call.other_agents] == ["agent-2"]
     assert call.callers == ()
+
+
+def test_a_phone_or_whatsapp_call_by_a_connector_is_a_caller() -> None:
+    details = ParticipantInfo.KindDetail
+    call = see(
+        person("whatsapp", Kind.CONNECTOR, kind_details=[details.CONNECTOR_WHATSAPP]),
+        person("twilio", Kind.CONNECTOR, kind_details=[details.CONNECTOR_TWILIO]),
+    )
+    assert [leg.identity for leg in call.callers] == ["whatsapp", "twilio"]
+
+
+def test_company_is_who_can_be_heard_or_can_speak() -> None:
+    listens = ParticipantPermission(can_subscribe=True)
+    video = ParticipantPermission(can_publish=True, can_publish_sources=[TrackSource.CAMERA])
+    speaks = ParticipantPermission(can_subscribe=True, can_publish=True)
+    call = see(
+        sip("caller", callStatus="active"),
+        sip("colleague", callStatus="active"),
+        sip("rung", callStatus="ringing"),
+        person("agent-1", Kind.AGENT),
+        person("dashboard", Kind.STANDARD, permission=listens),
+        person("camera", Kind.STANDARD, permission=video),
+        person("ann", Kind.STANDARD, permission=speaks),
+        person("scribe", Kind.AGENT, attributes={"lk.agent.state": "listening"}),
+        person("next agent", Kind.AGENT, attributes={"lk.agent.state": "initializing"}),
+        person("other agent", Kind.AGENT, tracks=[AUDIO]),
+    )
+    names = [leg.identity for leg in call.company]
+    assert names == ["ann", "next agent", "other agent", "colleague"]
 
 
 def test_who_has_left_is_not_on_the_call() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from onhook.call import Call
+from onhook.call import Call, LineState
 from onhook.errors import OnhookError
 from onhook.faults import Fault, Severity
 from onhook.incident import Failure, Incident, Outcome, Result, RungReport
@@ -45,7 +45,7 @@ async def test_says_then_hangs_up() -> None:
 
 
 async def test_with_a_human_there_only_the_callers_go() -> None:
-    line = FakeLine(call_of(caller(), caller(identity="sip_2"), human()))
+    line = FakeLine(call_of(caller(), caller(LineState.RINGING, "sip_2"), human()))
     outcome = await engine(line).handle(incident(line.call))
     assert sorted(line.asked) == ["remove sip_1", "remove sip_2", "say"]
     assert outcome.ending == "released"

@@ -33,7 +33,7 @@ async def test_a_person_in_the_room_gets_the_caller() -> None:
 @pytest.mark.parametrize("rung", [HandOver(), HandOver("ben")])
 async def test_without_that_person_the_next_rung_follows(rung: HandOver) -> None:
     company = () if rung.to is None else (human("ann"),)
-    line = FakeLine(call_of(caller(), caller(identity="sip_2"), agent(), *company))
+    line = FakeLine(call_of(caller(), agent(), *company))
     outcome = await rescue(line, rung)
     assert outcome.ending == "released"
     assert "nobody to hand over to" in outcome.reports[0].detail

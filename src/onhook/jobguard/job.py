@@ -171,15 +171,17 @@ class GuardedJob:
             raise
 
     async def _await_first_audio(self, entry: asyncio.Task[None] | None) -> None:
-        waited_too_long = await first_audio(
+        waited = await first_audio(
             self._ctx.room,
-            self._policy.first_audio,
+            setup=self._policy.setup,
+            limit=self._policy.first_audio,
             clock=self.clock,
             ask=self._ask,
             over=lambda: self.rescuer.over,
+            up=lambda: self.sessions.up,
         )
-        if waited_too_long:
-            await self._stall_out(entry)
+        if waited:
+            await self._stall_out(entry, waited)
             return
         self._ring2.answer_for_life()
         await rehearse(self._policy, self._unseen(), self.open_line)
@@ -189,11 +191,7 @@ class GuardedJob:
         async with self.open_line() as line:
             return await self.rescuer.look(line)
 
-    async def _stall_out(self, entry: asyncio.Task[None] | None) -> None:
-        detail = (
-            f"no audio was published within {self._policy.first_audio:g} s "
-            "with a caller on the line"
-        )
+    async def _stall_out(self, entry: asyncio.Task[None] | None, detail: str) -> None:
         self._stall = EntrypointStalledError(detail)
         entry_runs = entry is not None and not entry.done()
         if entry is not None and entry_runs:

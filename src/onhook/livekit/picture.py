@@ -22,7 +22,15 @@ _KINDS: Mapping[int, LegKind] = {
     rtc.ParticipantKind.PARTICIPANT_KIND_EGRESS: LegKind.OTHER,
     rtc.ParticipantKind.PARTICIPANT_KIND_INGRESS: LegKind.OTHER,
 }
-"""Every other kind is a person: standard clients, and connectors from other networks."""
+"""Every other kind is a person, or a connector; see `_CONNECTED_CALLS`."""
+
+_CONNECTED_CALLS = frozenset((2, 3))
+"""`kind_details` of a WhatsApp and of a phone call that came by a connector (livekit-protocol
+`ParticipantInfo.KindDetail`: CONNECTOR_WHATSAPP, CONNECTOR_TWILIO; the same in livekit's rtc)."""
+_MICROPHONE = 2
+"""`TrackSource.MICROPHONE` of livekit-protocol, and of livekit's rtc."""
+_AGENT_STATE = "lk.agent.state"
+"""Set by a session's room output (livekit-agents `voice/room_io`)."""
 
 
 def from_room(room: rtc.Room, *, job: str = "") -> Call:
@@ -37,9 +45,7 @@ def from_room(room: rtc.Room, *, job: str = "") -> Call:
     me = room.local_participant
     mine = Leg(me.identity, LegKind.AGENT, audible=has_audio(me))
     legs = (
-        _leg(
-            p.identity, p.kind, p.attributes, audible=has_audio(p), hidden=False, agent=me.identity
-        )
+        _leg(p, p.permissions, audible=has_audio(p), hidden=False, agent=me.identity)
         for p in room.remote_participants.values()
     )
     attributes = (p.attributes for p in room.remote_participants.values())
@@ -60,9 +66,8 @@ def from_listing(
     here = [p for p in listing if p.state != ParticipantInfo.State.DISCONNECTED]
     legs = tuple(
         _leg(
-            p.identity,
-            p.kind,
-            p.attributes,
+            p,
+            p.permission if p.HasField("permission") else None,
             audible=any(t.type == TrackType.AUDIO and not t.muted for t in p.tracks),
             hidden=p.permission.hidden,
             agent=agent,
@@ -90,28 +95,42 @@ def is_withdrawn(room: rtc.Room) -> bool:
 
 
 def _leg(
-    identity: str,
-    kind: int,
-    attributes: Mapping[str, str],
+    participant: rtc.RemoteParticipant | ParticipantInfo,
+    permission: Any,
     *,
     audible: bool,
     hidden: bool,
     agent: str,
 ) -> Leg:
+    identity, attributes = participant.identity, participant.attributes
     mine = attributes.get(ROLE) == ANNOUNCER
     avatar = bool(agent) and attributes.get(_PUBLISHES_ON_BEHALF) == agent
     if hidden or mine or avatar:
-        return Leg(identity, LegKind.OTHER, audible=audible and avatar)
-    leg = _KINDS.get(kind, LegKind.HUMAN)
-    if leg is not LegKind.CALLER:
-        return Leg(identity, leg, audible=audible)
+        return Leg(identity, LegKind.OTHER, audible=audible and avatar, may_speak=False)
+    kind = _KINDS.get(participant.kind, LegKind.HUMAN)
+    if _CONNECTED_CALLS & {int(detail) for detail in participant.kind_details}:
+        kind = LegKind.CALLER
+    if kind is LegKind.AGENT:
+        starts = attributes.get(_AGENT_STATE) == "initializing"
+        return Leg(identity, kind, audible=audible, may_speak=starts)
+    may_speak = audible or _may_publish(permission)
+    if kind is not LegKind.CALLER:
+        return Leg(identity, kind, audible=audible, may_speak=may_speak)
     return Leg(
         identity,
-        leg,
+        kind,
         _line_state(attributes.get("sip.callStatus", "")),
         audible,
         attributes.get("sip.callID", ""),
     )
+
+
+def _may_publish(permission: Any) -> bool:
+    """Return whether a participant may publish audio; who nothing is known of may."""
+    if permission is None or not permission.ByteSize():
+        return True
+    sources = permission.can_publish_sources
+    return bool(permission.can_publish and (not sources or _MICROPHONE in sources))
 
 
 def _line_state(status: str) -> LineState:

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from livekit import rtc
 
 from onhook.call import Call, Direction, LegKind, LineState
+from onhook.livekit.announcer import TRACK
 from onhook.livekit.picture import from_room
 from onhook.livekit.room_changes import Changes
 
-__all__ = ["caller_waits", "first_audio", "late_caller", "somebody_speaks"]
+__all__ = ["first_audio", "late_caller", "plays_ambience", "somebody_speaks"]
+
+logger = logging.getLogger("onhook")
 
 _ASK_AGAIN = 2.0
 """Seconds between questions to the server while the job is not in its room."""
+_LOOK = 0.25
+"""Seconds between looks at a session that starts: no event tells of it."""
+_ANSWERED = (LineState.ACTIVE, LineState.UNKNOWN)
+_STATS = 0.5
+"""Seconds for the statistics of a track."""
+_AUDIBLE = 1e-5
+"""The energy of one second at -50 dBFS, below which a phone line is silent."""
+_AMBIENCE = "background_audio"
+"""The track of livekit-agents' `BackgroundAudioPlayer` (`voice/background_audio.py`)."""
 
 
 def somebody_speaks(call: Call) -> bool:
@@ -22,63 +37,134 @@ def somebody_speaks(call: Call) -> bool:
     return others or len(call.callers) > 1
 
 
-def caller_waits(call: Call) -> bool:
-    """Return whether a caller listens to silence or ringback that only the agent can end.
-
-    A callee who has not answered yet listens to nothing: outbound lines count from the answer.
-    """
-    if somebody_speaks(call):
-        return False
-    if call.direction is Direction.OUTBOUND:
-        return any(leg.line is LineState.ACTIVE for leg in call.callers)
-    return bool(call.callers)
-
-
 async def first_audio(
     room: rtc.Room,
-    limit: float | None,
     *,
+    setup: float | None,
+    limit: float | None,
     clock: Callable[[], float],
     ask: Callable[[], Awaitable[Call]],
     over: Callable[[], bool],
-) -> bool:
-    """Wait until somebody can be heard, or a caller has waited too long.
+    up: Callable[[], bool],
+) -> str:
+    """Wait until the agent is up, or a caller has waited too long.
 
-    In the room its events tell of every change; before the job is there, a caller is taken to be
-    waiting from the start, and the server is asked when the time is up.
+    Ringing is not silence: while the line rings, `setup` counts, and from its answer on `limit`
+    does. Before a callee answers nothing counts. In the room its events tell of every change;
+    before the job is there a caller is taken to be waiting, and the server is asked when the time
+    is up.
 
     Args:
         room: The job's room.
-        limit: Seconds that a caller may wait; `None` is for ever.
+        setup: Seconds that a line may ring; `None` is for ever.
+        limit: Seconds from the answer until the agent must be up; `None` is for ever.
         clock: Seconds of a monotonic clock.
         ask: Asks the server who is on the call.
         over: Whether the question is settled otherwise.
+        up: Whether the agent's session runs, or its voice was heard.
 
     Returns:
-        Whether a caller has waited too long.
+        What the caller has waited for, in words; an empty text where the agent is up.
     """
-    since: float | None = clock()
-
-    def left() -> float:
-        if limit is None or since is None:
-            return float("inf")
-        return since + limit - clock()
-
+    wait = _Wait(setup, limit, rings_since=clock())
     with Changes(room) as changes:
         while not over():
-            call = from_room(room) if room.isconnected() else None
-            if call is None and (since is None or left() <= 0):
+            now, joined = clock(), room.isconnected()
+            call = from_room(room) if joined else None
+            if call is None and wait.must_ask(now):
                 call = await ask()
             if call is not None:
-                if somebody_speaks(call):
-                    return False
-                waiting = caller_waits(call) or not call.complete
-                since = (clock() if since is None else since) if waiting else None
-            if left() <= 0:
-                return True
-            unasked = since is None and not room.isconnected()
-            await changes.wait(_ASK_AGAIN if unasked else left())
+                if up() or _others_speak(call):
+                    return ""
+                if joined and wait.answered_at is not None and await _own_voice(room):
+                    return ""
+                wait.sees(call, now)
+            if why := wait.too_long(now):
+                return why
+            pause = _ASK_AGAIN if call is not None and not joined else _LOOK
+            await changes.wait(min(pause, wait.left(now)))
+    return ""
+
+
+@dataclass(slots=True)
+class _Wait:
+    """Since when a caller waits for what: for the answer, or for a word after it."""
+
+    setup: float | None
+    limit: float | None
+    rings_since: float | None
+    answered_at: float | None = None
+
+    def sees(self, call: Call, now: float) -> None:
+        if any(leg.line in _ANSWERED for leg in call.callers):
+            self.rings_since = None
+            self.answered_at = now if self.answered_at is None else self.answered_at
+        elif call.complete and not _rings_for_us(call):
+            self.answered_at = self.rings_since = None
+        elif self.rings_since is None:
+            self.rings_since = now
+
+    def must_ask(self, now: float) -> bool:
+        nothing_known = self.rings_since is None and self.answered_at is None
+        return nothing_known or _left(self.rings_since, self.setup, now) <= 0
+
+    def left(self, now: float) -> float:
+        return min(
+            _left(self.answered_at, self.limit, now), _left(self.rings_since, self.setup, now)
+        )
+
+    def too_long(self, now: float) -> str:
+        if _left(self.answered_at, self.limit, now) <= 0:
+            return f"no word came within {self.limit:g} s of the answer"
+        if _left(self.rings_since, self.setup, now) <= 0:
+            return f"the line rang for {self.setup:g} s, and the agent did not come up"
+        return ""
+
+
+def _left(since: float | None, limit: float | None, now: float) -> float:
+    return float("inf") if since is None or limit is None else since + limit - now
+
+
+def _rings_for_us(call: Call) -> bool:
+    """Return whether a caller hears ringback that the agent is to end; not one we have dialled."""
+    return bool(call.callers) and call.direction is not Direction.OUTBOUND
+
+
+def _others_speak(call: Call) -> bool:
+    others = any(
+        leg.audible and leg.identity != call.agent
+        for leg in call.legs
+        if leg.kind is not LegKind.CALLER
+    )
+    return others or bool(call.colleagues)
+
+
+async def _own_voice(room: rtc.Room) -> bool:
+    """Return whether the job itself was heard, without any session: by its tracks' energy.
+
+    WebRTC adds up the energy of what a track has sent (`totalAudioEnergy`, W3C webrtc-stats,
+    RTCAudioSourceStats). Background sounds and our own announcements are no agent's voice. A track
+    that cannot be measured is given the benefit of the doubt.
+    """
+    for publication in tuple(room.local_participant.track_publications.values()):
+        track = publication.track
+        if publication.name in (_AMBIENCE, TRACK) or not isinstance(track, rtc.LocalAudioTrack):
+            continue
+        try:
+            async with asyncio.timeout(_STATS):
+                stats = await track.get_stats()
+        except Exception as error:  # noqa: BLE001 - the boundary to what rtc can measure
+            logger.debug("the energy of track %r is not known: %r", publication.name, error)
+            return True
+        if any(each.media_source.audio.total_audio_energy > _AUDIBLE for each in stats):
+            return True
     return False
+
+
+def plays_ambience(room: rtc.Room) -> bool:
+    """Return whether the agent plays sounds of its own: thinking sounds, music, an office."""
+    published = room.local_participant.track_publications.values()
+    return any(p.name == _AMBIENCE and not p.muted for p in published)
 
 
 async def late_caller(

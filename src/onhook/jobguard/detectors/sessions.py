@@ -13,6 +13,7 @@ from livekit.agents import AgentSession
 from onhook.call import Direction, LineState
 from onhook.faults import Severity
 from onhook.incident import Failure
+from onhook.jobguard.detectors.first_audio import plays_ambience
 from onhook.jobguard.detectors.framework_log import FrameworkLog
 from onhook.jobguard.detectors.session_watch import LineView, SessionWatch
 from onhook.jobguard.rescuer import Rescuer
@@ -29,8 +30,6 @@ _FIND = 0.2
 _COMPLAINTS = 8
 _ANSWERED = (LineState.ACTIVE, LineState.UNKNOWN)
 """A leg without `sip.callStatus` comes from no phone service that would let it ring."""
-_AMBIENCE = "background_audio"
-"""The track of livekit-agents' `BackgroundAudioPlayer` (`voice/background_audio.py`)."""
 
 
 class Sessions:
@@ -74,6 +73,11 @@ class Sessions:
         """The watches of the sessions that are followed now, oldest first."""
         return tuple(watch for _, watch in self._followed)
 
+    @property
+    def up(self) -> bool:
+        """Whether a session runs: from then on what is owed is judged, not what is published."""
+        return any(session.agent_state != "initializing" for session, _ in self._followed)
+
     def news(self) -> tuple[str, float]:
         """Return what the agent does, and until when it could be heard; nothing without one."""
         if not self._followed:
@@ -112,9 +116,9 @@ class Sessions:
         return LineView(
             answered=any(leg.line in _ANSWERED for leg in call.callers),
             outbound=call.direction is Direction.OUTBOUND,
-            alone=not (call.humans or call.callers[1:]),
+            alone=not call.company,
             callers=frozenset(leg.identity for leg in call.callers),
-            ambience=_plays_ambience(self._room),
+            ambience=plays_ambience(self._room),
         )
 
     async def _find(self) -> None:
@@ -153,9 +157,3 @@ class Sessions:
             with Changes(self._room) as changes:
                 while not (self._room.isconnected() and from_room(self._room).callers):
                     await changes.wait(None)
-
-
-def _plays_ambience(room: rtc.Room) -> bool:
-    """Return whether the agent plays sounds of its own: thinking sounds, music, an office."""
-    published = room.local_participant.track_publications.values()
-    return any(p.name == _AMBIENCE and not p.muted for p in published)
