@@ -20,7 +20,7 @@ NEVER = float("-inf")
 
 _SAID_SOMETHING = 1.0
 """Seconds of the caller's voice that are no cough and no murmur: worth soft words."""
-_SAID_A_SENTENCE = 1.5
+_SAID_A_SENTENCE = 1.2
 """Seconds of voice that are a sentence: with it a call may end, as it may not by noise."""
 _OVERLAP = 0.3
 """Seconds by which a caller may begin to speak into the agent's last sound."""

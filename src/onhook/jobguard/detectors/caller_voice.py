@@ -1,0 +1,94 @@
+"""Ears of our own: the caller's voice on the phone's own track, whatever the session hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from livekit import rtc
+
+from onhook.jobguard.silence.utterances import VoiceListener
+from onhook.jobguard.silence.voice_detector import BLOCK, RATE, VoiceDetector
+from onhook.livekit.picture import from_room
+from onhook.livekit.room_changes import Changes
+
+__all__ = ["CallerVoice"]
+
+logger = logging.getLogger("onhook")
+
+_QUEUED = 20
+"""Blocks of a track that may wait for a busy loop; older ones are dropped."""
+
+
+class CallerVoice:
+    """Listens to every caller's leg of a room, and changes no subscription.
+
+    Args:
+        room: The job's room.
+        listeners: Returns who is told.
+        clock: Seconds of the job's monotonic clock.
+    """
+
+    def __init__(
+        self,
+        room: rtc.Room,
+        listeners: Callable[[], Iterable[VoiceListener]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._room = room
+        self._listeners = listeners
+        self._clock = clock
+        self._tracks: dict[str, asyncio.Task[None]] = {}  # of the whole call, also those that ended
+
+    async def listen(self) -> None:
+        """Follow the callers' tracks as they come and go, until cancelled."""
+        with Changes(self._room) as changes:
+            try:
+                while True:
+                    if self._room.isconnected():
+                        self._follow()
+                    await changes.wait(None)
+            finally:
+                for task in self._tracks.values():
+                    task.cancel()
+                await asyncio.gather(*self._tracks.values(), return_exceptions=True)
+
+    def _follow(self) -> None:
+        callers = {leg.identity for leg in from_room(self._room).callers}
+        for participant in tuple(self._room.remote_participants.values()):
+            if participant.identity not in callers:
+                continue
+            for publication in tuple(participant.track_publications.values()):
+                track = publication.track
+                if isinstance(track, rtc.RemoteAudioTrack) and track.sid not in self._tracks:
+                    task = asyncio.create_task(self._hear(track), name="onhook-ears")
+                    self._tracks[track.sid] = task
+
+    async def _hear(self, track: rtc.RemoteAudioTrack) -> None:
+        """Listen to one track to its end."""
+        milliseconds = round(BLOCK * 1000)
+        stream = rtc.AudioStream(
+            track, sample_rate=RATE, num_channels=1, frame_size_ms=milliseconds, capacity=_QUEUED
+        )
+        detector, speaking = VoiceDetector(), False
+        try:
+            async for event in stream:
+                at = self._clock()
+                samples = np.frombuffer(event.frame.data, dtype=np.int16)
+                utterance = detector.push(samples, at)
+                if detector.speaking is not speaking:
+                    speaking = detector.speaking
+                    for listener in self._listeners():
+                        listener.caller_voice(at, speaking=speaking)
+                if utterance is not None:
+                    for listener in self._listeners():
+                        listener.caller_said(utterance)
+        except Exception:
+            logger.exception("onhook cannot listen to the caller's track %s any more", track.sid)
+        finally:
+            if speaking:
+                for listener in self._listeners():
+                    listener.caller_voice(self._clock(), speaking=False)
+            await stream.aclose()
