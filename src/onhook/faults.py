@@ -33,6 +33,8 @@ class Fault(StrEnum):
     """`AgentSession.start()` raised: no session, no voice."""
     SESSION_CLOSED = "session.closed"
     """The agent's session closed on an error; the agent sits mute in the room."""
+    SESSION_ENDED = "session.ended"
+    """The agent's session was ended without an error, and a caller is still there."""
     LLM_FAILED = "llm.failed"
     """The language model, or the realtime model, failed for good."""
     STT_FAILED = "stt.failed"

@@ -17,6 +17,8 @@ from onhook.validation import require_seconds
 __all__ = ["Plan", "Policy", "plan"]
 
 _PATIENCE = Keep("the agent may recover")
+_ENDS = (Fault.AGENT_SHUTDOWN, Fault.SESSION_ENDED)
+"""Ends without an error: whoever keeps the caller company has them now."""
 _TIME_IS_UP = Ladder((Say(TIME_LIMIT), HangUp()))
 
 
@@ -158,8 +160,8 @@ def _soften(policy: Policy, call: Call) -> Plan:
 
 def _rescue(policy: Policy, incident: Incident, call: Call) -> Plan:
     asked = incident.failure.evidence.get("by") == "agent"
-    if incident.fault is Fault.AGENT_SHUTDOWN and asked and incident.fault not in policy.on:
-        return Plan(Ladder((HangUp(),)), "the agent ended the job: it has said what it wanted")
+    if incident.fault in _ENDS and asked and incident.fault not in policy.on:
+        return Plan(Ladder((HangUp(),)), "the agent ended it: it has said what it wanted")
     ladder = policy.ladder_for(incident.fault)
     if incident.fault is Fault.CALL_OVERLONG and incident.fault not in policy.on:
         return Plan(_TIME_IS_UP, "the call has lasted as long as it may")
@@ -176,7 +178,7 @@ def _who_stays_with_the_caller(incident: Incident, call: Call) -> str:
         return "another agent is speaking with the caller"
     if len(call.humans) > 1:
         return f"{len(call.humans)} people are in the room: a meeting goes on without its agent"
-    if incident.fault is Fault.AGENT_SHUTDOWN and call.company:
+    if incident.fault in _ENDS and call.company:
         return f"the agent left the caller with {call.company[0].identity!r}"
     return ""
 

@@ -29,7 +29,13 @@ class FakeRoom(rtc.EventEmitter[str]):
 
     name = ROOM
     connection_state = rtc.ConnectionState.CONN_DISCONNECTED
-    local_participant = SimpleNamespace(attributes={})
+    _local_participant: Any = None
+
+    @property
+    def local_participant(self) -> Any:
+        if self._local_participant is None:
+            raise Exception("cannot access local participant before connecting")
+        return self._local_participant
 
     def isconnected(self) -> bool:
         return False
@@ -55,19 +61,26 @@ class ConnectedRoom(FakeRoom):
         super().__init__()
         self.connected = connected
         self.remote_participants: dict[str, Any] = {}
-        self.local_participant = SimpleNamespace(
-            identity=AGENT,
-            attributes={},
-            track_publications={},
-            register_rpc_method=lambda *_: None,
-        )
+        if connected:
+            self.connects()
+
+    def connects(self) -> None:
+        """The agent has joined the room."""
+        self.connected = True
+        if self._local_participant is None:
+            self._local_participant = SimpleNamespace(
+                identity=AGENT,
+                attributes={},
+                track_publications={},
+                register_rpc_method=lambda *_: None,
+            )
 
     def isconnected(self) -> bool:
         return self.connected
 
     def publishes(self, energy: float = 1.0, name: str = "roomio_audio") -> None:
         """The agent connects and publishes audio, of some energy."""
-        self.connected = True
+        self.connects()
         track = FakeTrack(energy)
         audio = SimpleNamespace(kind=rtc.TrackKind.KIND_AUDIO, muted=False, name=name, track=track)
         self.local_participant.track_publications["mic"] = audio
@@ -185,6 +198,7 @@ class FakeSession(rtc.EventEmitter[Any]):
         self.agent: Any = SimpleNamespace(llm=None, stt=None)
         self.agent_state = "listening"
         self.turn_detection = "vad"
+        self._closing_task: object = None
         self.amd: Any = None
         self.output: Any = SimpleNamespace(audio=FakeSpeaker(), audio_enabled=True)
         self.input: Any = SimpleNamespace(audio="the caller", audio_enabled=True)

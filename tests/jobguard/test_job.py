@@ -227,14 +227,47 @@ async def test_without_credentials_the_agent_runs_and_the_log_says_what_is_missi
 async def test_a_rescue_that_breaks_never_takes_the_place_of_the_original_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    line = FakeLine(call_of(caller()), pictures=[fails(ZeroDivisionError("a bug of ours"))])
+    line = FakeLine(call_of(caller()), pictures=[fails(ZeroDivisionError("a bug of ours")), done])
     guarded = Guarded(line)
     original = RuntimeError("the customer database is down")
     with pytest.raises(RuntimeError) as caught:
         await guarded.start(raising(original))
     assert caught.value is original
     assert "a bug of ours" in caplog.text
+    assert guarded.watch.faults == ["entrypoint.raised"], "with what is known"
+    assert line.asked == ["say", "delete"]
     await guarded.job.end("job crashed")
+
+
+async def test_after_an_error_of_ours_the_next_cause_is_acted_upon() -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line)
+    opens = guarded.guard.rescuer._open_line
+    guarded.guard.rescuer._open_line = lambda: 1 / 0  # type: ignore[assignment,return-value]
+    with pytest.raises(RuntimeError):
+        await guarded.start(raising(RuntimeError("x")))
+    assert guarded.watch.faults == []
+    guarded.guard.rescuer._open_line = opens
+    await guarded.job.end("job crashed")
+    assert guarded.watch.faults == ["agent.shutdown"]
+    assert line.asked == ["say", "delete"]
+
+
+async def test_a_job_that_is_shut_down_before_it_connects_releases_its_caller() -> None:
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line)
+    left: list[str] = []
+
+    async def leave(reason: str, *, rescued: bool) -> None:
+        left.append(f"{reason}, rescued {rescued}")
+
+    await guarded.start(returns)
+    with pytest.raises(Exception, match="before connecting"):
+        _ = guarded.job.room.local_participant
+    guarded.guard._ring2.leave = leave  # type: ignore[method-assign,assignment]
+    await guarded.job.end("user requested")
+    assert line.asked == ["delete"]
+    assert left == ["user requested, rescued True"]
 
 
 async def test_the_journal_it_is_given_has_the_evidence() -> None:

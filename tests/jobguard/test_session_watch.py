@@ -18,7 +18,7 @@ from livekit.agents.tts import TTSError
 from livekit.agents.voice.events import ToolCallStarted
 
 from onhook.faults import Fault, Severity
-from onhook.jobguard.detectors.session_watch import LineView, SessionWatch
+from onhook.jobguard.detectors.session_watch import JobView, LineView, SessionWatch
 from onhook.jobguard.silence.utterances import Utterance
 from onhook.policy import Policy
 from tests.jobguard.fakes import FakeSession
@@ -236,15 +236,58 @@ async def test_what_was_judged_can_be_read() -> None:
 
 
 @pytest.mark.parametrize("reason", list(CloseReason))
-async def test_only_a_session_that_closed_on_an_error_is_a_fault(reason: CloseReason) -> None:
+async def test_a_session_that_closed_is_a_fault_also_without_an_error(reason: CloseReason) -> None:
     session = FakeSession()
     with watch_of(session) as watch:
         session.emit("close", CloseEvent(reason=reason))
+        failure = await asyncio.wait_for(watch.failure(), 1.0)
+        assert failure.severity is Severity.LOST
         if reason is CloseReason.ERROR:
-            assert (await asyncio.wait_for(watch.failure(), 0.1)).fault is Fault.SESSION_CLOSED
+            assert failure.fault is Fault.SESSION_CLOSED
         else:
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(watch.failure(), 60)
+            assert (failure.fault, failure.evidence["by"]) == (Fault.SESSION_ENDED, "agent")
+
+
+def ending(session: FakeSession, job: JobView) -> SessionWatch:
+    clock = asyncio.get_running_loop().time
+    return SessionWatch(cast(Any, session), Policy(), clock, job=lambda: job)
+
+
+async def test_an_agent_has_left_once_its_last_words_are_over_and_not_when_all_is_closed() -> None:
+    session = FakeSession()
+    with ending(session, JobView()) as watch:
+        goodbye = session.begins("say")
+        session._closing_task = object()
+        failing = asyncio.create_task(watch.failure())
+        await asyncio.sleep(3)
+        await session.sends()
+        session.output.audio.flush()
+        goodbye.ends()
+        over = now()
+        assert (await failing).fault is Fault.SESSION_ENDED
+        assert now() - over < 1.0
+
+
+@pytest.mark.parametrize(
+    ("job", "seconds", "fault"),
+    [
+        (JobView(entrypoint_runs=True), LIMIT, Fault.SESSION_ENDED),
+        (JobView(shutdown="job ended"), 1.5, Fault.AGENT_SHUTDOWN),
+        (JobView(other_session_runs=True), None, None),
+    ],
+)
+async def test_what_goes_on_without_the_session_is_waited_for(
+    job: JobView, seconds: float | None, fault: Fault | None
+) -> None:
+    session = FakeSession()
+    with ending(session, job) as watch:
+        session._closing_task = object()
+        if seconds is None:
+            await nothing_happens(watch)
+            return
+        began = now()
+        assert (await watch.failure()).fault is fault
+        assert now() - began == pytest.approx(seconds, abs=0.3)
 
 
 async def test_handlers_of_the_developer_that_raise_disturb_nothing() -> None:

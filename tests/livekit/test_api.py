@@ -11,6 +11,7 @@ from livekit.protocol.room import ListParticipantsResponse
 
 from onhook.errors import ApiError, ConfigurationError
 from onhook.livekit import Credentials, ServerApi
+from onhook.livekit.proof import Proof, ProofOfLife
 from tests.livekit.twirp import SECRET, Twirp, error, hang, ok, twirp
 
 
@@ -54,6 +55,34 @@ async def test_a_refusal_tells_whether_it_may_pass(status: int, code: str, passi
             await api.delete_room("r")
     assert (caught.value.code, caught.value.passing) == (code, passing)
     assert "delete room 'r'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"<html><body>It works!</body></html>", "text/html"),
+        (b'{"participants": []}', "application/json"),
+        (
+            ListParticipantsResponse(
+                participants=[ParticipantInfo(identity="sip_1")]
+            ).SerializeToString()[:-2],
+            "application/protobuf",
+        ),
+    ],
+)
+async def test_nonsense_with_200_is_a_failure_that_may_pass(body: bytes, kind: str) -> None:
+    async def nonsense() -> web.Response:
+        return web.Response(body=body, content_type=kind)
+
+    async with (
+        twirp(ListParticipants=[nonsense], PerformRpc=[nonsense]) as server,
+        api_of(server) as api,
+    ):
+        with pytest.raises(ApiError, match="is no answer") as caught:
+            await api.participants("r")
+        async with ProofOfLife(server.credentials) as proof:
+            assert await proof.of("r", "agent-1", deadline=0.5) is Proof.UNKNOWN
+    assert (caught.value.code, caught.value.passing) == ("malformed", True)
 
 
 async def test_a_missing_grant_is_named() -> None:

@@ -19,7 +19,9 @@ from onhook.incident import Failure
 from onhook.jobguard.argument_checks import Entrypoint
 from onhook.jobguard.attempts import Attempts
 from onhook.jobguard.detectors.call_limit import CallLimit
+from onhook.jobguard.detectors.caller_voice import CallerVoice
 from onhook.jobguard.detectors.first_audio import first_audio
+from onhook.jobguard.detectors.session_watch import JobView
 from onhook.jobguard.detectors.sessions import Sessions
 from onhook.jobguard.failures import left_by, shut_down
 from onhook.jobguard.preparation import prepare
@@ -28,7 +30,7 @@ from onhook.jobguard.rehearsal import rehearse
 from onhook.jobguard.rescuer import Rescuer
 from onhook.jobguard.watchdog_client import WatchdogClient
 from onhook.line import Line
-from onhook.livekit import Credentials, LiveKitLine, Renderings
+from onhook.livekit import Credentials, LiveKitLine, Renderings, framework
 from onhook.livekit.picture import is_withdrawn
 from onhook.livekit.renderings import Tts
 from onhook.policy import Policy
@@ -69,6 +71,7 @@ class GuardedJob:
         self.open_line = open_line or self._livekit_line
         self.renderings = Renderings()
         self._ended = False
+        self._entrypoint_runs = False
         self._stall: EntrypointStalledError | None = None
         self.rescuer = Rescuer(
             *(ctx, policy, observers, journal),
@@ -78,7 +81,10 @@ class GuardedJob:
             covered=lambda: self._ring2.covered,
         )
         self.sessions = Sessions(
-            *(ctx.room, self.rescuer, policy, clock), primary=self._session, lost=self._end_job
+            *(ctx.room, self.rescuer, policy, clock),
+            primary=self._session,
+            lost=self._end_job,
+            job=self._seen_by_sessions,
         )
         self._ring2 = WatchdogClient(ctx, policy, self.sessions.news)
         self.attempts = Attempts(self._run_again, ctx.room, self._session, clock)
@@ -103,13 +109,17 @@ class GuardedJob:
             return
         self._entrypoint = entrypoint
         entry = asyncio.current_task()
+        self._entrypoint_runs = True
         register(self._ctx, self)
         self.rescuer.tell(await self._ring2.start(self._agent))
         self._watcher = asyncio.create_task(self._watch(entry), name="onhook-watch")
         self._ctx.add_shutdown_callback(self._shutdown_callback())
         attempt: Awaitable[None] | None = entrypoint(self._ctx)
-        while attempt is not None:
-            attempt = await self._see_through(attempt, entry, reraise=reraise)
+        try:
+            while attempt is not None:
+                attempt = await self._see_through(attempt, entry, reraise=reraise)
+        finally:
+            self._entrypoint_runs = False
 
     async def _see_through(
         self, attempt: Awaitable[None], entry: asyncio.Task[None] | None, *, reraise: bool
@@ -156,13 +166,12 @@ class GuardedJob:
     async def _watch(self, entry: asyncio.Task[None] | None) -> None:
         """See the job through to its end, also when the event loop is torn down around it."""
         try:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._await_first_audio(entry))
-                    group.create_task(self.sessions.follow())
-                    group.create_task(self._end_overlong_call())
-            except* Exception:
-                logger.exception("onhook could not watch this call any further")
+            ears = CallerVoice(self._ctx.room, self.sessions.conversations, self.clock)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_detect("first audio", lambda: self._await_first_audio(entry)))
+                group.create_task(_detect("sessions", self.sessions.follow))
+                group.create_task(_detect("caller's voice", ears.listen))
+                group.create_task(_detect("call limit", self._end_overlong_call))
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             if not self._ended:
@@ -233,6 +242,9 @@ class GuardedJob:
     async def _run_again(self) -> None:
         await self._entrypoint(self._ctx)
 
+    def _seen_by_sessions(self) -> JobView:
+        return JobView(self._entrypoint_runs, shutdown=framework.shutdown_reason(self._ctx))
+
     def _session(self) -> AgentSession[Any] | None:
         try:
             return self._ctx.primary_session
@@ -249,14 +261,14 @@ class GuardedJob:
         # livekit-agents reads `callback.__code__`: it takes a function and no callable object
         async def onhook_guard(reason: str) -> None:
             self._ended = True
-            if is_withdrawn(self._ctx.room):
-                self.rescuer.release("another rescuer takes this agent away")
             try:
+                if is_withdrawn(self._ctx.room):
+                    self.rescuer.release("another rescuer takes this agent away")
                 await self.rescuer.rescue(shut_down(reason, self.clock()))
             finally:
                 self._watcher.cancel()
                 await asyncio.gather(self._watcher, return_exceptions=True)
-                await self._ring2.leave(reason)
+                await self._ring2.leave(reason, rescued=not self.rescuer.broken)
 
         return onhook_guard
 
@@ -295,3 +307,11 @@ class GuardedJob:
             metadata=self._ctx.job.metadata,
             again=self.attempts.again,
         )
+
+
+async def _detect(what: str, detector: Callable[[], Awaitable[None]]) -> None:
+    """Run one detector; what goes wrong in it is logged, and keeps no other from working."""
+    try:
+        await detector()
+    except Exception:
+        logger.exception("onhook cannot watch over this call's %s any further", what)

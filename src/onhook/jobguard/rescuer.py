@@ -66,6 +66,8 @@ class Rescuer:
         self._released = ""
         self.under_way = False
         """Whether the call is being rescued, or was."""
+        self.broken = False
+        """Whether the last rescue ended by an error of ours, and without an outcome."""
         self.outcome: Outcome | None = None
         """The outcome of the rescue, once there is one."""
 
@@ -87,14 +89,17 @@ class Rescuer:
                     "%s; the agent has released the call: %s", failure.detail, self._released
                 )
                 return
-            self.under_way = True
+            self.under_way, self.outcome = True, None
             if self._soft is not None:
                 self._soft.cancel("the agent is lost")
             try:
                 async with self._open_line() as line:
                     self.under_way = await self._handle(line, failure)
+                self.broken = False
             except Exception:  # nothing of ours may take the place of the original error
                 logger.exception("onhook could not rescue the call in %s", self._room)
+                self.broken = self.outcome is None
+                self.under_way = not self.broken  # the next cause is acted upon
 
     async def soften(self, failure: Failure, settled: asyncio.Task[None]) -> None:
         """Climb the soft ladder, and stop as soon as the agent is heard again or lost.
@@ -138,7 +143,9 @@ class Rescuer:
                 return await line.picture()
         except (OnhookError, TimeoutError) as error:
             logger.warning("could not see who is on the call: %s", error)
-            return self._unseen()
+        except Exception:  # a caller may be there, whatever our eyes suffer from
+            logger.exception("could not see who is on the call")
+        return self._unseen()
 
     async def _climb_softly(self, failure: Failure) -> None:
         try:

@@ -85,20 +85,23 @@ class WatchdogClient:
         if self._link is not None:
             self._leaving = asyncio.create_task(self._let_go(reason), name="onhook-let-go")
 
-    async def leave(self, reason: str) -> None:
+    async def leave(self, reason: str, *, rescued: bool = True) -> None:
         """Let go at the end of the job.
 
         Args:
             reason: The framework's word for it.
+            rescued: Whether there is nothing left to do; else the watchdog takes the call over,
+                as that of a job that has died.
         """
-        await self._let_go(reason)
+        await self._let_go(reason, rescued=rescued)
         if self._leaving is not None:
             await asyncio.gather(self._leaving, return_exceptions=True)
 
-    async def _let_go(self, reason: str) -> None:
+    async def _let_go(self, reason: str, *, rescued: bool = True) -> None:
         link, self._link = self._link, None
         if link is not None:
-            await link.bye(reason)
+            if rescued:
+                await link.bye(reason)
             await link.aclose()
 
 

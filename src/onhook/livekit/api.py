@@ -216,6 +216,13 @@ class ServerApi:
                 code="transport",
                 passing=True,
             ) from error
+        except Exception as error:  # an answer that is none: HTML or half a message, with 200
+            raise ApiError(
+                f"{what}: {self._credentials.url} answered what is no answer ({error!r}): "
+                "is that a LiveKit server, and no proxy's page?",
+                code="malformed",
+                passing=True,
+            ) from error
 
     def _connected(self) -> api.LiveKitAPI:
         if self._client is None:

@@ -91,7 +91,11 @@ def is_withdrawn(room: rtc.Room) -> bool:
     Args:
         room: The job's room, connected or no longer.
     """
-    return room.local_participant.attributes.get(WITHDRAWN, "") != ""
+    try:
+        me = room.local_participant
+    except Exception:  # noqa: BLE001 - a bare one, before `connect()` (livekit `rtc/room.py`)
+        return False
+    return me.attributes.get(WITHDRAWN, "") != ""
 
 
 def _leg(

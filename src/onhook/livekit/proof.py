@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from enum import Enum
 from types import TracebackType
 
@@ -16,6 +17,8 @@ from onhook.livekit.api import ServerApi
 from onhook.livekit.credentials import Credentials
 
 __all__ = ["ALIVE_METHOD", "Proof", "ProofOfLife"]
+
+logger = logging.getLogger("onhook")
 
 _LISTING = 0.8
 """Seconds for the list of who is in the room, which is asked for at the same time."""
@@ -111,7 +114,8 @@ class ProofOfLife:
                 await client.request(
                     "RoomService", "PerformRpc", request, headers, PerformRpcResponse
                 )
-        except (api.ServerError, TimeoutError, aiohttp.ClientError, OSError):
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is no proof
+            logger.debug("%r in room %r did not prove that it lives: %r", identity, room, error)
             return False
         return True
 

@@ -1,4 +1,4 @@
-"""Ears of our own: the caller's voice on the phone's own track, whatever the session hears of it."""
+"""Ears of our own: the caller's voice on the phone's track, whatever the session hears of it."""
 
 from __future__ import annotations
 

@@ -31,14 +31,15 @@ from livekit.agents.voice import SpeechHandle
 from onhook.faults import Fault
 from onhook.incident import Failure
 from onhook.jobguard.coroutines import is_running
+from onhook.jobguard.failures import shut_down
 from onhook.jobguard.silence.conversation import Conversation, Surroundings
 from onhook.jobguard.silence.diagnosis import Turn, diagnose
 from onhook.jobguard.silence.standing import Judgement, Limits, Standing, judge
 from onhook.jobguard.silence.utterances import Utterance
-from onhook.livekit import Meter
+from onhook.livekit import Meter, framework
 from onhook.policy import Policy
 
-__all__ = ["LineView", "SessionWatch"]
+__all__ = ["JobView", "LineView", "SessionWatch"]
 
 Session: TypeAlias = AgentSession[Any]
 
@@ -52,8 +53,14 @@ _PROVIDERS: Mapping[str, Fault] = {
 
 _CALLBACKS = ("on_enter", "on_user_turn_completed")
 """Callbacks of an agent that a turn may hang in."""
-_LOOK = 0.5
-"""Seconds between looks at what no event tells of: a disabled output, the end of a playout."""
+_LOOK = 0.25
+"""Seconds between looks at what no event tells of: a disabled output, a session that closes."""
+_LEFT = 0.5
+"""Seconds after a session's end for the developer's code to go on: another session, a transfer."""
+_LEFT_BY_JOB = 1.5
+"""Seconds for a job that shuts down to come to its callbacks, which release the caller."""
+_CLOSES_ON_ERROR = 5.0
+"""Seconds after a provider's error in which a session that closes does so because of it."""
 _AT_ONCE = 1e-3
 """Seconds that are not worth a wait."""
 _REMEMBERED = 40
@@ -78,6 +85,21 @@ class LineView:
     ambience: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """The job as its session's end is judged by it.
+
+    Args:
+        entrypoint_runs: Whether the entrypoint has not returned: it may go on without the session.
+        other_session_runs: Whether another session of the job has the call.
+        shutdown: Why the job is shutting down; `None` while it is not.
+    """
+
+    entrypoint_runs: bool = False
+    other_session_runs: bool = False
+    shutdown: str | None = None
+
+
 class SessionWatch:
     """Listens to a session's events and to the audio it sends. Enter it to begin, leave to end.
 
@@ -86,6 +108,7 @@ class SessionWatch:
         policy: How long a caller may hear nothing.
         clock: Seconds of a monotonic clock.
         line: Returns the call as its room shows it now.
+        job: Returns what the job around the session does now.
     """
 
     def __init__(
@@ -94,10 +117,15 @@ class SessionWatch:
         policy: Policy,
         clock: Callable[[], float],
         line: Callable[[], LineView] = LineView,
+        job: Callable[[], JobView] = JobView,
     ) -> None:
         self._session = session
         self._clock = clock
         self._line = line
+        self._job = job
+        self._dead_air = policy.dead_air
+        self._had_output = False
+        self._ended_at: float | None = None
         limits = Limits(policy.dead_air, policy.tool_limit, policy.give_up)
         self.conversation = Conversation(limits, clock)
         """What is understood of the conversation so far."""
@@ -156,18 +184,58 @@ class SessionWatch:
             if self._lost is not None:
                 return self._lost
             self._attach()
+            if self._ended():
+                continue
             judgement = self._judge()
             left = judgement.due - self._clock()
             if left > _AT_ONCE:
-                await conversation.changes(min(left, self._look(judgement)))
+                await conversation.changes(min(left, _LOOK))
             elif judgement.standing is Standing.CALLBACK_MAY_HANG and not self._callbacks():
                 conversation.callbacks_are_over()
             else:
                 return self._failure(judgement)
 
-    def _look(self, judgement: Judgement) -> float:
-        waits = (Standing.ON_HOLD, Standing.LINE_NOT_ANSWERED, Standing.AGENT_IS_HEARD)
-        return _LOOK if judgement.since is not None or judgement.standing in waits else float("inf")
+    def _ended(self) -> bool:
+        """Notice that the session was ended without an error, at the moment the agent left.
+
+        Its `close` event comes when all is closed, which may take long; the agent has left once its
+        last words are over. What the developer's code does next is waited for: an entrypoint that
+        still runs for `dead_air`, another session for ever.
+        """
+        conversation, now = self.conversation, self._clock()
+        if not (conversation.gone or framework.is_closing(self._session)) or not self._had_output:
+            self._ended_at = None
+            return False
+        speaks = conversation.speaking and not conversation.gone
+        speaks = speaks and self._session.output.audio is not None
+        if speaks or conversation.audio.heard_until > now:
+            return False
+        self._ended_at = now if self._ended_at is None else self._ended_at
+        job = self._job()
+        patience = _LEFT
+        if job.shutdown is not None:
+            patience = _LEFT_BY_JOB
+        elif job.entrypoint_runs and self._dead_air is not None:
+            patience = self._dead_air
+        if job.other_session_runs or now - self._ended_at < patience:
+            return False
+        self._lose_to_end(job)
+        return True
+
+    def _lose_to_end(self, job: JobView) -> None:
+        provider, now = self._provider, self._clock()
+        if job.shutdown is not None:
+            self._lost = shut_down(job.shutdown, now)
+        elif provider is not None and now - provider[1] < _CLOSES_ON_ERROR:
+            error = self.conversation.raised[0] if self.conversation.raised else None
+            self._lost = Failure(Fault.SESSION_CLOSED, "the session closes on an error", now, error)
+        else:
+            known, linked = self._linked()
+            by = "agent" if linked or not known else "line"
+            detail = "the session was ended, and the caller is still on the line"
+            evidence = {"by": by, "rule": "session gone: nobody is left who could be heard"}
+            self._lost = Failure(Fault.SESSION_ENDED, detail, now, evidence=evidence)
+        self.conversation.is_lost()
 
     def _judge(self) -> Judgement:
         conversation = self.conversation
@@ -298,6 +366,7 @@ class SessionWatch:
     def _attach(self) -> None:
         """Put the meter into the output chain, between two segments and not within one."""
         output = self._session.output.audio
+        self._had_output = self._had_output or output is not None
         if output is None or output is self._meter or self._session.agent_state == "speaking":
             return
         self._meter = Meter(output, self.conversation, self._clock)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import functools
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +17,10 @@ from onhook.faults import Severity
 from onhook.incident import Failure
 from onhook.jobguard.detectors.first_audio import plays_ambience
 from onhook.jobguard.detectors.framework_log import FrameworkLog
-from onhook.jobguard.detectors.session_watch import LineView, SessionWatch
+from onhook.jobguard.detectors.session_watch import JobView, LineView, SessionWatch
 from onhook.jobguard.rescuer import Rescuer
+from onhook.jobguard.silence.conversation import Conversation
+from onhook.livekit.framework import is_closing
 from onhook.livekit.picture import from_room
 from onhook.livekit.room_changes import Changes
 from onhook.policy import Policy
@@ -42,6 +46,7 @@ class Sessions:
         clock: Seconds of a monotonic clock.
         primary: Returns the job's own session, or `None` before it has started.
         lost: Is told when a session was lost and its call was rescued.
+        job: Returns what the job around a session does, but for its other sessions.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class Sessions:
         *,
         primary: Callable[[], AgentSession[Any] | None],
         lost: Callable[[str], None],
+        job: Callable[[], JobView] = JobView,
     ) -> None:
         self._room = room
         self._rescuer = rescuer
@@ -60,6 +66,7 @@ class Sessions:
         self._clock = clock
         self._primary = primary
         self._lost = lost
+        self._job = job
         self._more: asyncio.Queue[AgentSession[Any]] = asyncio.Queue()
         self._early: deque[tuple[BaseException, str]] = deque(maxlen=_COMPLAINTS)
         self._followed: list[tuple[AgentSession[Any], SessionWatch]] = []
@@ -72,6 +79,10 @@ class Sessions:
     def watches(self) -> tuple[SessionWatch, ...]:
         """The watches of the sessions that are followed now, oldest first."""
         return tuple(watch for _, watch in self._followed)
+
+    def conversations(self) -> tuple[Conversation, ...]:
+        """Return what is understood of each session: they all hear the caller's voice."""
+        return tuple(watch.conversation for watch in self.watches)
 
     @property
     def up(self) -> bool:
@@ -97,7 +108,13 @@ class Sessions:
                 while True:
                     session = await self._more.get()
                     if all(session is not known for known, _ in self._followed):
-                        watch = SessionWatch(session, self._policy, self._clock, self._line)
+                        watch = SessionWatch(
+                            session,
+                            self._policy,
+                            self._clock,
+                            self._line,
+                            functools.partial(self._job_of, session),
+                        )
                         self._followed.append((session, watch))
                         group.create_task(self._follow(watch))
 
@@ -107,6 +124,11 @@ class Sessions:
             self._early.append((error, meaning))
         for watch in self.watches:
             watch.conversation.complained(error, meaning)
+
+    def _job_of(self, session: AgentSession[Any]) -> JobView:
+        others = (s for s, _ in self._followed if s is not session)
+        runs = any(s.agent_state != "initializing" and not is_closing(s) for s in others)
+        return dataclasses.replace(self._job(), other_session_runs=runs)
 
     def _line(self) -> LineView:
         """Return the call as the room shows it; before the job is there nobody has answered."""
