@@ -56,7 +56,10 @@ def drawn(cases: list[Case], seed: int) -> Iterator[Case]:
 
 
 def complaints(log: Path) -> Iterator[str]:
-    """Return what onhook has complained of in a log of JSON lines."""
+    """Return what onhook has complained of in a worker's log, and in its watchdog's."""
+    for own in (log.parent / "run").glob("*.log"):
+        lines = own.read_text(errors="replace").splitlines()
+        yield from (f"{own.name}: {line}" for line in lines if "WARNING" in line or "ERROR" in line)
     for text in log.read_text(errors="replace").splitlines():
         try:
             line = json.loads(text)
@@ -101,6 +104,5 @@ async def test_healthy_calls_of_all_kinds_are_never_touched(tmp_path: Path) -> N
         f"\n{soak.calls + counts.total()} calls, {soak.counts.total()} turns of conversation; "
         f"cases: {held}; {len(soak.interventions)} interventions, {len(said)} complaints"
     )
-    assert not [*soak.interventions, *soak.wrong, *wrong, *said], "\n".join(
-        [*soak.interventions, *soak.wrong, *wrong, *said]
-    )
+    if found := [*soak.interventions, *soak.wrong, *wrong, *said]:
+        pytest.fail("\n".join(found), pytrace=False)
