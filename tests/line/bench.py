@@ -18,9 +18,10 @@ from livekit import api
 
 from onhook.bench.phone import Answer, Call, Phone, Ring
 from onhook.bench.stack import Route, Stack
+from onhook.livekit.credentials import Credentials
 from onhook.sinks.journal import Entry, SqliteJournal, Step
 from onhook.watchdog.client.command import ask, running_pid
-from onhook.watchdog.runtime_dir import RuntimeDir
+from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
 
 AGENT = "faulty"
 WORKER_START = 60.0
@@ -38,7 +39,7 @@ class Worker:
     process: asyncio.subprocess.Process
     events: Path
     log: Path
-    place: RuntimeDir
+    place: WatchdogFiles
     """Where its watchdog is: no other worker's jobs connect there."""
 
     def event(self, name: str, scenario: str = "") -> dict[str, Any] | None:
@@ -107,7 +108,7 @@ async def worker(
 ) -> AsyncIterator[Worker]:
     """Run a real worker until the context is left, by another command where `wrap` gives one."""
     log, events = folder / "worker.log", folder / "events.jsonl"
-    place = RuntimeDir(folder / "run")
+    place = RuntimeDir(folder / "run").of(Credentials.from_env({**stack.env, **env}))
     variables = {
         **os.environ,
         **stack.env,

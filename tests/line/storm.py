@@ -17,8 +17,9 @@ import psutil
 from livekit import api, rtc
 
 from onhook.bench.stack import Stack
+from onhook.livekit.credentials import Credentials
 from onhook.watchdog.client.command import running_pid
-from onhook.watchdog.runtime_dir import RuntimeDir
+from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
 
 __all__ = ["Storm", "storm"]
 
@@ -121,7 +122,7 @@ async def storm(stack: Stack, folder: Path, count: int) -> Storm:
         folder: For the watchdog.
         count: Jobs.
     """
-    place = RuntimeDir(folder / "run")
+    place = RuntimeDir(folder / "run").of(Credentials.from_env(stack.env))
     env = {
         **os.environ,
         **stack.env,
@@ -156,7 +157,7 @@ async def storm(stack: Stack, folder: Path, count: int) -> Storm:
 
 
 @contextlib.asynccontextmanager
-async def _watchdog(env: Mapping[str, str], place: RuntimeDir) -> AsyncIterator[psutil.Process]:
+async def _watchdog(env: Mapping[str, str], place: WatchdogFiles) -> AsyncIterator[psutil.Process]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "onhook.watchdog"), env=dict(env), stderr=asyncio.subprocess.DEVNULL
     )
@@ -178,7 +179,7 @@ async def _jobs(
     starting = asyncio.Semaphore(4)
 
     async def start(name: str) -> None:
-        more = (name, f"AJ_{name}", env["LIVEKIT_URL"], "external", "-")
+        more = (name, f"AJ_{name}", "external", "-")
         async with starting:
             job = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tests.watchdog.job", *more),

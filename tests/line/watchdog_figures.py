@@ -24,6 +24,7 @@ from rich.table import Table
 from onhook.bench.phone import Call, Phone
 from onhook.bench.stack import Stack
 from onhook.watchdog.client.command import ask, running_pid
+from onhook.watchdog.runtime_dir import RuntimeDir
 from tests.line.bench import Bench, worker
 from tests.line.storm import storm
 from tests.line.test_watchdog import ROWS, WORKER, quiet_call, watched
@@ -117,6 +118,7 @@ async def idle(console: Console) -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         async with twirp() as server:
+            files = RuntimeDir(run).of(server.credentials)
             env = {
                 **os.environ,
                 "LIVEKIT_URL": server.credentials.url,
@@ -126,13 +128,13 @@ async def idle(console: Console) -> None:
                 "ONHOOK_WATCHDOG": "",
             }
             crowd = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tests.watchdog.crowd", server.credentials.url, str(JOBS)),
+                *(sys.executable, "-m", "tests.watchdog.crowd", str(JOBS)),
                 env=env,
             )
             try:
-                while (ask(run / "watchdog.sock", "status") or {}).get("count") != JOBS:  # noqa: ASYNC110
+                while (ask(files.socket, "status") or {}).get("count") != JOBS:  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
-                pid = running_pid(run / "watchdog.sock") or 0
+                pid = running_pid(files.socket) or 0
                 dog = psutil.Process(pid)
                 before, began = sum(dog.cpu_times()[:2]), time.monotonic()
                 jobs_before = psutil.Process(crowd.pid).cpu_times()[:2]

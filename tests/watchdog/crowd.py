@@ -1,4 +1,4 @@
-"""Many links in one process, to see what they cost. `python -m tests.watchdog.crowd URL COUNT`."""
+"""Many links in one process, to see what they cost. `python -m tests.watchdog.crowd COUNT`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import asyncio
 import os
 import sys
 
+from onhook.livekit.credentials import Credentials
 from onhook.policy import Policy
 from onhook.watchdog import Link
 from onhook.watchdog.protocol.messages import Hello
-from onhook.watchdog.protocol.version import our_version
 
 
-async def main(url: str, count: int) -> None:
+async def main(count: int) -> None:
     links = []
     for number in range(count):
         job = f"AJ_{number}"
         link = Link(
-            Hello(f"room-{number}", job, "agent", url, os.getppid(), our_version(), Policy())
+            Hello(f"room-{number}", job, "agent", os.getppid(), Policy()),
+            Credentials.from_env(),
         )
         await link.start()
         links.append(link)
@@ -25,4 +26,4 @@ async def main(url: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(main(int(sys.argv[1])))

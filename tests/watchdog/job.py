@@ -1,4 +1,4 @@
-"""A light job: nothing but its link. `python -m tests.watchdog.job ROOM JOB URL MODE STORY`.
+"""A light job: nothing but its link. `python -m tests.watchdog.job ROOM JOB MODE STORY`.
 
 Says `covered` once a watchdog has taken it on, and tells the story of a guard's rescue so far.
 """
@@ -12,6 +12,7 @@ import sys
 from onhook.call import Call, Leg, LegKind, LineState
 from onhook.faults import Fault
 from onhook.incident import Failure, Incident, Outcome, Result, RungReport
+from onhook.livekit.credentials import Credentials
 from onhook.policy import Policy
 from onhook.rungs import HangUp, Say
 from onhook.watchdog import Link
@@ -24,12 +25,11 @@ HASTY = Policy(lost=[HangUp(deadline=0.5)], late_caller=0, api_timeout=0.5)
 QUIET = Policy(lost=[HangUp()], late_caller=0, api_timeout=2.0)
 
 
-async def main(room: str, job: str, url: str, mode: str, story: str) -> None:
-    version = os.environ.get("ONHOOK_TEST_VERSION", "0.0")
+async def main(room: str, job: str, mode: str, story: str) -> None:
     policy = POLICY if story == "said" or os.environ.get("ONHOOK_TEST_SAY") else QUIET
     policy = HASTY if story == "stalls" else policy
-    hello = Hello(room, job, AGENT, url, os.getppid(), version, policy)
-    link = Link(hello, mode=mode)  # type: ignore[arg-type]
+    hello = Hello(room, job, AGENT, os.getppid(), policy)
+    link = Link(hello, Credentials.from_env(), mode=mode)  # type: ignore[arg-type]
     await link.start()
     while not link.covered:  # noqa: ASYNC110 - the link has no event for its owner
         await asyncio.sleep(0.01)
@@ -67,4 +67,4 @@ def tell(link: Link, room: str, story: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:6]))
+    asyncio.run(main(*sys.argv[1:5]))

@@ -7,23 +7,30 @@ from pathlib import Path
 
 import pytest
 
+from onhook.livekit.credentials import Credentials
 from onhook.policy import Policy
 from onhook.watchdog import Link
 from onhook.watchdog.daemon.server import bind
 from onhook.watchdog.protocol.frames import Frames, decode
 from onhook.watchdog.protocol.messages import Beat, Hello
-from onhook.watchdog.runtime_dir import RuntimeDir
+from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
 
-HELLO = Hello("room", "AJ_1", "agent-1", "ws://host", 7, "0.1", Policy())
+HELLO = Hello("room", "AJ_1", "agent-1", 7, Policy())
+CREDENTIALS = Credentials("ws://host", "key", "secret")
 DEADLINE = 3.0
+
+
+def place(folder: Path) -> WatchdogFiles:
+    """A runtime folder of the test's own."""
+    (folder / "run").mkdir(mode=0o700)
+    return RuntimeDir(folder / "run").of(CREDENTIALS)
 
 
 async def test_a_change_of_what_the_agent_does_is_told_with_the_next_beat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ONHOOK_WATCHDOG", "")
-    place = RuntimeDir(tmp_path / "run")
-    place.folder.mkdir(mode=0o700)
+    files = place(tmp_path)
     told: asyncio.Queue[Beat] = asyncio.Queue()
     gone = asyncio.Event()
 
@@ -38,8 +45,8 @@ async def test_a_change_of_what_the_agent_does_is_told_with_the_next_beat(
         gone.set()
 
     news = [("speaking", 0.0)]
-    server = await asyncio.start_unix_server(listen, sock=bind(place.socket))
-    link = Link(HELLO, mode="external", place=place, news=lambda: news[0])
+    server = await asyncio.start_unix_server(listen, sock=bind(files.socket))
+    link = Link(HELLO, CREDENTIALS, mode="external", files=files, news=lambda: news[0])
     async with server, asyncio.timeout(DEADLINE):
         await link.start()
         link.up()
@@ -51,3 +58,24 @@ async def test_a_change_of_what_the_agent_does_is_told_with_the_next_beat(
         assert beat.audible_until == 12.5
         await link.aclose()
         await gone.wait()
+
+
+async def test_a_watchdog_that_drops_its_jobs_is_called_less_and_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONHOOK_WATCHDOG", "")
+    files = place(tmp_path)
+    calls = 0
+
+    async def drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        calls += 1
+        writer.close()
+
+    server = await asyncio.start_unix_server(drop, sock=bind(files.socket))
+    link = Link(HELLO, CREDENTIALS, mode="external", files=files)
+    async with server:
+        await link.start()
+        await asyncio.sleep(2.0)  # as long as the storm was counted
+        await link.aclose()
+    assert 2 <= calls <= 8

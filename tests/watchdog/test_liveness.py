@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from onhook.livekit.proof import Proof
 from onhook.policy import Policy
 from onhook.watchdog.daemon.liveness import BEAT, PROBE, TICK, Naps, Pulse, Verdict, judge, patience
-from onhook.watchdog.protocol.version import is_newer
 
 ALIVE, SILENT, ABSENT, UNKNOWN = Proof.ALIVE, Proof.SILENT, Proof.ABSENT, Proof.UNKNOWN
 WAITS = patience(Policy())
@@ -94,19 +93,3 @@ def test_a_watchdog_that_was_stopped_itself_notices() -> None:
     assert not naps.slept(2 * TICK + 0.5)
     assert naps.slept(10.0)
     assert not naps.slept(10.0 + TICK)
-
-
-@pytest.mark.parametrize(
-    ("mine", "theirs", "newer"),
-    [
-        ("0.2.0", "0.1.9", True),
-        ("0.10", "0.9", True),
-        ("1.0", "1.0", False),
-        ("1.0", "2.0", False),
-        ("1.0.dev1", "", True),
-        ("", "1.0", False),
-        ("garbage", "1.0", False),
-    ],
-)
-def test_which_version_is_newer(mine: str, theirs: str, newer: bool) -> None:
-    assert is_newer(mine, theirs) is newer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from livekit.protocol.models import ParticipantInfo
 from livekit.protocol.room import ListParticipantsResponse
 
 from onhook.errors import OnhookError
+from onhook.livekit.credentials import Credentials
 from onhook.watchdog.client.command import ask, running_pid
 from onhook.watchdog.runtime_dir import RuntimeDir
 from tests.livekit.twirp import SECRET, Twirp, ok, twirp
@@ -55,7 +57,7 @@ class Host:
     """One machine with a runtime folder of its own, and what runs on it."""
 
     def __init__(self, folder: Path, server: Twirp) -> None:
-        self.place = RuntimeDir(folder / "run")
+        self.place = RuntimeDir(folder / "run").of(server.credentials)
         self.server = server
         self.env = {
             **os.environ,
@@ -69,13 +71,10 @@ class Host:
         self.processes: list[asyncio.subprocess.Process] = []
 
     async def job(
-        self, name: str = "AJ_1", *, mode: str = "auto", story: str = "-", url: str = "", **env: str
+        self, name: str = "AJ_1", *, mode: str = "auto", story: str = "-", **env: str
     ) -> asyncio.subprocess.Process:
         """Start a job and wait until it is covered."""
-        where = url or self.server.credentials.url
-        job = await self.program(
-            "tests.watchdog.job", f"room-{name}", name, where, mode, story, **env
-        )
+        job = await self.program("tests.watchdog.job", f"room-{name}", name, mode, story, **env)
         assert job.stdout is not None
         async with asyncio.timeout(DEADLINE):
             assert await job.stdout.readline() == b"covered\n"
@@ -104,6 +103,9 @@ class Host:
 
     def deletions(self) -> int:
         return self.server.calls.count("DeleteRoom")
+
+    def deleted(self, count: int) -> bool:
+        return self.deletions() == count
 
     def log(self) -> str:
         return self.place.log.read_text() if self.place.log.exists() else ""
@@ -238,28 +240,7 @@ async def test_a_rescue_survives_the_watchdog_that_knew_of_it(host: Host) -> Non
     assert "say" not in host.log().partition("is taken over")[2].partition("hang_up")[0].split()
 
 
-async def test_a_newer_watchdog_takes_over_without_a_gap(host: Host) -> None:
-    older = await host.watchdog()
-    jobs = [await host.job(f"AJ_{n}", mode="external") for n in range(3)]
-    newer = await host.program("onhook.watchdog", "--replace")
-    async with asyncio.timeout(DEADLINE):
-        assert await older.wait() == 0
-    await host.until(lambda: host.status().get("pid") == newer.pid)
-    assert host.status()["count"] == len(jobs)
-    for job in jobs:
-        job.kill()
-    await host.until(lambda: host.deletions() == len(jobs))
-
-
-async def test_a_job_of_a_newer_onhook_replaces_an_older_watchdog(host: Host) -> None:
-    older = await host.watchdog()
-    await host.job(ONHOOK_TEST_VERSION="999.0")
-    async with asyncio.timeout(DEADLINE):
-        assert await older.wait() == 0
-    await host.until(lambda: host.status().get("count") == 1)
-
-
-async def test_one_watchdog_a_user(host: Host) -> None:
+async def test_one_watchdog_for_one_identity(host: Host) -> None:
     await host.watchdog()
     second = await host.program("onhook.watchdog")
     async with asyncio.timeout(DEADLINE):
@@ -276,29 +257,57 @@ async def test_it_ends_when_it_is_idle_and_leaves_nothing_behind(host: Host) -> 
     assert host.place.folder.stat().st_mode & 0o077 == 0
 
 
-async def test_a_job_of_another_server_is_told_that_it_is_not_covered(host: Host) -> None:
-    await host.watchdog()
-    job = await host.program(
-        "tests.watchdog.job", "r", "AJ_9", "ws://elsewhere:7880", "external", "-"
-    )
-    assert job.stderr is not None
-    async with asyncio.timeout(DEADLINE):
-        line = await job.stderr.readline()
-    assert b"ring 2 is off for job AJ_9" in line
-    assert b"elsewhere" in line
+async def test_each_key_has_its_own_watchdog_in_one_folder(host: Host) -> None:
+    """A rotated key: the jobs of both generations are rescued, each with the key that they have."""
+    rotated = f"{SECRET}-rotated"
+    jobs = [await host.job("AJ_old"), await host.job("AJ_new", LIVEKIT_API_SECRET=rotated)]
+    url = host.server.credentials.url
+    second = RuntimeDir(host.place.folder).of(Credentials(url, "key", rotated))
+    try:
+        pids = {running_pid(host.place.socket), running_pid(second.socket)}
+        assert None not in pids
+        assert len(pids) == 2
+        for done, job in enumerate(jobs):
+            job.kill()
+            await host.until(functools.partial(host.deleted, done + 1))
+        keys = {
+            answer["key"]
+            for answer in (ask(host.place.socket, "status"), ask(second.socket, "status"))
+            if answer
+        }
+        assert len(keys) == 2
+        names = " ".join(path.name for path in host.place.folder.iterdir())
+        assert SECRET not in names
+        assert "Traceback" not in second.log.read_text()
+    finally:
+        if (pid := running_pid(second.socket)) is not None:
+            os.kill(pid, signal.SIGKILL)
 
 
-async def test_sigterm_waits_for_the_calls_and_rescues_those_that_die(host: Host) -> None:
-    dog = await host.watchdog("--grace", "30")
-    job = await host.job(mode="external")
-    dog.terminate()
-    await asyncio.sleep(0.5)  # nothing happens to a healthy call, and that takes time to see
-    assert dog.returncode is None
-    assert not host.deletions()
-    job.kill()
-    await host.until(host.deletions)
+async def test_without_credentials_it_does_not_run(host: Host) -> None:
+    dog = await host.program("onhook.watchdog", LIVEKIT_API_SECRET="")
     async with asyncio.timeout(DEADLINE):
-        assert await dog.wait() == 0
+        _, errors = await dog.communicate()
+    assert dog.returncode == 1
+    assert b"LIVEKIT_API_SECRET not set" in errors
+
+
+async def test_told_to_end_it_stays_for_its_calls_and_another_takes_the_next(host: Host) -> None:
+    """Also where several are told to end: no job's death finds nobody."""
+    first = await host.watchdog()
+    jobs = [await host.job("AJ_1", mode="external")]
+    first.terminate()
+    second = await host.watchdog()
+    jobs.append(await host.job("AJ_2", mode="external"))
+    second.terminate()
+    await host.until(lambda: running_pid(host.place.socket) is None)
+    assert first.returncode is None
+    assert not host.deletions(), "a healthy call was touched"
+    for done, job in enumerate(jobs):
+        job.kill()
+        await host.until(functools.partial(host.deleted, done + 1))
+    async with asyncio.timeout(DEADLINE):
+        assert await first.wait() == await second.wait() == 0
 
 
 async def test_when_a_container_goes_the_calls_that_are_left_get_their_ladder(host: Host) -> None:
@@ -310,14 +319,27 @@ async def test_when_a_container_goes_the_calls_that_are_left_get_their_ladder(ho
         assert await dog.wait() == 0
 
 
-async def test_when_only_the_watchdog_is_stopped_its_jobs_start_another(host: Host) -> None:
-    dog = await host.watchdog("--grace", "0.2")
+async def test_a_second_signal_sends_its_jobs_to_another(host: Host) -> None:
+    dog = await host.watchdog()
     await host.job()
+    dog.terminate()
+    await host.until(lambda: running_pid(host.place.socket) is None)
     dog.terminate()
     async with asyncio.timeout(DEADLINE):
         assert await dog.wait() == 0
     await host.until(lambda: host.status().get("count") == 1)
     assert not host.deletions(), "a healthy call was touched"
+
+
+async def test_what_is_printed_goes_into_no_rotated_file(host: Host) -> None:
+    await host.job()
+    pid = running_pid(host.place.socket)
+    assert {Path(f"/proc/{pid}/fd/{fd}").readlink() for fd in (1, 2)} == {host.place.output}
+
+
+async def test_no_zombie_stays_of_a_watchdog_that_was_started(host: Host) -> None:
+    job = await host.job()
+    assert psutil.Process(job.pid).children(recursive=True) == []
 
 
 async def test_nothing_secret_is_in_the_log(host: Host) -> None:

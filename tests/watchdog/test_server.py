@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from onhook.livekit.credentials import Credentials
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.job_table import JobTable
 from onhook.watchdog.daemon.server import Server, bind
@@ -33,12 +34,10 @@ class Running:
 
     def __init__(self, path: Path, *, uid: int | None = None, limit: int = 20) -> None:
         self.path = path
-        self.job_table = JobTable(JobRescuer(env={}))
+        self.job_table = JobTable(JobRescuer(Credentials("ws://host", "key", "secret")))
         self.server = Server(
             self.job_table,
-            refusal=lambda _: "",
             command=lambda what: {"asked": what},
-            version="1.0",
             uid=uid,
             limit=limit,
         )
@@ -75,7 +74,7 @@ class Running:
                 await reader.read()
         finally:
             writer.close()
-        return isinstance(message, Welcome) and message.covered
+        return isinstance(message, Welcome)
 
 
 @contextlib.asynccontextmanager
@@ -102,7 +101,7 @@ GARBAGE = [
     encode(Intent("inc", "say")),
     encode(HELLO) + encode(HELLO),
     encode(HELLO) + encode(Ask("stop")),
-    encode(Welcome("1.0", 1, covered=True, reason="")),
+    encode(Welcome(1)),
 ]
 
 

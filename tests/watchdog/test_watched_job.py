@@ -12,7 +12,7 @@ from onhook.watchdog.daemon.watched_job import Job, evidence
 from onhook.watchdog.protocol.messages import Beat, Hello
 from onhook.watchdog.protocol.peer import Process
 
-HELLO = Hello("room", "AJ_1", "agent-1", "ws://host", 7, "0.1", Policy())
+HELLO = Hello("room", "AJ_1", "agent-1", 7, Policy())
 
 
 @pytest.mark.parametrize(

@@ -25,60 +25,74 @@ app = typer.Typer(
 
 @app.command()
 def run(
-    grace: Annotated[
-        float, typer.Option(min=0, help="Seconds after SIGTERM in which calls may end.")
-    ] = 10.0,
     release: Annotated[
-        bool, typer.Option("--release", help="Then release the calls left: the host goes too.")
+        bool, typer.Option("--release", help="At the end, release the calls left: the host goes.")
     ] = False,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Take over from a watchdog that runs.")
-    ] = False,
+    grace: Annotated[
+        float, typer.Option(min=0, help="Seconds after SIGTERM before --release does so.")
+    ] = 10.0,
     idle: Annotated[
         float | None, typer.Option(min=0, help="End after so many seconds without a job.")
     ] = None,
 ) -> None:
-    """Watch in the foreground, with the workers' LIVEKIT_* variables. Exits 3 when one runs."""
+    """Watch in the foreground, with the workers' LIVEKIT_* variables. Exits 3 when one runs.
+
+    After SIGTERM it takes no more jobs on, and ends with its last call; a second one hurries it.
+    """
     command = [sys.executable, "-P", "-m", "onhook.watchdog", "--grace", str(grace)]
-    command += ["--release"] * release + ["--replace"] * replace
+    command += ["--release"] * release
     command += ["--idle", str(idle)] if idle is not None else []
     os.execv(sys.executable, command)  # noqa: S606 - our own program, without the memory of this one
 
 
 @app.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """Show the watchdog of this user and the jobs it watches. Exits 1 when none runs."""
-    answer = _ask("status")
+    """Show this user's watchdogs, one for each server and key, and their jobs. Exits 1 if none."""
+    answers = _ask("status")
     if as_json:
-        typer.echo(json.dumps(answer, indent=1))
+        typer.echo(json.dumps(answers, indent=1))
         return
-    typer.echo(
-        f"process {answer['pid']}, onhook {answer['version']}, "
-        f"for {answer['server'] or 'no server'}: "
-        f"{answer['count']} jobs, {answer['rescues']} rescues"
-    )
-    table = Table("room", "job", "pid", "last beat", "agent")
-    for job in answer["jobs"]:
-        table.add_row(*(str(job[key]) for key in ("room", "job", "pid", "last_beat", "agent")))
-    if answer["jobs"]:
-        Console().print(table)
+    console = Console()
+    watchdogs = Table("server", "key", "pid", "onhook", "jobs", "rescues")
+    for answer in answers:
+        shown = ("server", "key", "pid", "version", "count", "rescues")
+        watchdogs.add_row(*(str(answer[key]) for key in shown))
+    console.print(watchdogs)
+    jobs = Table("watchdog", "room", "job", "pid", "last beat", "agent")
+    for answer in answers:
+        for job in answer["jobs"]:
+            facts = ("room", "job", "pid", "last_beat", "agent")
+            jobs.add_row(str(answer["pid"]), *(str(job[key]) for key in facts))
+    if jobs.row_count:
+        console.print(jobs)
 
 
 @app.command()
 def stop() -> None:
-    """End the watchdog in order; jobs that it watches start another. Exits 1 when none runs."""
-    answer = _ask("stop")
-    typer.echo(f"the watchdog of process {answer['pid']} ends; it watched {answer['jobs']} jobs")
+    """Take no more jobs on: each watchdog ends with its last call. Exits 1 when none runs."""
+    for answer in _ask("stop"):
+        typer.echo(
+            f"the watchdog of process {answer['pid']} for {answer['server']} ends; "
+            f"it watches {answer['count']} jobs"
+        )
 
 
-def _ask(what: str) -> dict[str, Any]:
+def _ask(what: str) -> list[dict[str, Any]]:
+    answers = []
     try:
-        answer = ask(RuntimeDir.of_this_user().socket, what)
+        for socket in RuntimeDir.of_this_user().sockets():
+            try:
+                answer = ask(socket, what)
+            except OnhookError as error:  # the others are asked all the same
+                typer.echo(f"onhook watchdog: {error}", err=True)
+                continue
+            if answer is not None:
+                answers.append(answer)
     except OnhookError as error:
         _fail(str(error))
-    if answer is None:
+    if not answers:
         _fail("none runs; the first guarded job starts one, and so does `onhook watchdog run`")
-    return answer
+    return answers
 
 
 def _fail(message: str) -> NoReturn:

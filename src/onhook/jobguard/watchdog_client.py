@@ -16,7 +16,6 @@ from onhook.policy import Policy
 from onhook.sinks import Observer
 from onhook.watchdog import Link, Mode
 from onhook.watchdog.protocol.messages import Hello
-from onhook.watchdog.protocol.version import our_version
 
 __all__ = ["WatchdogClient"]
 
@@ -58,12 +57,10 @@ class WatchdogClient:
             self._ctx.job.room.name,
             self._ctx.job.id,
             agent,
-            Credentials.from_env().url,
             _worker(),
-            our_version(),
             self._policy,
         )
-        self._link = link = Link(hello, mode=mode, news=self._news)
+        self._link = link = Link(hello, Credentials.from_env(), mode=mode, news=self._news)
         await link.start()
         return link
 

@@ -7,16 +7,12 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
-from typing import TYPE_CHECKING
 
 from onhook.errors import OnhookError
+from onhook.livekit.credentials import Credentials
 from onhook.watchdog.client.spawn import IDLE
-from onhook.watchdog.runtime_dir import RuntimeDir
-
-if TYPE_CHECKING:
-    from onhook.watchdog.daemon.process import Watchdog
+from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
 
 _LOG_BYTES = 1_000_000
 _FAILED, _RUNNING = 1, 3
@@ -26,17 +22,18 @@ def main() -> int:
     """Watch in the foreground, or detached from whoever started it."""
     options = _options()
     try:
-        place = RuntimeDir.of_this_user()
+        credentials = Credentials.from_env()  # without them nobody could be rescued
+        files = RuntimeDir.of_this_user().of(credentials)
         if options.detached:
-            _detach(place)
-        _log(place, detached=options.detached)
-        return _watch(place, options)
+            _detach(files)
+        _log(files, detached=options.detached)
+        return _watch(files, credentials, options)
     except (OnhookError, OSError) as error:
         sys.stderr.write(f"onhook watchdog: {error}\n")
         return _FAILED
 
 
-def _watch(place: RuntimeDir, options: argparse.Namespace) -> int:
+def _watch(files: WatchdogFiles, credentials: Credentials, options: argparse.Namespace) -> int:
     from onhook.sinks.journal import SqliteJournal  # noqa: PLC0415 - after the options
     from onhook.watchdog.daemon.process import AlreadyRunningError, Settings, Watchdog  # noqa: PLC0415 - heavy
 
@@ -44,10 +41,13 @@ def _watch(place: RuntimeDir, options: argparse.Namespace) -> int:
         idle=IDLE if options.detached and options.idle is None else options.idle,
         grace=options.grace,
         release=options.release,
-        replace=options.replace,
     )
+
+    async def run() -> None:  # it is made where its event loop runs
+        await Watchdog(files, credentials, settings, SqliteJournal()).run()
+
     try:
-        asyncio.run(_run(lambda: Watchdog(place, settings, SqliteJournal())))
+        asyncio.run(run())
     except AlreadyRunningError as error:
         if not options.detached:
             sys.stderr.write(f"onhook watchdog: {error}\n")
@@ -55,38 +55,38 @@ def _watch(place: RuntimeDir, options: argparse.Namespace) -> int:
     return 0
 
 
-async def _run(make: Callable[[], Watchdog]) -> None:
-    await make().run()  # it is made where its event loop runs
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="onhook watchdog")
     parser.add_argument("--detached", action="store_true")
-    parser.add_argument("--replace", action="store_true")
     parser.add_argument("--release", action="store_true")
     parser.add_argument("--grace", type=float, default=10.0)
     parser.add_argument("--idle", type=float, default=None)
     return parser.parse_args()
 
 
-def _detach(place: RuntimeDir) -> None:
-    """Be nobody's child, in a session and a folder of our own, with our words in a file."""
+def _detach(files: WatchdogFiles) -> None:
+    """Be nobody's child, in a session and a folder of our own, with our words in files.
+
+    Whoever started us waits for the parent that ends here, so that no zombie stays.
+    """
     sys.stdout.flush()
     if os.fork():
         os._exit(0)
     os.setsid()
     os.chdir("/")
+    os.umask(0o077)
     null = os.open(os.devnull, os.O_RDONLY)
-    log = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    # not into the log, which is rotated: a descriptor of its own would keep the old file growing
+    output = os.open(files.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
     os.dup2(null, 0)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
 
 
-def _log(place: RuntimeDir, *, detached: bool) -> None:
+def _log(files: WatchdogFiles, *, detached: bool) -> None:
     handler: logging.Handler = logging.StreamHandler()
     if detached:
-        handler = RotatingFileHandler(place.log, maxBytes=_LOG_BYTES, backupCount=1)
+        handler = RotatingFileHandler(files.log, maxBytes=_LOG_BYTES, backupCount=1)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("onhook")
     logger.addHandler(handler)

@@ -1,18 +1,67 @@
-"""Where the watchdog of this user is found: one folder, one socket, one lock."""
+"""Where watchdogs are found: one folder a user, and in it the files of each watchdog's identity."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from onhook.errors import ConfigurationError
+from onhook.livekit.credentials import Credentials
+from onhook.watchdog.protocol.frames import VERSION
 
-__all__ = ["RuntimeDir"]
+__all__ = ["RuntimeDir", "WatchdogFiles", "fingerprint", "normalized"]
 
 _LONGEST = 100
 """Bytes of a Unix socket's path that every system takes (108 on Linux, 104 on macOS)."""
+_DIGITS = 12
+"""Hexadecimal digits of a fingerprint: 48 bits tell identities apart, and no secret."""
+_PORTS = {"ws": 80, "wss": 443}
+_SAME = {"http": "ws", "https": "wss"}
+
+
+@dataclass(frozen=True, slots=True)
+class WatchdogFiles:
+    """The files of one watchdog.
+
+    Args:
+        folder: For this user alone.
+        identity: What its jobs and it must agree on, as a short word.
+    """
+
+    folder: Path
+    identity: str
+
+    @property
+    def socket(self) -> Path:
+        """Where jobs connect."""
+        return self._file("sock")
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one watchdog of this identity that takes jobs on."""
+        return self._file("lock")
+
+    @property
+    def starting(self) -> Path:
+        """Held by whoever starts one."""
+        return self._file("starting")
+
+    @property
+    def log(self) -> Path:
+        """What a detached watchdog says."""
+        return self._file("log")
+
+    @property
+    def output(self) -> Path:
+        """What a detached watchdog's libraries print; begun anew with each watchdog."""
+        return self._file("out")
+
+    def _file(self, kind: str) -> Path:
+        return self.folder / f"watchdog-{self.identity}.{kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +99,60 @@ class RuntimeDir:
                 f"{str(folder)!r} is not a folder that only you can write to: "
                 "set ONHOOK_RUNTIME_DIR to a folder of yours"
             )
-        place = cls(folder)
-        if len(os.fsencode(place.socket)) > _LONGEST:
+        longest = WatchdogFiles(folder, "0" * _DIGITS).socket
+        if len(os.fsencode(longest)) > _LONGEST:
             raise ConfigurationError(
-                f"the path {str(place.socket)!r} is too long for a socket: "
+                f"the path {str(longest)!r} is too long for a socket: "
                 "set ONHOOK_RUNTIME_DIR to a folder with a shorter name"
             )
-        return place
+        return cls(folder)
 
-    @property
-    def socket(self) -> Path:
-        """Where jobs connect."""
-        return self.folder / "watchdog.sock"
+    def of(self, credentials: Credentials) -> WatchdogFiles:
+        """Return the files of the watchdog that has these credentials.
 
-    @property
-    def lock(self) -> Path:
-        """Held by the one watchdog that runs."""
-        return self.folder / "watchdog.lock"
+        Server, key and secret must agree, and so must the wire's format: whoever differs in one of
+        them finds or starts a watchdog of its own beside this one.
 
-    @property
-    def starting(self) -> Path:
-        """Held by whoever starts one."""
-        return self.folder / "starting.lock"
+        Args:
+            credentials: Server and key.
+        """
+        parts = (str(VERSION), normalized(credentials.url), *_secrets(credentials))
+        return WatchdogFiles(self.folder, _digest(*parts))
 
-    @property
-    def log(self) -> Path:
-        """What a detached watchdog says."""
-        return self.folder / "watchdog.log"
+    def sockets(self) -> tuple[Path, ...]:
+        """Return where watchdogs listen or have listened, of every identity."""
+        return tuple(sorted(self.folder.glob("watchdog-*.sock")))
+
+
+def normalized(url: str) -> str:
+    """Return one spelling of a server's address: `wss://HOST:PORT/PATH`.
+
+    `http` is `ws` and `https` is `wss`, the default port is written out, the host is in lower case
+    and the path has no slash at its end.
+
+    Args:
+        url: As `Credentials` take it.
+    """
+    parts = urlsplit(url.strip())
+    scheme = _SAME.get(parts.scheme, parts.scheme)
+    port = parts.port or _PORTS.get(scheme, 0)
+    return f"{scheme}://{(parts.hostname or '').rstrip('.')}:{port}{parts.path.rstrip('/')}"
+
+
+def fingerprint(credentials: Credentials) -> str:
+    """Return a short word by which people tell keys apart; a rotated secret has another.
+
+    Args:
+        credentials: Server and key.
+    """
+    return _digest(*_secrets(credentials))[:8]
+
+
+def _secrets(credentials: Credentials) -> tuple[str, ...]:
+    if credentials.key:
+        return "key", credentials.key, credentials.secret
+    return "token", credentials.token
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:_DIGITS]

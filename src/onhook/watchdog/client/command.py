@@ -1,4 +1,4 @@
-"""Asking the watchdog that runs: status, stop, hand over."""
+"""Asking the watchdogs that run: status and stop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from onhook.watchdog.protocol.frames import Frames, ProtocolError, decode, encod
 from onhook.watchdog.protocol.messages import Answer, Ask
 from onhook.watchdog.protocol.peer import peer_of
 
-__all__ = ["ask", "connect", "running_pid", "talk"]
+__all__ = ["ask", "connect", "running_pid"]
 
 _ANSWER = 2.0
 
@@ -48,11 +48,11 @@ def running_pid(path: Path) -> int | None:
 
 
 def ask(path: Path, what: str) -> dict[str, Any] | None:
-    """Send a command and return its answer; `None` when no watchdog runs.
+    """Send a command and return its answer; `None` when no watchdog listens.
 
     Args:
         path: The socket.
-        what: `status`, `stop` or `hand_over`.
+        what: `status` or `stop`.
 
     Raises:
         OnhookError: It did not answer, or not as a watchdog does.
@@ -60,25 +60,16 @@ def ask(path: Path, what: str) -> dict[str, Any] | None:
     connection = connect(path)
     if connection is None:
         return None
-    with connection:
-        return talk(connection, what)
-
-
-def talk(connection: socket.socket, what: str) -> dict[str, Any]:
-    """Send a command over a connection that stands, and return its answer.
-
-    Raises:
-        OnhookError: It did not answer, or not as a watchdog does.
-    """
     frames = Frames()
     try:
-        connection.sendall(encode(Ask(what)))
-        while data := connection.recv(65536):
-            for body in frames.feed(data):
-                answer = decode(body)
-                if isinstance(answer, Answer):
-                    facts: dict[str, Any] = json.loads(answer.text)
-                    return facts
+        with connection:
+            connection.sendall(encode(Ask(what)))
+            while data := connection.recv(65536):
+                for body in frames.feed(data):
+                    answer = decode(body)
+                    if isinstance(answer, Answer):
+                        facts: dict[str, Any] = json.loads(answer.text)
+                        return facts
     except (OSError, ProtocolError) as error:
-        raise OnhookError(f"the watchdog did not answer {what!r}: {error}") from error
-    raise OnhookError(f"the watchdog did not answer {what!r}: it closed the connection")
+        raise OnhookError(f"the watchdog at {path} did not answer {what!r}: {error}") from error
+    raise OnhookError(f"the watchdog at {path} did not answer {what!r}: it closed the connection")

@@ -10,15 +10,15 @@ from collections.abc import Callable
 
 from onhook.errors import ConfigurationError
 from onhook.incident import Incident, Outcome, RungReport
+from onhook.livekit.credentials import Credentials
 from onhook.watchdog.client.connection import Wire
 from onhook.watchdog.client.mode import Mode, override
 from onhook.watchdog.client.replay_log import ReplayLog
 from onhook.watchdog.client.spawn import start
 from onhook.watchdog.daemon.liveness import BEAT
 from onhook.watchdog.protocol.frames import PULSE, ProtocolError, encode
-from onhook.watchdog.protocol.messages import TEXT, Beat, Bye, Hello, Message, Moved, Welcome
-from onhook.watchdog.protocol.version import is_newer
-from onhook.watchdog.runtime_dir import RuntimeDir
+from onhook.watchdog.protocol.messages import TEXT, Beat, Bye, Hello, Message, Welcome
+from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
 
 __all__ = ["Link", "Mode"]
 
@@ -32,8 +32,8 @@ _RETRY = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Seconds until the next attempt to connect; the last repeats."""
 _GIVEN_UP = 3
 """Attempts in vain after which the log says that ring 2 is missing; the attempts go on."""
-_REFUSED = 5.0
-"""Seconds until a watchdog that does not take the job on is asked again."""
+_WELCOME = 5.0
+"""Seconds for a watchdog to welcome the job; one that does not is left, and another looked for."""
 _NOT_COVERED = "a job that is killed or hangs leaves its caller in silence"
 
 
@@ -45,39 +45,39 @@ class Link:
 
     Args:
         hello: What the job is.
+        credentials: Server and key, which the job's watchdog shares.
         mode: `"auto"` starts a watchdog where none runs, `"external"` waits for one, `"off"` is
             without. `ONHOOK_WATCHDOG` in the environment has the last word.
         news: Returns what the agent does, and until when it could be heard by `clock`.
-        place: Where the watchdog is; this user's runtime folder when omitted.
+        files: Where the watchdog is; in this user's runtime folder when omitted.
         clock: Seconds of the host's monotonic clock.
     """
 
     def __init__(
         self,
         hello: Hello,
+        credentials: Credentials,
         *,
         mode: Mode = "auto",
         news: Callable[[], tuple[str, float]] = lambda: ("", 0.0),
-        place: RuntimeDir | None = None,
+        files: WatchdogFiles | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hello = hello
+        self._credentials = credentials
         self._mode = override() or mode
         self._news = news
         self._up = False
-        self._place = place
+        self._files = files
         self._clock = clock
         self._wire: Wire | None = None
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
-        self._refused = False
+        self._attempts = 0
         self._task: asyncio.Task[None] | None = None
-        self._moving: asyncio.Task[None] | None = None
         self._story = ReplayLog(hello.policy)
         self._complained = False
-        self._outdated = False
-        self._replaced = False
         self._told_at = 0.0
         self._told_state = ""
         self.covered = False
@@ -88,12 +88,12 @@ class Link:
         if self._mode == "off" or self._task is not None:
             return
         if sys.platform == "win32":
-            self._complain(f"the watchdog needs Unix sockets, so {_NOT_COVERED}")
+            self._complain("the watchdog needs Unix sockets")
             return
         try:
-            self._place = self._place or RuntimeDir.of_this_user()
+            self._files = self._files or RuntimeDir.of_this_user().of(self._credentials)
         except ConfigurationError as error:
-            self._complain(f"{error}; until then {_NOT_COVERED}")
+            self._complain(str(error))
             return
         self._connect()
         self._due = self._clock()
@@ -123,11 +123,10 @@ class Link:
 
     async def aclose(self) -> None:
         """Let go of the watchdog; safe to repeat. Without `bye` it takes the job for dead."""
-        tasks = [task for task in (self._task, self._moving) if task is not None]
-        self._task = self._moving = None
-        for task in tasks:
+        task, self._task = self._task, None
+        if task is not None:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(task, return_exceptions=True)
         if self._timer is not None:
             self._timer.cancel()
         self._disconnect()
@@ -149,43 +148,40 @@ class Link:
         self._tell(self._story.closed, incident, outcome)
 
     async def _run(self) -> None:
-        """Find another watchdog whenever there is none, or only an older one."""
-        attempts = 0
+        """Find another watchdog whenever there is none that welcomes the job."""
         while True:
             self._changed.clear()
             if self._wire is None:
-                await self._find(attempts)
-                attempts += 1
+                await self._find()
                 continue
-            attempts = 0
-            if self._outdated:
-                self._outdated, self._replaced = False, True
-                await self._start(replace=True)
-                continue
-            await self._changed.wait()
+            try:
+                async with asyncio.timeout(None if self.covered else _WELCOME):
+                    await self._changed.wait()
+            except TimeoutError:
+                self._complain(f"the watchdog did not answer within {_WELCOME:g} s")
+                self._disconnect()
 
-    async def _find(self, attempts: int) -> None:
-        if self._refused:
-            self._refused = False
-            await asyncio.sleep(_REFUSED)
-        elif attempts:
+    async def _find(self) -> None:
+        """Try once more to connect, later with every attempt since the last welcome."""
+        attempts, self._attempts = self._attempts, self._attempts + 1
+        if attempts:
             await asyncio.sleep(_RETRY[min(attempts, len(_RETRY)) - 1])
         self._connect()
         if self._wire is None and self._mode == "auto":
-            await self._start(replace=False)
+            await self._start()
             self._connect()
         if self._wire is None and attempts >= _GIVEN_UP:
-            where = self._place.socket if self._place is not None else "?"
+            where = self._files.socket if self._files is not None else "?"
             hint = "start one: onhook watchdog run" if self._mode == "external" else "see its log"
-            self._complain(f"no watchdog answers at {where} ({hint}); until then {_NOT_COVERED}")
+            self._complain(f"no watchdog answers at {where} ({hint})")
 
-    async def _start(self, *, replace: bool) -> None:
-        if self._place is None:
+    async def _start(self) -> None:
+        if self._files is None:
             return
         try:
-            await start(self._place, replace=replace)
+            await start(self._files)
         except OSError as error:
-            self._complain(f"the watchdog could not be started ({error}); {_NOT_COVERED}")
+            self._complain(f"the watchdog could not be started ({error})")
 
     def _beat(self) -> None:
         """Show that the event loop runs, for as long as it does.
@@ -206,9 +202,9 @@ class Link:
 
     def _connect(self) -> bool:
         """Connect and introduce the job, all at once: a Unix socket does not wait."""
-        if self._place is None:
+        if self._files is None:
             return False
-        wire = Wire.to(self._place.socket, self._take, self._lost)
+        wire = Wire.to(self._files.socket, self._take, self._lost)
         if wire is None:
             return False
         self._wire = wire
@@ -228,37 +224,14 @@ class Link:
 
     def _lost(self, wire: Wire, why: str) -> None:
         if why:
-            self._complain(f"{why}; {_NOT_COVERED}")
+            self._complain(why)
         if wire is self._wire:
             self._disconnect()
 
     def _take(self, message: Message) -> None:
-        match message:
-            case Welcome():
-                self.covered = message.covered
-                if not message.covered:
-                    self._complain(f"{message.reason}; until then {_NOT_COVERED}")
-                    self._refused = True
-                    self._disconnect()
-                elif self._mode == "auto" and not self._replaced:
-                    self._outdated = is_newer(self._hello.version, message.version)
-                    self._changed.set()
-            case Moved() if self._moving is None or self._moving.done():
-                self._moving = asyncio.create_task(self._move(), name="onhook-move")
-
-    async def _move(self) -> None:
-        """Introduce the job to another watchdog, and only then take leave of this one."""
-        old = self._wire
-        for pause in _RETRY:
-            if self._wire is not old or old is None:
-                return  # it is gone, and another is being looked for already
-            if self._connect():
-                old.push(encode(Bye("moved")))
-                old.close()
-                return
-            if self._mode == "auto":
-                await self._start(replace=False)
-            await asyncio.sleep(pause)
+        if isinstance(message, Welcome):
+            self.covered, self._attempts = True, 0
+            self._changed.set()
 
     def _tell(self, told: Callable[..., bytes], *facts: object) -> None:
         """Send what another rescuer must know, now and to every watchdog that comes later."""
@@ -271,7 +244,7 @@ class Link:
         try:
             self._push(encode(message))
         except ProtocolError as error:
-            self._complain(f"{error}; until then {_NOT_COVERED}")
+            self._complain(str(error))
             self._disconnect()
 
     def _push(self, frame: bytes) -> None:
@@ -282,4 +255,5 @@ class Link:
         """Say once what is not covered."""
         if not self._complained:
             self._complained = True
-            logger.warning("ring 2 is off for job %s: %s", self._hello.job, what)
+            job = self._hello.job
+            logger.warning("ring 2 is off for job %s: %s; until then %s", job, what, _NOT_COVERED)

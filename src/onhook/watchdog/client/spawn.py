@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
 import os
@@ -10,8 +9,9 @@ import subprocess
 import sys
 import time
 
+from onhook.threads import in_thread
 from onhook.watchdog.client.command import connect
-from onhook.watchdog.runtime_dir import RuntimeDir
+from onhook.watchdog.runtime_dir import WatchdogFiles
 
 __all__ = ["IDLE", "start"]
 
@@ -24,12 +24,11 @@ _LISTENING = 5.0
 _POLL = 0.05
 
 
-async def start(place: RuntimeDir, *, replace: bool = False) -> bool:
-    """Start a watchdog unless somebody is just doing so.
+async def start(files: WatchdogFiles) -> bool:
+    """Start a watchdog unless somebody is just doing so. It has our environment.
 
     Args:
-        place: Where it will listen.
-        replace: Whether it shall take over from an older one.
+        files: Where it will listen.
 
     Returns:
         Whether it was us.
@@ -37,21 +36,20 @@ async def start(place: RuntimeDir, *, replace: bool = False) -> bool:
     Raises:
         OSError: The program cannot be started.
     """
-    return await asyncio.to_thread(_start, place, replace=replace)
+    return await in_thread(_start, files)
 
 
-def _start(place: RuntimeDir, *, replace: bool) -> bool:
-    descriptor = os.open(place.starting, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _start(files: WatchdogFiles) -> bool:
+    descriptor = os.open(files.starting, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
         # -P: what lies in the agent's folder is not to stand in for the standard library
-        command = [sys.executable, "-P", "-m", "onhook.watchdog", "--detached"]
         with contextlib.suppress(subprocess.TimeoutExpired):
-            subprocess.run(  # noqa: S603 - our own program
-                [*command, "--replace"] if replace else command,
+            subprocess.run(
+                [sys.executable, "-P", "-m", "onhook.watchdog", "--detached"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -60,7 +58,7 @@ def _start(place: RuntimeDir, *, replace: bool) -> bool:
                 timeout=_DETACHED,
             )
         until = time.monotonic() + _LISTENING
-        while (answer := connect(place.socket)) is None and time.monotonic() < until:
+        while (answer := connect(files.socket)) is None and time.monotonic() < until:
             time.sleep(_POLL)
         if answer is not None:
             answer.close()

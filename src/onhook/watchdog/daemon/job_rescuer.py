@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from onhook.call import Call
-from onhook.errors import ConfigurationError, OnhookError
+from onhook.errors import OnhookError
 from onhook.incident import Failure, Incident, Outcome
 from onhook.line import Line
 from onhook.livekit.credentials import Credentials
@@ -34,48 +33,27 @@ class JobRescuer:
     """Has the credentials, and climbs ladders.
 
     Args:
+        credentials: Server and key of all its jobs.
         journal: Keeps the evidence; in memory when omitted.
         observers: Are told of every incident; a `LoggingObserver` when omitted.
         announcements: How many callers are spoken to at once; the others are released at once.
-        env: Where the credentials are; `os.environ` when omitted.
         clock: Seconds of the host's monotonic clock.
     """
 
     def __init__(
         self,
+        credentials: Credentials,
         journal: Journal | None = None,
         observers: Sequence[Observer] | None = None,
         *,
         announcements: int = _ANNOUNCEMENTS,
-        env: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._journal = journal if journal is not None else MemoryJournal()
         self._observers = (LoggingObserver(),) if observers is None else tuple(observers)
         self._slots = asyncio.Semaphore(announcements)
         self._clock = clock
-        self._missing = ""
-        self.credentials: Credentials | None = None
-        """What the environment has, if it has any."""
-        try:
-            self.credentials = Credentials.from_env(env)
-        except ConfigurationError as error:
-            self._missing = str(error)
-
-    def refusal(self, url: str) -> str:
-        """Say why jobs of a server cannot be rescued from here, or return an empty string.
-
-        Args:
-            url: The job's LiveKit server.
-        """
-        if self.credentials is None:
-            return f"the watchdog was started without credentials ({self._missing})"
-        if _host(self.credentials.url) != _host(url):
-            return (
-                f"the watchdog was started for {self.credentials.url}, and this job is of {url}: "
-                "give the workers of each server an ONHOOK_RUNTIME_DIR of their own"
-            )
-        return ""
+        self.credentials = credentials
 
     async def prepare(self) -> None:
         """Load what an announcement needs, beside the loop and before a caller waits for it."""
@@ -118,8 +96,6 @@ class JobRescuer:
 
     @contextlib.asynccontextmanager
     async def _line(self, job: Hello, *, intruder: bool) -> AsyncIterator[Line]:
-        if self.credentials is None:
-            raise OnhookError(f"job {job.job} cannot be rescued: {self._missing}")
         await self.prepare()
         from onhook.watchdog.daemon.bounded_line import BoundedLine  # noqa: PLC0415 - see `prepare`
 
@@ -169,11 +145,6 @@ class JobRescuer:
             with contextlib.suppress(OnhookError):
                 call = await line.picture()
         return call
-
-
-def _host(url: str) -> tuple[str, int | None]:
-    parts = urlsplit(url)
-    return parts.hostname or "", parts.port
 
 
 def _load() -> None:

@@ -54,6 +54,7 @@ class JobTable:
         self._jobs: dict[str, Job] = {}
         self._workers = Workers()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._rescues: set[asyncio.Task[None]] = set()
         self._proof: ProofOfLife | None = None
         self.rescues = 0
         """How many incidents have been brought to their end since the start."""
@@ -67,6 +68,11 @@ class JobTable:
     def busy(self) -> bool:
         """Whether there is a job to watch or a rescue to finish."""
         return bool(self._jobs or self._tasks)
+
+    @property
+    def rescuing(self) -> bool:
+        """Whether there is a rescue to finish."""
+        return bool(self._rescues)
 
     async def aclose(self) -> None:
         """Give up every task and descriptor."""
@@ -220,11 +226,8 @@ class JobTable:
         return True
 
     async def _prove(self, job: Job) -> Proof:
-        credentials = self._rescuer.credentials
-        if credentials is None:
-            return Proof.UNKNOWN
         if self._proof is None:
-            self._proof = ProofOfLife(credentials)
+            self._proof = ProofOfLife(self._rescuer.credentials)
         return await self._proof.of(job.hello.room, job.hello.agent, deadline=PROBE)
 
     def _died(self, job: Job) -> None:
@@ -247,11 +250,11 @@ class JobTable:
         self._forget(job)
         if recorded is None or not recorded.settled:
             failure = Failure(fault, detail, self._clock(), evidence=facts)
-            self._spawn(self._rescue(job.hello, failure, intruder=intruder))
+            self._spawn_rescue(self._rescue(job.hello, failure, intruder=intruder))
 
     def _take_over(self, job: Job, recorded: Recorded, reason: str, *, intruder: bool) -> None:
         self._forget(job)
-        self._spawn(self._resume(job.hello, recorded, reason, intruder=intruder))
+        self._spawn_rescue(self._resume(job.hello, recorded, reason, intruder=intruder))
 
     async def _rescue(self, job: Hello, failure: Failure, *, intruder: bool) -> None:
         if await self._rescuer.rescue(job, failure, intruder=intruder) is not None:
@@ -279,6 +282,11 @@ class JobTable:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
+
+    def _spawn_rescue(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._spawn(work)
+        self._rescues.add(task)
+        task.add_done_callback(self._rescues.discard)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -1,4 +1,4 @@
-"""The watchdog's process: one of a kind, quiet, and gone when nobody needs it."""
+"""The watchdog's process: one of its identity, quiet, and gone when nobody needs it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import logging
 import os
 import resource
 import signal
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,29 +16,27 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from onhook.errors import OnhookError
+from onhook.livekit.credentials import Credentials
 from onhook.sinks.journal import Journal
-from onhook.watchdog.client.command import connect, talk
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.job_table import JobTable
 from onhook.watchdog.daemon.server import Server, bind
 from onhook.watchdog.daemon.watched_job import Job
 from onhook.watchdog.protocol.version import our_version
-from onhook.watchdog.runtime_dir import RuntimeDir
+from onhook.watchdog.runtime_dir import WatchdogFiles, fingerprint, normalized
 
 __all__ = ["AlreadyRunningError", "Settings", "Watchdog"]
 
 logger = logging.getLogger("onhook")
 
 _LOOK = 0.25
-_MOVE = 3.0
-"""Seconds that jobs get to find another watchdog."""
 _RELEASE = 25.0
 """Seconds for the last ladders before a host goes."""
 _DESCRIPTORS = 4096
 
 
 class AlreadyRunningError(OnhookError):
-    """A watchdog of this user runs already."""
+    """A watchdog of this identity runs already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,91 +45,79 @@ class Settings:
 
     Args:
         idle: Seconds without a job after which it ends; `None` is never.
-        grace: Seconds after SIGTERM in which its jobs may end; those that die are rescued.
-        release: Whether the calls that are left then get their ladder, because the whole host or
-            container goes; else their jobs are told to find another watchdog.
-        replace: Whether to take over from a watchdog that runs.
+        release: Whether the calls that are left some time after SIGTERM get their ladder, because
+            the whole host or container goes; else they are watched to their end.
+        grace: That time, in seconds.
     """
 
     idle: float | None = None
-    grace: float = 10.0
     release: bool = False
-    replace: bool = False
+    grace: float = 10.0
 
 
 class Watchdog:
     """One watchdog from its start to its end.
 
     Args:
-        place: Where the socket is.
+        files: Where the socket is.
+        credentials: Server and key of all its jobs.
         settings: How to behave.
         journal: Keeps the evidence; in memory when omitted.
-        version: Ours.
     """
 
     def __init__(
         self,
-        place: RuntimeDir,
+        files: WatchdogFiles,
+        credentials: Credentials,
         settings: Settings,
         journal: Journal | None = None,
-        *,
-        version: str | None = None,
     ) -> None:
-        self._place = place
+        self._files = files
+        self._credentials = credentials
         self._settings = settings
-        self._version = our_version() if version is None else version
-        self._rescuer = JobRescuer(journal)
+        self._rescuer = JobRescuer(credentials, journal)
         self._job_table = JobTable(self._rescuer)
-        self._server = Server(
-            self._job_table,
-            refusal=self._rescuer.refusal,
-            command=self._command,
-            version=self._version,
-        )
+        self._server = Server(self._job_table, command=self._command)
         self._began = time.monotonic()
         self._told = asyncio.Event()
-        self._successor = False
-        self._hurry = False
+        self._hurry = asyncio.Event()
         self._lock: TextIO | None = None
 
     async def run(self) -> None:
-        """Watch until told to stop, until idle, or until another watchdog takes over.
+        """Watch until idle, or until told to stop and the last call has ended.
 
         Raises:
-            AlreadyRunningError: One runs, and is not to be replaced.
+            AlreadyRunningError: One of this identity runs.
             OSError: The socket cannot be made.
         """
-        self._lock = _take(self._place.lock)
-        if self._lock is None and not self._settings.replace:
+        self._lock = _take(self._files.lock)
+        if self._lock is None:
             raise AlreadyRunningError(
-                f"a watchdog runs already at {self._place.socket}: `onhook watchdog status` "
-                "shows it, and --replace takes over from it"
+                f"a watchdog runs already at {self._files.socket}: `onhook watchdog status` "
+                "shows it, and `onhook watchdog stop` lets another take the next calls"
             )
-        older = None if self._lock is not None else connect(self._place.socket)
         _raise_limit()
-        listening = bind(self._place.socket)
-        inode = self._place.socket.stat().st_ino
+        listening = bind(self._files.socket)
+        inode = self._files.socket.stat().st_ino
         tasks = [
             asyncio.create_task(self._job_table.watch()),
             asyncio.create_task(self._server.tend()),
         ]
         try:
             await self._server.serve(listening)
-            tasks.append(asyncio.create_task(self._succeed(older)))
             tasks.append(asyncio.create_task(self._rescuer.prepare()))
-            logger.info("watching at %s, onhook %s", self._place.socket, self._version or "?")
+            logger.info("watching at %s, onhook %s", self._files.socket, our_version() or "?")
             self._listen_to_signals()
             await self._until_told(tasks)
-            await self._leave(inode)
+            self._retire(inode)
+            await self._leave()
         finally:
-            _unlink(self._place.socket, inode)
+            self._retire(inode)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._server.close()
             await self._job_table.aclose()
-            if self._lock is not None:
-                self._lock.close()
         logger.info("ended")
 
     async def _until_told(self, tasks: list[asyncio.Task[None]]) -> None:
@@ -140,9 +125,7 @@ class Watchdog:
         busy_at = time.monotonic()
         idle = self._settings.idle
         while not self._told.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK):
-                    await self._told.wait()
+            await _waited(self._told, _LOOK)
             now = time.monotonic()
             if self._job_table.busy or self._server.connections:
                 busy_at = now
@@ -153,43 +136,37 @@ class Watchdog:
                 if task.done() and (error := task.exception()) is not None:
                     raise error
 
-    async def _leave(self, inode: int) -> None:
-        """Go, but leave no call without a watchdog that could have one."""
-        if not self._successor:
-            self._server.accepting = False
-            await self._patiently(self._settings.grace)
-            if self._settings.release:
-                self._job_table.release_all("the host stops, and this call was left")
-                await self._patiently(_RELEASE)
-                return
-            _unlink(self._place.socket, inode)
-            if self._lock is not None:
-                self._lock.close()
-                self._lock = None
-        self._server.move("another watchdog takes over")
-        await self._patiently(_MOVE, others=True)
-        await self._patiently(_RELEASE)
+    def _retire(self, inode: int) -> None:
+        """Let another take the next jobs on, and keep those that are here; safe to repeat."""
+        self._server.stop_listening()
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            _unlink(self._files.socket, inode)
+            lock.close()
 
-    async def _patiently(self, seconds: float, *, others: bool = False) -> None:
-        """Wait until nothing is left to do, but not for ever; a second signal ends the wait."""
+    async def _leave(self) -> None:
+        """Go once no call needs us: its end, or its ladder, is waited for."""
+        await self._until_free(self._settings.grace if self._settings.release else None)
+        if self._settings.release:
+            self._job_table.release_all("the host stops, and this call was left")
+        else:
+            for connection in tuple(self._server.connections):
+                connection.close()  # a job that lives goes to the next watchdog
+        await self._finished(_RELEASE)
+
+    async def _until_free(self, seconds: float | None) -> None:
+        """Wait until there is no job and no rescue, for so long, or until told to hurry."""
+        until = None if seconds is None else time.monotonic() + seconds
+        while self._job_table.busy and not self._hurry.is_set():
+            if until is not None and time.monotonic() >= until:
+                return
+            await _waited(self._hurry, _LOOK)  # jobs are other processes
+
+    async def _finished(self, seconds: float) -> None:
+        """Wait for the rescues that are under way."""
         until = time.monotonic() + seconds
-        while self._job_table.busy and time.monotonic() < until and not self._hurry:
-            if others and not self._job_table.jobs:
-                return
-            await asyncio.sleep(_LOOK)  # jobs are other processes
-
-    async def _succeed(self, older: socket.socket | None) -> None:
-        """Become the one that runs: the older one hands its jobs over, and ends when they went."""
-        if older is not None:
-            with older, contextlib.suppress(OnhookError):
-                await asyncio.to_thread(talk, older, "hand_over")
-        while self._lock is None:
-            self._lock = _take(self._place.lock)
-            await asyncio.sleep(_LOOK)
-        self._lock.seek(0)
-        self._lock.truncate()
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
+        while self._job_table.rescuing and time.monotonic() < until:  # noqa: ASYNC110 - polled
+            await asyncio.sleep(_LOOK)  # a rescue tells its end to nobody here
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -198,8 +175,7 @@ class Watchdog:
 
     def _on_signal(self, sig: signal.Signals) -> None:
         logger.info("%s: %d calls are watched", sig.name, len(self._job_table.jobs))
-        self._hurry = self._told.is_set()
-        self._told.set()
+        (self._hurry if self._told.is_set() else self._told).set()
 
     def _command(self, what: str) -> Mapping[str, Any]:
         match what:
@@ -207,20 +183,21 @@ class Watchdog:
                 return self._status()
             case "stop":
                 self._told.set()
-                return {"pid": os.getpid(), "jobs": len(self._job_table.jobs)}
-            case "hand_over":
-                self._successor = True
-                self._told.set()
-                return {"pid": os.getpid(), "jobs": len(self._job_table.jobs)}
+                return {**self._identity(), "count": len(self._job_table.jobs)}
         return {"error": f"no such command: {what[:40]!r}"}
 
-    def _status(self) -> Mapping[str, Any]:
-        credentials = self._rescuer.credentials
-        now = time.monotonic()
+    def _identity(self) -> Mapping[str, Any]:
         return {
             "pid": os.getpid(),
-            "version": self._version,
-            "server": credentials.url if credentials is not None else "",
+            "server": normalized(self._credentials.url),
+            "key": fingerprint(self._credentials),
+        }
+
+    def _status(self) -> Mapping[str, Any]:
+        now = time.monotonic()
+        return {
+            **self._identity(),
+            "version": our_version(),
             "seconds": round(now - self._began, 1),
             "rescues": self._job_table.rescues,
             "cpu_seconds": round(time.process_time(), 3),
@@ -241,6 +218,13 @@ def _row(job: Job, now: float) -> Mapping[str, Any]:
         "last_beat": round(job.pulse.silent_for(now), 2),
         "agent": job.news.state[:20],
     }
+
+
+async def _waited(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, but no longer than so many seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def _take(path: Path) -> TextIO | None:

@@ -16,7 +16,7 @@ from onhook.watchdog.daemon.job_table import JobTable
 from onhook.watchdog.daemon.liveness import TICK
 from onhook.watchdog.daemon.watched_job import Job
 from onhook.watchdog.protocol.frames import LIMIT, Frames, ProtocolError, decode, encode
-from onhook.watchdog.protocol.messages import Answer, Ask, Hello, Message, Moved, Welcome
+from onhook.watchdog.protocol.messages import Answer, Ask, Hello, Message, Welcome
 from onhook.watchdog.protocol.peer import Peer, peer_of
 
 __all__ = ["Server", "bind"]
@@ -62,9 +62,7 @@ class Server:
 
     Args:
         job_table: Is told of every job.
-        refusal: Says why a job of a LiveKit server is not covered, or returns an empty string.
         command: Answers a command; may raise nothing.
-        version: Ours.
         clock: Seconds of a monotonic clock.
         uid: The only user who may connect; ours when omitted.
         limit: How many connections there may be at once.
@@ -74,25 +72,19 @@ class Server:
         self,
         job_table: JobTable,
         *,
-        refusal: Callable[[str], str],
         command: Callable[[str], Mapping[str, Any]],
-        version: str,
         clock: Callable[[], float] = time.monotonic,
         uid: int | None = None,
         limit: int = _CONNECTIONS,
     ) -> None:
         self.job_table = job_table
-        self.refusal = refusal
         self.command = command
-        self.version = version
         self.clock = clock
         self.uid = os.getuid() if uid is None else uid
         self.limit = limit
         self.buffer = memoryview(bytearray(LIMIT))
         """One for all: a connection's bytes are taken out of it before the next one's arrive."""
         self.connections: set[Connection] = set()
-        self.accepting = True
-        """Whether new jobs are taken on."""
         self._listening: asyncio.Server | None = None
 
     async def serve(self, listening: socket.socket) -> None:
@@ -108,16 +100,15 @@ class Server:
             for connection in [c for c in self.connections if c.overdue(now)]:
                 connection.drop("it did not finish its message in time")
 
-    def move(self, reason: str) -> None:
-        """Tell every job to connect again."""
-        for connection in tuple(self.connections):
-            if connection.job is not None:
-                connection.send(Moved(reason))
+    def stop_listening(self) -> None:
+        """Take no more jobs on; those that are connected stay. Safe to repeat."""
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.close()
 
     def close(self) -> None:
         """Stop listening and end every connection; safe to repeat."""
-        if self._listening is not None:
-            self._listening.close()
+        self.stop_listening()
         for connection in tuple(self.connections):
             connection.close()
 
@@ -218,21 +209,11 @@ class Connection(asyncio.BufferedProtocol):
                 self._due = server.clock() + _WHOLE
                 self.send(Answer(json.dumps(server.command(message.what))))
             case Hello() if job is None:
-                self._introduce(message)
-            case Hello() | Ask() | Answer() | Welcome() | Moved():
+                self.send(Welcome(os.getpid()))
+                self.job = server.job_table.joined(message, self._peer.pid)
+            case Hello() | Ask() | Answer() | Welcome():
                 raise ProtocolError(f"{type(message).__name__.lower()} out of place")
             case _ if job is None:
                 raise ProtocolError("a report before an introduction")
             case _:
                 server.job_table.told(job, message)
-
-    def _introduce(self, hello: Hello) -> None:
-        server = self._server
-        why = server.refusal(hello.url)
-        if not server.accepting:
-            why = "the watchdog is being stopped"
-        self.send(Welcome(server.version, os.getpid(), covered=not why, reason=why))
-        if why:
-            self._due = server.clock() + _WHOLE
-        else:
-            self.job = server.job_table.joined(hello, self._peer.pid)

@@ -23,14 +23,14 @@ from onhook.watchdog.protocol.messages import (
     Hello,
     Intent,
     Message,
-    Moved,
     Opened,
     Welcome,
 )
 
 __all__ = ["HEADER", "LIMIT", "PULSE", "VERSION", "Frames", "ProtocolError", "decode", "encode"]
 
-VERSION = 1
+VERSION = 2
+"""Part of the socket's name: who speaks another version has another watchdog."""
 LIMIT = 64 * 1024
 """Bytes of one frame's JSON."""
 HEADER = struct.Struct("!I")
@@ -40,7 +40,7 @@ _KINDS: dict[str, Any] = {
     kind.__name__.lower(): kind
     for kind in (
         *(Hello, Beat, Opened, Intent, Climbed, Closed, Bye),
-        *(Welcome, Moved, Ask, Answer),
+        *(Welcome, Ask, Answer),
     )
 }
 

@@ -21,7 +21,6 @@ __all__ = [
     "Hello",
     "Intent",
     "Message",
-    "Moved",
     "Opened",
     "Welcome",
 ]
@@ -32,24 +31,22 @@ TEXT = 4000
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """A job introduces itself. No secret travels: the watchdog has its own environment.
+    """A job introduces itself.
+
+    No secret travels: the socket's name tells that server and key are the same.
 
     Args:
         room: LiveKit room name.
         job: LiveKit job id.
         agent: Identity of the job's participant.
-        url: Address of the LiveKit server.
         worker: Process id of the job's parent.
-        version: The job's onhook.
         policy: The ladders, and how long things may take.
     """
 
     room: str
     job: str
     agent: str
-    url: str
     worker: int
-    version: str
     policy: Policy
 
 
@@ -121,38 +118,25 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Bye:
-    """The job ends, or moves to another watchdog, on purpose."""
+    """The job ends on purpose."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """The watchdog's answer to a job.
+    """The watchdog's answer to a job: it will rescue this job's call.
 
     Args:
-        version: The watchdog's onhook.
         pid: The watchdog's process.
-        covered: Whether it will rescue this job's call.
-        reason: Why not.
     """
 
-    version: str
     pid: int
-    covered: bool
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """Connect again: another watchdog takes over."""
-
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A command: `status`, `stop` or `hand_over`."""
+    """A command: `status` or `stop`."""
 
     what: str
 
@@ -164,4 +148,4 @@ class Answer:
     text: str
 
 
-Message = Hello | Beat | Opened | Intent | Climbed | Closed | Bye | Welcome | Moved | Ask | Answer
+Message = Hello | Beat | Opened | Intent | Climbed | Closed | Bye | Welcome | Ask | Answer
