@@ -51,6 +51,8 @@ class Policy:
             start, or since the caller last heard the agent. `onhook.busy` gives a tool more.
         give_up: Seconds after the soft words for which an agent that still owes the caller sound
             is waited for, where the caller does not speak again.
+        hang_limit: Seconds for which an event loop may stand still: the watchdog tells the caller
+            after 3 s that it takes a moment, and takes the call over after so many.
         max_call: Seconds that a call may last from its answer on; `None` for ever.
         ringing: What to do with a line that still rings. Publishing audio answers it, which may
             start billing: `"say"` does that, `"reject"` releases the line unanswered (486), for
@@ -73,6 +75,7 @@ class Policy:
     dead_air: float | None = 6.0
     tool_limit: float = 30.0
     give_up: float = 15.0
+    hang_limit: float = 15.0
     max_call: float | None = None
     ringing: Literal["say", "reject"] = "say"
     watchdog: Literal["auto", "external", "off"] = "auto"
@@ -102,6 +105,7 @@ class Policy:
             )
         require_seconds("Policy", "tool_limit", self.tool_limit)
         require_seconds("Policy", "give_up", self.give_up)
+        require_seconds("Policy", "hang_limit", self.hang_limit)
         require_seconds("Policy", "api_timeout", self.api_timeout)
         require_seconds("Policy", "late_caller", self.late_caller, zero=True)
         require_seconds("Policy", "cancel_grace", self.cancel_grace)

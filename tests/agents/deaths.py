@@ -108,6 +108,16 @@ async def blocks_for_a_moment(ctx: JobContext) -> None:
 
 
 @fault
+async def blocks_for_five_seconds(ctx: JobContext) -> None:
+    """Healthy again afterwards: a tool that blocks the loop, once."""
+    await in_mid_call(ctx)
+    strike(ctx)
+    time.sleep(5.0)  # noqa: ASYNC251 - this is what is to be endured
+    note("survived", json.loads(ctx.job.metadata)["id"])
+    await asyncio.Event().wait()
+
+
+@fault
 async def computes_in_a_thread(ctx: JobContext) -> None:
     """Healthy: a tool that takes all that a core has."""
     scenario = json.loads(ctx.job.metadata)

@@ -108,7 +108,8 @@ async def worker(
 ) -> AsyncIterator[Worker]:
     """Run a real worker until the context is left, by another command where `wrap` gives one."""
     log, events = folder / "worker.log", folder / "events.jsonl"
-    place = RuntimeDir(folder / "run").of(Credentials.from_env({**stack.env, **env}))
+    runtime = Path(env.get("ONHOOK_RUNTIME_DIR", folder / "run"))
+    place = RuntimeDir(runtime).of(Credentials.from_env({**stack.env, **env}))
     variables = {
         **os.environ,
         **stack.env,

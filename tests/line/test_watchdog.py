@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 NOISE = 1.0
 DIED, HUNG, WORKER = 1.0, 3.0 + 1.0, 2.0
 """Seconds from the fault to `safe`: the bounds of the fault matrix."""
+LIMIT, RELEASED = 15.0, 12.0
+"""Seconds that a job may hang, and seconds for finding it, the apology and the release."""
 BEYOND = 2.0
 """Seconds beyond the bound for which the unguarded caller is watched."""
 POLL = 0.05
@@ -34,10 +36,8 @@ ROWS = [
     ("exits_without_cleanup", DIED),
     ("segfaults", DIED),
     ("runs_out_of_memory", DIED),
-    ("blocks_its_loop", HUNG),
-    ("is_stopped", HUNG),
-    ("holds_the_gil", HUNG),
 ]
+HANGS = ["blocks_its_loop", "is_stopped", "holds_the_gil"]
 
 
 @pytest.mark.parametrize(("fault", "bound"), ROWS)
@@ -48,6 +48,75 @@ async def test_the_caller_of_a_lost_job_is_safe_within_the_bound(
         unguarded_hears_nothing(bench, "inbound", fault, bound + BEYOND),
         guarded_is_safe(bench, "inbound", fault, "default", bound + NOISE),
     )
+
+
+@pytest.mark.parametrize("fault", HANGS)
+async def test_a_job_that_hangs_for_good_gets_words_and_then_its_end(
+    bench: Bench, fault: str
+) -> None:
+    await asyncio.gather(
+        unguarded_hears_nothing(bench, "inbound", fault, HUNG + BEYOND),
+        told_and_released(bench, fault),
+    )
+
+
+async def told_and_released(bench: Bench, fault: str) -> None:
+    scenario = bench.scenario(fault, "default")
+    async with Phone() as phone:
+        call = await bench.call_in(phone, scenario)
+        struck = await bench.struck(scenario)
+        report = await call.ended(timeout=LIMIT + RELEASED + NOISE)
+        words = report.hearing.first_sound(struck + 0.5)
+        assert words is not None
+        assert words - struck <= HUNG + NOISE, f"words after {words - struck:.2f} s"
+        ended = report.ended_at or 0.0
+        assert LIMIT < ended - struck <= LIMIT + RELEASED + NOISE
+        assert report.ending is Ending.BYE_RECEIVED
+        apology = report.hearing.first_sound(struck + LIMIT - 1.0)
+        assert apology is not None
+        assert apology < ended - 3.0, "the apology is said before the line is released"
+        print(  # noqa: T201 - the figures
+            f"\n{fault}: words {words - struck:.2f} s, apology {apology - struck:.2f} s, "
+            f"end {ended - struck:.2f} s"
+        )
+
+
+async def test_a_loop_that_is_back_after_five_seconds_keeps_its_call(bench: Bench) -> None:
+    scenario = bench.scenario("blocks_for_five_seconds", "default")
+    async with Phone() as phone:
+        call = await bench.call_in(phone, scenario)
+        struck = await bench.struck(scenario)
+        back = await bench.worker.wait("survived", scenario["id"])
+        await asyncio.sleep(LIMIT)  # that nothing else is said takes time to hear
+        report = call.report()
+        assert report.ending is None, report.how
+        words = report.hearing.first_sound(struck + 0.5)
+        assert words is not None
+        assert words - struck <= HUNG + NOISE
+        assert report.hearing.first_sound(back + 1.5) is None, "the announcer left in time"
+        print(f"\nblocked for 5 s: words {words - struck:.2f} s")  # noqa: T201 - the figures
+        await call.hang_up()
+
+
+async def test_each_server_has_its_own_watchdog_in_one_folder(stack: Stack, tmp_path: Path) -> None:
+    """Staging and production on one host: whichever came first, both are covered."""
+    shared = str(tmp_path / "run")
+    async with contextlib.AsyncExitStack() as ends:
+        calls = []
+        dogs = set()
+        for name, servers in (("one", stack), ("two", await ends.enter_async_context(Stack()))):
+            (tmp_path / name).mkdir()
+            running = await ends.enter_async_context(
+                worker(servers, tmp_path / name, ONHOOK_TEST_AGENT=name, ONHOOK_RUNTIME_DIR=shared)
+            )
+            bench = Bench(servers, running, agent=name)
+            phone = await ends.enter_async_context(Phone())
+            scenario = bench.scenario("is_killed", "default")
+            calls.append((bench, scenario, await bench.call_in(phone, scenario)))
+        for bench, scenario, call in calls:
+            await is_safe(call, await bench.struck(scenario), DIED + NOISE)
+            dogs.add(bench.worker.watchdog())
+        assert len(dogs - {None}) == 2
 
 
 async def test_an_outbound_call_of_a_lost_job_is_rescued_too(bench: Bench) -> None:

@@ -22,7 +22,7 @@ AGENT = "agent-1"
 POLICY = Policy(lost=[Say(deadline=10.0), HangUp()], late_caller=0, api_timeout=2.0)
 HASTY = Policy(lost=[HangUp(deadline=0.5)], late_caller=0, api_timeout=0.5)
 """For a guard that stalls in its rescue: 2 s are all it gets."""
-QUIET = Policy(lost=[HangUp()], late_caller=0, api_timeout=2.0)
+QUIET = Policy(lost=[HangUp()], hang_limit=5.0, late_caller=0, api_timeout=2.0)
 
 
 async def main(room: str, job: str, mode: str, story: str) -> None:

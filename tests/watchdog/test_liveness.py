@@ -11,7 +11,8 @@ from onhook.policy import Policy
 from onhook.watchdog.daemon.liveness import BEAT, PROBE, TICK, Naps, Pulse, Verdict, judge, patience
 
 ALIVE, SILENT, ABSENT, UNKNOWN = Proof.ALIVE, Proof.SILENT, Proof.ABSENT, Proof.UNKNOWN
-WAITS = patience(Policy())
+LIMIT = patience(Policy(), up=True)
+SETUP = patience(Policy(), up=False)
 
 
 def pulse(*proofs: Proof) -> Pulse:
@@ -24,39 +25,41 @@ def pulse(*proofs: Proof) -> Pulse:
         ([], 100.0, Verdict.UNSURE),
         ([SILENT], 3.0, Verdict.UNSURE),
         ([SILENT, SILENT], 2.5, Verdict.UNSURE),
-        ([SILENT, SILENT], 3.0, Verdict.HUNG),
+        ([SILENT, SILENT], 3.0, Verdict.BLOCKED),
+        ([SILENT, SILENT], LIMIT - 0.1, Verdict.BLOCKED),
+        ([SILENT, SILENT], LIMIT, Verdict.HUNG),
         ([SILENT, UNKNOWN, SILENT], 3.5, Verdict.UNSURE),
-        ([SILENT, UNKNOWN, SILENT, SILENT], 4.5, Verdict.HUNG),
+        ([SILENT, UNKNOWN, SILENT, SILENT], 4.5, Verdict.BLOCKED),
         ([UNKNOWN] * 20, 100.0, Verdict.UNSURE),
         ([ABSENT] * 3, 4.0, Verdict.UNSURE),
-        ([ABSENT] * 9, WAITS, Verdict.HUNG),
+        ([ABSENT] * 9, LIMIT, Verdict.HUNG),
         ([SILENT, SILENT, ALIVE], 50.0, Verdict.ALIVE),
     ],
 )
 def test_the_verdict(proofs: list[Proof], silent: float, verdict: Verdict) -> None:
-    assert judge(pulse(*proofs), silent, waits=WAITS) is verdict
+    assert judge(pulse(*proofs), silent, limit=LIMIT) is verdict
 
 
 def test_a_job_that_is_setting_up_in_its_room_may_load_its_models() -> None:
     job = pulse(SILENT, SILENT, SILENT)
-    assert judge(job, 6.0, waits=WAITS, up=False) is Verdict.UNSURE
-    assert judge(job, WAITS, waits=WAITS, up=False) is Verdict.HUNG
+    assert judge(job, 16.0, limit=SETUP, up=False) is Verdict.UNSURE
+    assert judge(job, SETUP, limit=SETUP, up=False) is Verdict.HUNG
 
 
 @given(st.lists(st.sampled_from(Proof), max_size=8), st.floats(0, 2.0 + BEAT))
-def test_a_loop_that_is_blocked_for_two_seconds_is_never_called_hung(
+def test_a_loop_that_is_blocked_for_two_seconds_is_not_called_blocked(
     proofs: list[Proof], silent: float
 ) -> None:
-    assert judge(pulse(*proofs), silent, waits=WAITS) is not Verdict.HUNG
+    assert judge(pulse(*proofs), silent, limit=LIMIT) in (Verdict.UNSURE, Verdict.ALIVE)
 
 
 @given(st.lists(st.sampled_from(Proof), min_size=1, max_size=8), st.floats(0, 1000))
 def test_no_job_that_has_answered_is_called_hung(proofs: list[Proof], silent: float) -> None:
     if ALIVE in proofs:
-        assert judge(pulse(*proofs), silent, waits=WAITS) is Verdict.ALIVE
+        assert judge(pulse(*proofs), silent, limit=LIMIT) is Verdict.ALIVE
 
 
-def test_a_hang_is_found_within_its_bound() -> None:
+def test_a_blocked_loop_is_found_within_its_bound() -> None:
     """The worst case: suspected a tick late, then two questions that are not answered."""
     job = pulse()
     now = 0.0
@@ -66,7 +69,7 @@ def test_a_hang_is_found_within_its_bound() -> None:
         now += PROBE
         job.proofs.append(SILENT)
     now += TICK
-    assert judge(job, now, waits=WAITS) is Verdict.HUNG
+    assert judge(job, now, limit=LIMIT) is Verdict.BLOCKED
     assert now <= 3.5, "and half a second is left for the words"
 
 
@@ -79,12 +82,16 @@ def test_a_beat_clears_what_was_held_against_a_job() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first_audio", "waits"), [(8.0, 8.5), (None, 8.5), (1.0, 2.9), (30.0, 30.5)]
+    ("setup", "limit"), [(20.0, 20.5), (None, 20.5), (1.0, 15.0), (30.0, 30.5)]
 )
 def test_a_job_that_is_setting_up_may_block_as_long_as_its_caller_may_wait(
-    first_audio: float | None, waits: float
+    setup: float | None, limit: float
 ) -> None:
-    assert patience(Policy(first_audio=first_audio)) == waits
+    assert patience(Policy(setup=setup), up=False) == limit
+
+
+def test_a_limit_below_the_words_is_theirs() -> None:
+    assert patience(Policy(hang_limit=0.1), up=True) == 2.9
 
 
 def test_a_watchdog_that_was_stopped_itself_notices() -> None:

@@ -53,6 +53,10 @@ async def blocked() -> web.Response:
     return web.json_response({"code": "canceled", "msg": "Response timeout"}, status=408)
 
 
+async def nonsense() -> web.Response:
+    return web.Response(text="<html>Welcome to the proxy</html>", content_type="text/html")
+
+
 class Host:
     """One machine with a runtime folder of its own, and what runs on it."""
 
@@ -166,11 +170,32 @@ async def test_a_job_that_is_stopped_is_rescued_silenced_and_ended(host: Host) -
     job = await host.job()
     os.kill(job.pid, signal.SIGSTOP)
     took = await host.until(host.deletions)
-    assert 2.0 < took < 3.0 + BOUND
+    assert 4.0 < took < 5.0 + BOUND, "the limit of its policy"
     calls = host.server.calls
     assert calls.index("RemoveParticipant") < calls.index("DeleteRoom"), "it could have woken"
     async with asyncio.timeout(DEADLINE):
         assert await job.wait() < 0
+
+
+async def test_a_job_that_comes_back_keeps_its_call(host: Host) -> None:
+    job = await host.job()
+    os.kill(job.pid, signal.SIGSTOP)
+    await host.until(lambda: "job.hung" in host.log())
+    os.kill(job.pid, signal.SIGCONT)
+    await host.until(lambda: "the call is its own" in host.log())
+    await host.until(lambda: "kept" in host.log())
+    assert not host.deletions()
+    assert "RemoveParticipant" not in host.server.calls
+    job.kill()
+    await host.until(host.deletions)
+
+
+async def test_a_server_that_answers_nonsense_keeps_nobody_from_trying(host: Host) -> None:
+    host.server.scripts["ListParticipants"] = [*(nonsense for _ in range(4)), one_caller]
+    host.server.scripts["PerformRpc"] = [nonsense]
+    job = await host.job()
+    job.kill()
+    await host.until(host.deletions)
 
 
 async def test_a_job_that_has_no_caller_needs_nobody(host: Host) -> None:

@@ -43,7 +43,8 @@ POLICY = Policy(
     lost=[Say("We are sorry."), HangUp(deadline=3.0)],
     on={Fault.JOB_DIED: [RemoveCallers()]},
     ringing="reject",
-    first_audio=None,
+    setup=None,
+    hang_limit=7.0,
     late_caller=0,
 )
 HELLO = Hello("call-1", "AJ_1", "agent-1", 42, POLICY)
@@ -85,7 +86,7 @@ def test_every_message_arrives_as_it_was_sent(message: Message) -> None:
 def test_a_policy_keeps_what_a_rescue_from_outside_needs() -> None:
     got = decode(bodies(encode(HELLO))[0])
     assert isinstance(got, Hello)
-    for name in ("lost", "on", "ringing", "first_audio", "api_timeout", "late_caller"):
+    for name in ("lost", "impaired", "on", "ringing", "setup", "hang_limit", "late_caller"):
         assert getattr(got.policy, name) == getattr(POLICY, name)
 
 

@@ -30,6 +30,9 @@ _MARGIN = 0.2
 """Seconds beyond the method's own deadline for the request itself. livekit-server 1.13 answers 408
 for a participant that is blocked, and nothing at all for one that is not in the room."""
 
+_UNANSWERED = (408, 504)
+"""What a server says of a method that nobody has answered; 401 or 500 say nothing of anybody."""
+
 
 class Proof(Enum):
     """What the room says of a participant."""
@@ -89,16 +92,17 @@ class ProofOfLife:
         try:
             there = {p.identity for p in await self._api.participants(room)}
         except ApiError:
-            return Proof.ALIVE if await asking else Proof.UNKNOWN
+            said = await asking
+            return said if said is Proof.ALIVE else Proof.UNKNOWN
         else:
-            if await asking:
-                return Proof.ALIVE
+            said = await asking
         finally:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
-        return Proof.SILENT if identity in there else Proof.ABSENT
+        return said if said is Proof.ALIVE or identity in there else Proof.ABSENT
 
-    async def _answers(self, room: str, identity: str, deadline: float) -> bool:
+    async def _answers(self, room: str, identity: str, deadline: float) -> Proof:
+        """Call the method; only a call that was put through proves something by its silence."""
         if self._session is None:
             self._session = aiohttp.ClientSession()
         client = TwirpClient(self._session, self._credentials.url, "livekit", failover=False)
@@ -114,10 +118,14 @@ class ProofOfLife:
                 await client.request(
                     "RoomService", "PerformRpc", request, headers, PerformRpcResponse
                 )
+        except TimeoutError:
+            return Proof.SILENT
+        except api.ServerError as error:
+            return Proof.SILENT if error.status in _UNANSWERED else Proof.UNKNOWN
         except Exception as error:  # noqa: BLE001 - whatever it is, it is no proof
             logger.debug("%r in room %r did not prove that it lives: %r", identity, room, error)
-            return False
-        return True
+            return Proof.UNKNOWN
+        return Proof.ALIVE
 
     def _token(self, room: str) -> str:
         c = self._credentials

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from onhook.errors import ConfigurationError
+from onhook.faults import Severity
 from onhook.incident import Incident, Outcome, RungReport
 from onhook.livekit.credentials import Credentials
 from onhook.watchdog.client.connection import Wire
@@ -233,10 +234,15 @@ class Link:
             self.covered, self._attempts = True, 0
             self._changed.set()
 
-    def _tell(self, told: Callable[..., bytes], *facts: object) -> None:
-        """Send what another rescuer must know, now and to every watchdog that comes later."""
+    def _tell(self, told: Callable[..., bytes], incident: Incident, *facts: object) -> None:
+        """Send what another rescuer must know, now and to every watchdog that comes later.
+
+        Soft words for a turn that failed need no other rescuer.
+        """
+        if incident.severity is not Severity.LOST:
+            return
         try:
-            self._push(told(*facts))
+            self._push(told(incident, *facts))
         except ProtocolError as error:
             self._complain(str(error))
 

@@ -7,14 +7,18 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 
 from onhook.call import Call
 from onhook.errors import OnhookError
 from onhook.incident import Failure, Incident, Outcome
+from onhook.ladder import Ladder
 from onhook.line import Line
 from onhook.livekit.credentials import Credentials
+from onhook.policy import Policy
 from onhook.rescue.engine import Engine
 from onhook.rescue.progress import Progress
+from onhook.rungs import Keep, Say
 from onhook.sinks import LoggingObserver, Observer
 from onhook.sinks.journal import Journal, MemoryJournal, Ring
 from onhook.watchdog.protocol.messages import Hello
@@ -79,6 +83,21 @@ class JobRescuer:
                 return None
             return await self._engine(line, job).handle(Incident(failure, call))
 
+    async def soften(self, job: Hello, failure: Failure) -> None:
+        """Tell the caller of a job whose loop stands still that it takes a moment.
+
+        The agent stays in the room. Cancelled, the words stop, and the call is the agent's.
+
+        Args:
+            job: The job.
+            failure: What is known of it; the call is not lost.
+        """
+        async with self._line(job, intruder=False) as line:
+            call = await self._look(line, job)
+            if call.callers or not call.complete:
+                engine = self._engine(line, job, _words_only(job.policy))
+                await engine.handle(Incident(failure, call))
+
     async def resume(
         self, job: Hello, incident: Incident, past: Progress, *, intruder: bool
     ) -> Outcome:
@@ -111,10 +130,10 @@ class JobRescuer:
                 await self._silence(line, job)
             yield line
 
-    def _engine(self, line: Line, job: Hello) -> Engine:
+    def _engine(self, line: Line, job: Hello, policy: Policy | None = None) -> Engine:
         return Engine(
             line,
-            policy=job.policy,
+            policy=policy or job.policy,
             journal=self._journal,
             observers=self._observers,
             clock=self._clock,
@@ -145,6 +164,12 @@ class JobRescuer:
             with contextlib.suppress(OnhookError):
                 call = await line.picture()
         return call
+
+
+def _words_only(policy: Policy) -> Policy:
+    """Keep of the soft ladder what is said: a loop that may come back keeps its call."""
+    words = [rung for rung in Ladder.of(policy.impaired).rungs if isinstance(rung, Say)]
+    return replace(policy, impaired=Ladder((*words, Keep("the loop may come back"))))
 
 
 def _load() -> None:

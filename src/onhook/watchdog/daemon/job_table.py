@@ -6,15 +6,15 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
-from onhook.faults import Fault
+from onhook.faults import Fault, Severity
 from onhook.incident import Failure
 from onhook.livekit.proof import Proof, ProofOfLife
 from onhook.watchdog.daemon.guard_progress import Recorded
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.liveness import PROBE, TICK, Naps, Pulse, Verdict, judge, patience
+from onhook.watchdog.daemon.rescues import Rescues
 from onhook.watchdog.daemon.watched_job import Job, evidence
 from onhook.watchdog.daemon.workers import Workers
 from onhook.watchdog.protocol.messages import (
@@ -35,8 +35,8 @@ logger = logging.getLogger("onhook")
 
 _DYING = 0.25
 """Seconds that a process whose socket has closed gets to be gone."""
-_ASK_THE_UNLINKED = 2.0
-"""Seconds between questions to a job that lives and has no link."""
+_ASK_AGAIN = 2.0
+"""Seconds between questions to a job that lives without a link, or whose caller has had words."""
 
 
 class JobTable:
@@ -53,11 +53,8 @@ class JobTable:
         self._naps = Naps(clock())
         self._jobs: dict[str, Job] = {}
         self._workers = Workers()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._rescues: set[asyncio.Task[None]] = set()
+        self._rescues = Rescues(rescuer)
         self._proof: ProofOfLife | None = None
-        self.rescues = 0
-        """How many incidents have been brought to their end since the start."""
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -67,18 +64,21 @@ class JobTable:
     @property
     def busy(self) -> bool:
         """Whether there is a job to watch or a rescue to finish."""
-        return bool(self._jobs or self._tasks)
+        return bool(self._jobs) or self._rescues.busy
 
     @property
     def rescuing(self) -> bool:
         """Whether there is a rescue to finish."""
-        return bool(self._rescues)
+        return self._rescues.under_way
+
+    @property
+    def rescues(self) -> int:
+        """How many incidents have been brought to their end since the start."""
+        return self._rescues.done
 
     async def aclose(self) -> None:
         """Give up every task and descriptor."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._rescues.aclose()
         for job in self.jobs:
             self._forget(job)
         self._workers.close()
@@ -95,6 +95,10 @@ class JobTable:
         if (before := self._jobs.get(hello.job)) is not None:
             self._forget(before)
         job = Job(hello, Process(pid), Pulse(self._clock()))
+        if self._rescues.took(hello.job):  # it wakes or connects again while its call is rescued
+            job.gone = True
+            job.process.close()
+            return job
         self._workers.add(hello.worker, visible=pid != 0)
         self._jobs[hello.job] = job
         if job.process.fd is not None:
@@ -103,10 +107,17 @@ class JobTable:
 
     def beat(self, job: Job) -> None:
         """A job's loop runs."""
+        silent = job.pulse.silent_for(self._clock())
         job.pulse.beat(self._clock())
+        if (words := job.words) is not None and not job.gone:
+            job.words = None
+            words.cancel()  # the agent speaks for itself
+            logger.info("job %s is back after %.1f s: the call is its own", job.hello.job, silent)
 
     def told(self, job: Job, message: Message) -> None:
-        """A job tells something; anything it says is a beat too."""
+        """A job tells something; anything it says is a beat too. Who is rescued has no say."""
+        if job.gone:
+            return
         self.beat(job)
         match message:
             case Beat():
@@ -126,7 +137,7 @@ class JobTable:
         job.linked = False
         if job.verifying is not None:
             job.verifying.cancel()
-        job.verifying = self._spawn(self._verify(job))
+        job.verifying = self._rescues.spawn(self._verify(job))
 
     async def watch(self) -> None:
         """Look at every job, for ever."""
@@ -138,7 +149,7 @@ class JobTable:
                 if slept:  # they may all have been stopped with us
                     job.pulse.beat(now)
                 elif job.verifying is None and job.pulse.suspect(now):
-                    job.verifying = self._spawn(self._verify(job))
+                    job.verifying = self._rescues.spawn(self._verify(job))
                 self._check_rescue(job, now)
 
     def release_all(self, reason: str) -> None:
@@ -188,22 +199,30 @@ class JobTable:
                 job.pulse.proofs.append(proof)
                 if self._concluded(job, now):
                     return
-                pace = _ASK_THE_UNLINKED if proof is Proof.ALIVE else PROBE
+                slow = proof is Proof.ALIVE or job.words is not None
+                pace = _ASK_AGAIN if slow else PROBE
                 await asyncio.sleep(max(0.0, asked + pace - self._clock()))
         finally:
             if job.verifying is asyncio.current_task():
                 job.verifying = None
 
     def _concluded(self, job: Job, now: float) -> bool:
-        waits, up = patience(job.hello.policy), bool(job.news.state)
-        match judge(job.pulse, now, waits=waits, up=up):
+        up = bool(job.news.state)
+        detail = f"the job has shown no sign of life for {job.pulse.silent_for(now):.1f} s"
+        rescued = job.recorded is not None and job.recorded.unfinished
+        match judge(job.pulse, now, limit=patience(job.hello.policy, up=up), up=up):
             case Verdict.ALIVE:
-                job.pulse.beat(now)
+                self.beat(job)
                 return job.linked
-            case Verdict.HUNG:
-                silent = job.pulse.silent_for(now)
-                detail = f"the job has shown no sign of life for {silent:.1f} s"
-                self._spawn(end(Process(job.process.pid if job.process.alive() else 0)))
+            case Verdict.BLOCKED if not rescued:
+                facts = evidence(job, now)
+                words = Failure(
+                    *(Fault.JOB_HUNG, detail, now), severity=Severity.IMPAIRED, evidence=facts
+                )
+                self._rescues.soften(job, words)
+                return False
+            case Verdict.BLOCKED | Verdict.HUNG:
+                self._rescues.spawn(end(Process(job.process.pid if job.process.alive() else 0)))
                 self._step_in(job, Fault.JOB_HUNG, detail, intruder=True)
                 return True
             case _:
@@ -250,23 +269,17 @@ class JobTable:
         self._forget(job)
         if recorded is None or not recorded.settled:
             failure = Failure(fault, detail, self._clock(), evidence=facts)
-            self._spawn_rescue(self._rescue(job.hello, failure, intruder=intruder))
+            self._rescues.rescue(job, failure, intruder=intruder)
 
     def _take_over(self, job: Job, recorded: Recorded, reason: str, *, intruder: bool) -> None:
         self._forget(job)
-        self._spawn_rescue(self._resume(job.hello, recorded, reason, intruder=intruder))
-
-    async def _rescue(self, job: Hello, failure: Failure, *, intruder: bool) -> None:
-        if await self._rescuer.rescue(job, failure, intruder=intruder) is not None:
-            self.rescues += 1
-
-    async def _resume(self, job: Hello, recorded: Recorded, why: str, *, intruder: bool) -> None:
-        await self._rescuer.resume(job, recorded.incident, recorded.past(why), intruder=intruder)
-        self.rescues += 1
+        self._rescues.resume(job, recorded, reason, intruder=intruder)
 
     def _forget(self, job: Job) -> None:
         if not job.gone:
             job.gone = True
+            if job.words is not None:
+                job.words.cancel()
             self._unwatch(job)
             self._workers.drop(job.hello.worker)
             del self._jobs[job.hello.job]
@@ -276,19 +289,3 @@ class JobTable:
         if job.process.fd is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed already
                 asyncio.get_running_loop().remove_reader(job.process.fd)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _spawn_rescue(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._spawn(work)
-        self._rescues.add(task)
-        task.add_done_callback(self._rescues.discard)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("the watchdog failed a call: %r", error, exc_info=error)

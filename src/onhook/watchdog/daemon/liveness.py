@@ -20,14 +20,14 @@ PROBE = 0.6
 
 _SUSPECT = 1.75
 """Seconds without a beat after which a job is asked through the room: three beats are missing."""
-_HUNG = 2.9
-"""Seconds without a beat before which no job is called hung. A loop that is blocked for 2 s, which
+_BLOCKED = 2.9
+"""Seconds without a beat before which no loop is called blocked. One that is blocked for 2 s, which
 happens to sound applications, is silent for at most 2.5 s."""
 _PROBES = 2
 """Questions that must stay unanswered: a single one proves nothing."""
 _NAP = 1.0
 """Seconds by which the watchdog itself must be late to conclude that it was not running either."""
-_FIRST_AUDIO = 8.0
+_SETUP = 20.0
 _SETTING_UP = 0.5
 
 
@@ -80,37 +80,47 @@ class Verdict(Enum):
 
     ALIVE = "alive"
     UNSURE = "unsure"
+    BLOCKED = "blocked"
+    """Its loop stands still; it may come back."""
     HUNG = "hung"
+    """It has stood still for longer than anybody should wait."""
 
 
-def patience(policy: Policy) -> float:
-    """Return the seconds that a job which is being set up may be silent.
+def patience(policy: Policy, *, up: bool) -> float:
+    """Return the seconds after which a job that shows no sign of life is hung.
 
-    Models are loaded there, often in the event loop; the caller hears the line ring meanwhile.
+    Args:
+        policy: The job's.
+        up: Whether its agent could be heard already. Before that it is being set up: models are
+            loaded, often in the event loop, while the caller hears the line ring.
     """
-    first = policy.first_audio if policy.first_audio is not None else _FIRST_AUDIO
-    return max(_HUNG, first + _SETTING_UP)
+    limit = max(_BLOCKED, policy.hang_limit)
+    if up:
+        return limit
+    return max(limit, (_SETUP if policy.setup is None else policy.setup) + _SETTING_UP)
 
 
-def judge(pulse: Pulse, now: float, *, waits: float, up: bool = True) -> Verdict:
+def judge(pulse: Pulse, now: float, *, limit: float, up: bool = True) -> Verdict:
     """Decide about a job whose beats have stopped.
+
+    It takes two kinds of evidence that do not depend on each other: no beat came by the socket,
+    and no answer through the room, or the server has lost sight of it.
 
     Args:
         pulse: Its beats, and what the room said since the last one.
         now: The watchdog's clock.
-        waits: Seconds that it may be silent while it is being set up (`patience`).
-        up: Whether its agent could be heard already; before that, it is being set up.
+        limit: Seconds for which it may show no sign of life (`patience`).
+        up: Whether its agent could be heard already.
     """
     silent, proofs = pulse.silent_for(now), pulse.proofs
     if Proof.ALIVE in proofs:
         return Verdict.ALIVE
-    if silent < _HUNG or not proofs:
+    if silent < _BLOCKED or not proofs:
         return Verdict.UNSURE
-    if _unanswered(proofs) >= _PROBES and (up or silent >= waits):
+    unanswered = _unanswered(proofs) >= _PROBES
+    if silent >= limit and (unanswered or proofs[-1] is Proof.ABSENT):
         return Verdict.HUNG
-    if proofs[-1] is Proof.ABSENT and silent >= waits:
-        return Verdict.HUNG
-    return Verdict.UNSURE
+    return Verdict.BLOCKED if unanswered and up else Verdict.UNSURE
 
 
 def _unanswered(proofs: Sequence[Proof]) -> int:

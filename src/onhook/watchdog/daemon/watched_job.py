@@ -28,6 +28,7 @@ class Job:
         linked: Whether its connection stands.
         gone: Whether it needs nobody any more: it has said goodbye, or is being rescued.
         recorded: The incident of its own guard, if there is one.
+        words: Tells the caller that it takes a moment, while the loop stands still.
         verifying: Looks into it while it is suspect.
     """
 
@@ -39,6 +40,7 @@ class Job:
     linked: bool = True
     gone: bool = False
     recorded: Recorded | None = None
+    words: asyncio.Task[None] | None = field(default=None, repr=False)
     verifying: asyncio.Task[None] | None = field(default=None, repr=False)
 
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 _LONGEST = 48 * 1024
 """Characters of one text."""
 _MOST_LEGS = 100
-_POLICY = ("api_timeout", "cancel_grace", "first_audio", "late_caller", "ringing")
+_POLICY = ("api_timeout", "cancel_grace", "hang_limit", "late_caller", "ringing", "setup")
 """What a rescue from outside needs of a policy, beside the ladders."""
 
 
@@ -139,20 +139,21 @@ def _legs(name: str, value: Any) -> tuple[Leg, ...]:
 def _policy_to_wire(policy: Policy) -> dict[str, Any]:
     facts = {name: getattr(policy, name) for name in _POLICY}
     on = {str(fault): Ladder.of(rungs).to_json() for fault, rungs in policy.on.items()}
-    return {**facts, "lost": Ladder.of(policy.lost).to_json(), "on": on}
+    ladders = {name: Ladder.of(getattr(policy, name)).to_json() for name in ("lost", "impaired")}
+    return {**facts, **ladders, "on": on}
 
 
 def _policy(name: str, value: Any) -> Policy:
-    if not isinstance(value, dict) or set(value) != {*_POLICY, "lost", "on"}:
+    if not isinstance(value, dict) or set(value) != {*_POLICY, "lost", "impaired", "on"}:
         raise _wrong(name, value, "a policy")
     on = value["on"]
     if not isinstance(on, dict):
         raise _wrong(f"{name}.on", on, "an object of ladders")
     facts = {key: value[key] for key in _POLICY}
-    lost = _ladder(f"{name}.lost", value["lost"])
+    lost, soft = (_ladder(f"{name}.{each}", value[each]) for each in ("lost", "impaired"))
     others = {fault: _ladder(f"{name}.on", text) for fault, text in on.items()}
     try:
-        return Policy(lost=lost, on=others, **facts)
+        return Policy(lost=lost, impaired=soft, on=others, **facts)
     except (OnhookError, TypeError, ValueError, OverflowError) as error:
         raise FieldError(f"{name}: {str(error)[:300]}") from error
 
