@@ -282,3 +282,19 @@ async def test_in_a_menu_the_agent_may_be_silent_until_it_has_answered_a_person(
     await call.caller_speaks()
     call.begins().ends()
     assert call.standing() is Standing.AGENT_ANSWERED_NOTHING
+
+
+async def test_a_second_sentence_that_nothing_stirs_for_counts_while_it_is_said() -> None:
+    call = await greeted(realtime=True)
+    await call.caller_speaks()
+    spoke_until = now()
+    await asyncio.sleep(6)
+    call.conversation.is_warned()
+    await asyncio.sleep(4)
+    call.conversation.caller_voice(now(), speaking=True)
+    assert call.standing() is Standing.CALLER_SPEAKS
+    await asyncio.sleep(1.5)
+    facts = call.conversation.facts(call.around)
+    judgement = judge(facts, call.conversation.limits, call.conversation.warned)
+    assert judgement.standing is Standing.CALLER_WAS_NOT_ANSWERED
+    assert judgement.due == spoke_until + 12.0

@@ -74,7 +74,8 @@ def test_the_end_takes_a_second_kind_of_evidence() -> None:
 def test_a_voice_that_nothing_answers_ends_a_call_only_by_speaking_again() -> None:
     facts = facts_of(Standing.CALLER_WAS_NOT_ANSWERED)
     assert judge(facts, LIMITS, Warned(99.0)).due == NEVER
-    assert judge(facts, LIMITS, Warned(99.0, 103.0)).due == 109.0
+    assert judge(facts, LIMITS, Warned(99.0, 102.0)).due == 91.0 + 12.0, "twice dead_air"
+    assert judge(facts, LIMITS, Warned(99.0, 107.0)).due == 107.0, "and not before they spoke"
 
 
 def test_an_announcement_is_no_conversation() -> None:
@@ -134,7 +135,8 @@ def test_no_fault_without_a_debt_and_none_before_dead_air(
     if judgement.due == NEVER:
         return
     assert judgement.since is not None
-    assert judgement.since >= facts.quiet_since
+    if judgement.standing is not Standing.CALLER_WAS_NOT_ANSWERED:
+        assert judgement.since >= facts.quiet_since
     assert judgement.due >= judgement.since + 6.0
     assert facts.answered
     assert not any((facts.gone, facts.held, facts.caller_speaks))

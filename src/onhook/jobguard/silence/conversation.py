@@ -101,6 +101,7 @@ class Conversation:
         self._nothing_at: float | None = None
         self._callback_since: float | None = None
         self._speaking: set[str] = set()
+        self._speaks_since = NEVER
         self._quiet_at = 0.0
         self._unanswered: Utterance | None = None
         self._understood_at = NEVER
@@ -130,7 +131,7 @@ class Conversation:
             answered=around.answered,
             gone=self.gone,
             held=held,
-            caller_speaks=bool(self._speaking),
+            caller_speaks=bool(self._speaking) and not self._asks_again(now),
             quiet_since=max(self.audio.heard_until, self._quiet_at, floor),
             heard_until=self.audio.heard_until,
             broken_off_at=self.audio.broken_off_at,
@@ -144,6 +145,16 @@ class Conversation:
             conversed=self._answered_caller_at > NEVER and (talks or not around.outbound),
             outbound=around.outbound,
         )
+
+    def _asks_again(self, now: float) -> bool:
+        """Return whether the caller is saying a second sentence that nothing stirs for."""
+        warned, began = self.warned, self._speaks_since
+        if warned is None or self._not_answered() is None or began < warned.at - _OVERLAP:
+            return False
+        if now - began < _SAID_A_SENTENCE:
+            return False
+        self.warned = Warned(warned.at, warned.spoke_again_at or now)
+        return True
 
     def _held(self, around: Surroundings, now: float) -> str:
         if any(until > now for until in self._holds.values()):
@@ -394,6 +405,8 @@ class Conversation:
     def caller_voice(self, at: float, *, speaking: bool, by: str = "ears") -> None:
         """See `VoiceListener.caller_voice`."""
         if speaking:
+            if not self._speaking:
+                self._speaks_since = at
             self._speaking.add(by)
         else:
             self._speaking.discard(by)

@@ -249,7 +249,9 @@ def judge(facts: Facts, limits: Limits, warned: Warned | None = None) -> Judgeme
     """Find the row that applies, and when its silence has lasted too long.
 
     One kind of evidence is enough for words. The end takes a second one: the caller has spoken
-    again into silence after the words, or `give_up` has passed since them.
+    again into silence after the words and heard nothing for `dead_air`, or `give_up` has passed
+    since them. Where nothing of the session stirs at all, the caller's second sentence is enough
+    once twice `dead_air` has passed since the first.
 
     Args:
         facts: What is known.
@@ -267,7 +269,10 @@ def judge(facts: Facts, limits: Limits, warned: Warned | None = None) -> Judgeme
         return Judgement(row, since, since + patience, Severity.IMPAIRED)
     ends: list[tuple[float, str]] = []
     if warned.spoke_again_at is not None and row.again is not None and row.again(facts):
-        again = max(warned.spoke_again_at, since) + limits.dead_air
+        if row.standing is Standing.CALLER_WAS_NOT_ANSWERED:
+            again, since = max(warned.spoke_again_at, base + 2 * limits.dead_air), base
+        else:
+            again = max(warned.spoke_again_at, since) + limits.dead_air
         ends.append((again, "the caller spoke again into silence after the words"))
     if row.bound:
         bound = warned.at + limits.give_up
