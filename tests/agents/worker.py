@@ -59,8 +59,8 @@ POLICIES: dict[str, Callable[[], onhook.Policy]] = {
     "alone": lambda: onhook.Policy(
         lost=[onhook.HangUp(deadline=2.0)], api_timeout=0.8, watchdog="off"
     ),
-    "talk": lambda: onhook.Policy(dead_air=3.0, tool_limit=6.0, give_up=3.5),
-    "talk_with_long_tools": lambda: onhook.Policy(dead_air=3.0, give_up=3.5),
+    "talk": lambda: onhook.Policy(dead_air=3.0, tool_limit=6.0, give_up=3.0),
+    "talk_with_long_tools": lambda: onhook.Policy(dead_air=3.0, give_up=3.0),
     "quick": lambda: onhook.Policy(setup=2.0, first_audio=2.0, dead_air=2.0),
     "tts_hangs": with_tts(hanging_tts),
     "tts_raises": with_tts(raising_tts),

@@ -80,8 +80,9 @@ class CallerVoice:
                 utterance = detector.push(samples, at)
                 if detector.speaking is not speaking:
                     speaking = detector.speaking
+                    since = at if speaking else detector.heard_at
                     for listener in self._listeners():
-                        listener.caller_voice(at, speaking=speaking)
+                        listener.caller_voice(since, speaking=speaking)
                 if utterance is not None:
                     for listener in self._listeners():
                         listener.caller_said(utterance)

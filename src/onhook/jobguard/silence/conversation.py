@@ -22,6 +22,8 @@ _SAID_SOMETHING = 1.0
 """Seconds of the caller's voice that are no cough and no murmur: worth soft words."""
 _SAID_A_SENTENCE = 1.2
 """Seconds of voice that are a sentence: with it a call may end, as it may not by noise."""
+_ENDPOINTING = 4.0
+"""Seconds from a caller's last word in which a reply that is begun answers it."""
 _OVERLAP = 0.3
 """Seconds by which a caller may begin to speak into the agent's last sound."""
 _TALKS_WITH_US = 60.0
@@ -148,10 +150,10 @@ class Conversation:
 
     def _asks_again(self, now: float) -> bool:
         """Return whether the caller is saying a second sentence that nothing stirs for."""
-        warned, began = self.warned, self._speaks_since
-        if warned is None or self._not_answered() is None or began < warned.at - _OVERLAP:
+        warned = self.warned
+        if warned is None or self._not_answered() is None:
             return False
-        if now - began < _SAID_A_SENTENCE:
+        if now - max(self._speaks_since, warned.at) < _SAID_A_SENTENCE:
             return False
         self.warned = Warned(warned.at, warned.spoke_again_at or now)
         return True
@@ -309,7 +311,9 @@ class Conversation:
         """
         if speech.done() or any(speech is known.handle for known in self._speeches):
             return
-        made = _Speech(speech, self._clock(), said)
+        now, quiet_at = self._clock(), self._quiet_at
+        answers = not said and now - quiet_at < _ENDPOINTING and quiet_at >= self.audio.heard_until
+        made = _Speech(speech, quiet_at if answers else now, said)
         self._speeches.append(made)
         self._reply_due = True
         speech.add_done_callback(lambda _: self._speech_is_over(made))
@@ -422,12 +426,10 @@ class Conversation:
         if utterance.voiced >= _SAID_SOMETHING and self._not_answered() is None:
             self._unanswered = utterance
         warned = self.warned
-        if (
-            warned is not None
-            and utterance.began >= warned.at - _OVERLAP
-            and utterance.voiced >= _SAID_A_SENTENCE
-        ):
-            self.warned = Warned(warned.at, utterance.ended)
+        if warned is not None:  # only what they say after the words: before it may be their echo
+            after = utterance.ended - max(utterance.began, warned.at)
+            if min(after, utterance.voiced) >= _SAID_A_SENTENCE:
+                self.warned = Warned(warned.at, utterance.ended)
         self._changed.set()
 
     # -- what the meter tells, see `Listener`

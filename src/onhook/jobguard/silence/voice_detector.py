@@ -43,7 +43,8 @@ class VoiceDetector:
     def __init__(self) -> None:
         self._noise = _SILENT / 2
         self._began: float | None = None
-        self._last = 0.0
+        self.heard_at = 0.0
+        """When voice was heard last."""
         self._loud = self._periodic = 0
 
     @property
@@ -68,7 +69,7 @@ class VoiceDetector:
         if voiced:
             if self._began is None:
                 self._began, self._loud, self._periodic = at - BLOCK, 0, 0
-            self._last = at
+            self.heard_at = at
             self._periodic += 1
         else:
             rate = 0.02 if self._began is not None else 0.1
@@ -76,7 +77,7 @@ class VoiceDetector:
             self._noise = max(self._noise, _SILENT / 4)
         if self._began is not None:
             self._loud += loud
-            if at - self._last >= _PAUSE:
+            if at - self.heard_at >= _PAUSE:
                 return self._over()
         return None
 
@@ -86,7 +87,7 @@ class VoiceDetector:
         seconds = self._loud * BLOCK
         if seconds < _LEAST or self._periodic < _VOICED * self._loud:
             return None
-        return Utterance(began, self._last, min(seconds, self._last - began))
+        return Utterance(began, self.heard_at, min(seconds, self.heard_at - began))
 
 
 def _is_voice(wide: NDArray[np.float32]) -> bool:
