@@ -46,6 +46,7 @@ POLICIES: dict[str, Callable[[], onhook.Policy]] = {
     "notice_then_transfer": lambda: onhook.Policy(
         lost=[onhook.Say("Let me transfer you."), onhook.Transfer(DESK), onhook.HangUp()],
         dead_air=3.0,
+        give_up=3.0,
     ),
     "retry": lambda: onhook.Policy(lost=[onhook.Retry(), onhook.Say(), onhook.HangUp()]),
     "tone": lambda: onhook.Policy(lost=beeps()),

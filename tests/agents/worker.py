@@ -61,7 +61,7 @@ POLICIES: dict[str, Callable[[], onhook.Policy]] = {
     ),
     "talk": lambda: onhook.Policy(dead_air=3.0, tool_limit=6.0, give_up=3.0),
     "talk_with_long_tools": lambda: onhook.Policy(dead_air=3.0, give_up=3.0),
-    "quick": lambda: onhook.Policy(setup=2.0, first_audio=2.0, dead_air=2.0),
+    "quick": lambda: onhook.Policy(setup=2.0, first_audio=2.0, dead_air=2.0, give_up=3.0),
     "tts_hangs": with_tts(hanging_tts),
     "tts_raises": with_tts(raising_tts),
     "tts_silent": with_tts(silent_tts),
@@ -108,6 +108,7 @@ class Witness:
             ending=outcome.ending,
             text="; ".join([*(report.detail for report in outcome.reports), outcome.detail]),
         )
+        note(str(outcome.ending), self._scenario)
 
 
 def observers(scenario: dict[str, Any]) -> list[onhook.Observer]:

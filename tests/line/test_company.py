@@ -64,10 +64,21 @@ async def test_a_handoff_to_another_agent_is_left_alone(bench: Bench) -> None:
     async with phone_for("inbound") as phone:
         call = await bench.call_in(phone, scenario)
         room = await bench.ready(scenario)
-        async with joined(bench, room, "second-agent", kind="agent"):
+        async with joined(bench, room, "second-agent", kind="agent") as agent:
+            await publish_a_voice(agent)
             await bench.signal(scenario)
             assert (await bench.story(scenario)).ending == "kept"
             await stays(call_seconds=2.0, ended=call.ended)
+
+
+async def test_an_agent_without_a_voice_keeps_no_caller_waiting(bench: Bench) -> None:
+    scenario = bench.scenario("shuts_down_on_signal", "default", company=1)
+    async with phone_for("inbound") as phone:
+        call = await bench.call_in(phone, scenario)
+        room = await bench.ready(scenario)
+        async with joined(bench, room, "note-taker", kind="agent"):
+            await bench.signal(scenario)
+            assert (await call.ended(timeout=5)).ending is Ending.BYE_RECEIVED
 
 
 async def test_who_joins_during_the_words_takes_the_call_over(bench: Bench) -> None:
@@ -122,6 +133,13 @@ async def joined(
     finally:
         async with asyncio.timeout(10):
             await mine.disconnect()
+
+
+async def publish_a_voice(room: rtc.Room) -> None:
+    track = rtc.LocalAudioTrack.create_audio_track("voice", rtc.AudioSource(24000, 1))
+    microphone = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+    async with asyncio.timeout(10):
+        await room.local_participant.publish_track(track, microphone)
 
 
 async def people(bench: Bench, room: str) -> set[str]:

@@ -72,7 +72,7 @@ async def notice_then_transfer(bench: Bench) -> None:
         assert notice < refer.at, "the caller is told before"
         errors = bench.worker.events_of("error", scenario["id"])
         assert errors[-1]["recoverable"] is False
-        assert (await bench.story(scenario)).ending == "transferred"
+        await bench.worker.wait("transferred", scenario["id"])
 
 
 async def retried(bench: Bench) -> None:
