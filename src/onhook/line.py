@@ -106,7 +106,8 @@ class Line(Protocol):
     async def transfer(self, identity: str, referral: Referral) -> None:
         """Send a leg elsewhere by SIP REFER; return when the far end has reported success.
 
-        The leg itself leaves a moment later. Not safe to repeat.
+        The leg itself leaves a moment later. Not safe to repeat once it has ended: while it is
+        under way, the same request again waits for the same outcome.
         """
         ...
 

@@ -272,7 +272,8 @@ async def test_an_agent_has_left_once_its_last_words_are_over_and_not_when_all_i
     ("job", "seconds", "fault"),
     [
         (JobView(entrypoint_runs=True), LIMIT, Fault.SESSION_ENDED),
-        (JobView(shutdown="job ended"), 1.5, Fault.AGENT_SHUTDOWN),
+        (JobView(shutdown="job ended"), 0.5, Fault.AGENT_SHUTDOWN),
+        (JobView(entrypoint_runs=True, shutdown="drain"), 0.5, Fault.AGENT_SHUTDOWN),
         (JobView(other_session_runs=True), None, None),
     ],
 )

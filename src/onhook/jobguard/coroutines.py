@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["is_running", "waits_in"]
+__all__ = ["frames_of", "is_running", "waits_in"]
 
 
-def waits_in(task: asyncio.Task[Any]) -> Iterator[CodeType]:
-    """Yield the code of each coroutine through which a task waits (`coroutine.cr_await`).
+def frames_of(task: asyncio.Task[Any]) -> Iterator[FrameType]:
+    """Yield the frame of each coroutine through which a task waits (`coroutine.cr_await`).
 
     Args:
         task: Any task; one that is done waits nowhere.
     """
     waiting: Any = task.get_coro()
-    while (code := getattr(waiting, "cr_code", None)) is not None:
-        yield code
+    while (frame := getattr(waiting, "cr_frame", None)) is not None:
+        yield frame
         waiting = waiting.cr_await
+
+
+def waits_in(task: asyncio.Task[Any]) -> Iterator[CodeType]:
+    """Yield the code of each coroutine through which a task waits.
+
+    Args:
+        task: Any task.
+    """
+    return (frame.f_code for frame in frames_of(task))
 
 
 def is_running(method: Callable[..., Any]) -> bool:

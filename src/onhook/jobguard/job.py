@@ -23,6 +23,7 @@ from onhook.jobguard.detectors.caller_voice import CallerVoice
 from onhook.jobguard.detectors.first_audio import first_audio
 from onhook.jobguard.detectors.session_watch import JobView
 from onhook.jobguard.detectors.sessions import Sessions
+from onhook.jobguard.detectors.transfers import Transfers
 from onhook.jobguard.failures import left_by, shut_down
 from onhook.jobguard.preparation import prepare
 from onhook.jobguard.registry import register
@@ -73,12 +74,14 @@ class GuardedJob:
         self._ended = False
         self._entrypoint_runs = False
         self._stall: EntrypointStalledError | None = None
+        self._transfers = Transfers(ctx.job.room.name, clock)
         self.rescuer = Rescuer(
             *(ctx, policy, observers, journal),
             clock=clock,
             open_line=self.open_line,
             unseen=self._unseen,
             covered=lambda: self._ring2.covered,
+            transfers=self._transfers,
         )
         self.sessions = Sessions(
             *(ctx.room, self.rescuer, policy, clock),
@@ -171,6 +174,7 @@ class GuardedJob:
                 group.create_task(_detect("first audio", lambda: self._await_first_audio(entry)))
                 group.create_task(_detect("sessions", self.sessions.follow))
                 group.create_task(_detect("caller's voice", ears.listen))
+                group.create_task(_detect("transfers", self._transfers.watch))
                 group.create_task(_detect("call limit", self._end_overlong_call))
             await asyncio.Event().wait()
         except asyncio.CancelledError:

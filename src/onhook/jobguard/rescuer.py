@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -13,6 +14,7 @@ from onhook.call import Call
 from onhook.errors import OnhookError
 from onhook.incident import Failure, Incident, Outcome
 from onhook.jobguard.detectors.first_audio import late_caller
+from onhook.jobguard.detectors.transfers import Transfer, Transfers
 from onhook.line import Line
 from onhook.policy import Policy
 from onhook.rescue.engine import Engine
@@ -39,6 +41,7 @@ class Rescuer:
         open_line: Opens the call's line.
         unseen: Returns the picture of a call that nobody could look at.
         covered: Returns whether a watchdog knows of each act before it is done.
+        transfers: Knows which callers are being transferred; none when omitted.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Rescuer:
         open_line: Callable[[], AbstractAsyncContextManager[Line]],
         unseen: Callable[[], Call],
         covered: Callable[[], bool] = lambda: False,
+        transfers: Transfers | None = None,
     ) -> None:
         self._ctx = ctx
         self._policy = policy
@@ -61,6 +65,7 @@ class Rescuer:
         self._open_line = open_line
         self._unseen = unseen
         self._covered = covered
+        self._transfers = transfers or Transfers(ctx.job.room.name, clock)
         self._lock = asyncio.Lock()
         self._soft: asyncio.Task[None] | None = None
         self._released = ""
@@ -151,7 +156,8 @@ class Rescuer:
         try:
             async with self._open_line() as line:
                 call = await self.look(line)
-                if call.callers and not self.over:
+                leaves = self._transfers.under_way(call) is not None
+                if call.callers and not leaves and not self.over:
                     await self._engine(line).handle(Incident(failure, call))
         except Exception:  # soft words that fail leave the call as it is
             logger.exception("onhook could not soften the silence in %s", self._room)
@@ -168,6 +174,9 @@ class Rescuer:
                 )
         except asyncio.CancelledError as error:
             cancelled = error
+        if cancelled is None and (transfer := self._transfers.under_way(call)) is not None:
+            failure = await self._see_through(line, transfer, failure)
+            call = await self.look(line)
         harmed = bool(call.callers) or not call.complete
         if harmed:
             self.outcome = await self._engine(line).handle(Incident(failure, call))
@@ -176,6 +185,22 @@ class Rescuer:
         if cancelled is not None:
             raise cancelled
         return harmed and self.outcome is not None and self.outcome.ending != "recovered"
+
+    async def _see_through(self, line: Line, transfer: Transfer, failure: Failure) -> Failure:
+        """Wait for the end of a transfer; return the failure as it is where that has failed too.
+
+        The agent left its caller to the transfer: when that fails, they get words.
+        """
+        try:
+            why = await self._transfers.ends(line, transfer)
+        except asyncio.CancelledError:
+            self.under_way = False  # nothing was done: what comes after the job may still act
+            raise
+        if not why:
+            return failure
+        evidence = {**failure.evidence, "by": "line", "transfer": why}
+        detail = f"{failure.detail}; {why}"
+        return dataclasses.replace(failure, detail=detail, evidence=evidence)
 
     def _engine(self, line: Line) -> Engine:
         journal = self._journal

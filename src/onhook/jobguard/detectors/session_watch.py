@@ -57,8 +57,6 @@ _LOOK = 0.25
 """Seconds between looks at what no event tells of: a disabled output, a session that closes."""
 _LEFT = 0.5
 """Seconds after a session's end for the developer's code to go on: another session, a transfer."""
-_LEFT_BY_JOB = 1.5
-"""Seconds for a job that shuts down to come to its callbacks, which release the caller."""
 _CLOSES_ON_ERROR = 5.0
 """Seconds after a provider's error in which a session that closes does so because of it."""
 _AT_ONCE = 1e-3
@@ -213,9 +211,7 @@ class SessionWatch:
         self._ended_at = now if self._ended_at is None else self._ended_at
         job = self._job()
         patience = _LEFT
-        if job.shutdown is not None:
-            patience = _LEFT_BY_JOB
-        elif job.entrypoint_runs and self._dead_air is not None:
+        if job.shutdown is None and job.entrypoint_runs and self._dead_air is not None:
             patience = self._dead_air
         if job.other_session_runs or now - self._ended_at < patience:
             return False

@@ -1,0 +1,86 @@
+"""Contracts with undocumented details of livekit-api: what breaks when one changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from types import FrameType
+
+import pytest
+from aiohttp import web
+from livekit import api
+
+from onhook.jobguard.coroutines import frames_of
+from onhook.livekit import framework
+from tests.livekit.twirp import SECRET, Answer, error, hang, ok, twirp
+
+ASKED = api.TransferSIPParticipantRequest(
+    room_name="r", participant_identity="sip_1", transfer_to="tel:+15550123"
+)
+
+
+async def sent(answer: Answer, *, limit: float, wrapped: bool = False) -> FrameType:
+    """Send a request as agents do; return its frame after it has ended."""
+
+    async def transfer() -> None:
+        async with api.LiveKitAPI(f"http://127.0.0.1:{server.port}", "key", SECRET) as client:
+            request = client.sip.transfer_sip_participant(ASKED)
+            if wrapped:
+                await asyncio.wait_for(request, limit)
+            else:
+                async with asyncio.timeout(limit):
+                    await request
+
+    async with twirp(TransferSIPParticipant=[arrived := Arrived(answer)]) as server:
+        task = asyncio.create_task(transfer())
+        await arrived.event.wait()
+        frames = [f for each in asyncio.all_tasks() for f in frames_of(each)]
+        found = [f for f in frames if framework.transfer_asked(f) is not None]
+        assert len(found) == 1
+        assert not framework.is_answered(found[0])
+        arrived.go.set()
+        with contextlib.suppress(TimeoutError, api.ServerError):
+            await task
+        return found[0]
+
+
+class Arrived:
+    """An answer that waits until the test has looked at the request."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.event, self.go = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self) -> web.Response:
+        self.event.set()
+        await self.go.wait()
+        return await self.answer()
+
+
+@pytest.mark.parametrize(
+    ("answer", "answered"),
+    [
+        (ok, True),
+        (error(412, "failed_precondition"), True),
+        (error(503, "unavailable", sip_status_code="486"), True),
+        (hang, False),
+    ],
+)
+async def test_a_request_to_transfer_is_seen_and_whether_it_was_answered(
+    answer: Answer, answered: bool
+) -> None:
+    frame = await sent(answer, limit=5.0 if answered else 0.3)
+    assert framework.is_answered(frame) is answered
+    asked = framework.transfer_asked(frame)
+    assert asked is not None
+    assert (asked.participant_identity, asked.transfer_to) == ("sip_1", "tel:+15550123")
+
+
+async def test_a_request_in_a_task_of_its_own_is_seen() -> None:
+    assert not framework.is_answered(await sent(hang, limit=0.3, wrapped=True))
+
+
+async def test_other_coroutines_ask_for_nothing() -> None:
+    frames = [frame for task in asyncio.all_tasks() for frame in frames_of(task)]
+    assert frames
+    assert not any(framework.transfer_asked(frame) for frame in frames)
