@@ -245,7 +245,8 @@ async def test_a_session_that_closed_is_a_fault_also_without_an_error(reason: Cl
         if reason is CloseReason.ERROR:
             assert failure.fault is Fault.SESSION_CLOSED
         else:
-            assert (failure.fault, failure.evidence["by"]) == (Fault.SESSION_ENDED, "agent")
+            by = "line" if reason is CloseReason.PARTICIPANT_DISCONNECTED else "agent"
+            assert (failure.fault, failure.evidence["by"]) == (Fault.SESSION_ENDED, by)
 
 
 def ending(session: FakeSession, job: JobView) -> SessionWatch:

@@ -124,6 +124,7 @@ class SessionWatch:
         self._dead_air = policy.dead_air
         self._had_output = False
         self._ended_at: float | None = None
+        self._ended_by = ""
         limits = Limits(policy.dead_air, policy.tool_limit, policy.give_up)
         self.conversation = Conversation(limits, clock)
         """What is understood of the conversation so far."""
@@ -208,7 +209,9 @@ class SessionWatch:
         speaks = speaks and self._session.output.audio is not None
         if speaks or conversation.audio.heard_until > now:
             return False
-        self._ended_at = now if self._ended_at is None else self._ended_at
+        if self._ended_at is None:
+            self._ended_at = now
+            self._ended_by = self._ended_by or self._ends_now()
         job = self._job()
         patience = _LEFT
         if job.shutdown is None and job.entrypoint_runs and self._dead_air is not None:
@@ -226,12 +229,15 @@ class SessionWatch:
             error = self.conversation.raised[0] if self.conversation.raised else None
             self._lost = Failure(Fault.SESSION_CLOSED, "the session closes on an error", now, error)
         else:
-            known, linked = self._linked()
-            by = "agent" if linked or not known else "line"
             detail = "the session was ended, and the caller is still on the line"
-            evidence = {"by": by, "rule": "session gone: nobody is left who could be heard"}
+            evidence = {"by": self._ended_by, "rule": "session gone: nobody is left who could be heard"}
             self._lost = Failure(Fault.SESSION_ENDED, detail, now, evidence=evidence)
         self.conversation.is_lost()
+
+    def _ends_now(self) -> str:
+        """Return who ends a session: one that has lost the caller it listened to had no choice."""
+        known, linked = self._linked()
+        return "agent" if linked or not known else "line"
 
     def _judge(self) -> Judgement:
         conversation = self.conversation
@@ -388,6 +394,8 @@ class SessionWatch:
 
     def _on_close(self, event: CloseEvent) -> None:
         self.conversation.gone = True
+        if event.reason is CloseReason.PARTICIPANT_DISCONNECTED:
+            self._ended_by = "line"
         if event.reason is CloseReason.ERROR and self._lost is None:
             cause = getattr(event.error, "error", None)
             detail = f"the session closed on {cause!r}"
