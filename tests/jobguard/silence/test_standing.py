@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from onhook.faults import Severity
+from onhook.jobguard.silence.__main__ import table
 from onhook.jobguard.silence.standing import TABLE, Facts, Limits, Standing, Warned, judge
 
 LIMITS = Limits(dead_air=6.0, tool_limit=30.0, give_up=15.0)
@@ -150,3 +152,9 @@ def test_nothing_is_lost_without_words_before_it(facts: Facts, at: float) -> Non
     if judgement.due != NEVER:
         assert judgement.due >= at + 15.0
         assert judgement.evidence
+
+
+def test_the_documented_table_is_the_one_that_judges() -> None:
+    documented = Path(__file__).parents[3] / "docs" / "silence.md"
+    assert table() in documented.read_text()
+    assert max(map(len, table().splitlines())) <= 80

@@ -230,7 +230,10 @@ class SessionWatch:
             self._lost = Failure(Fault.SESSION_CLOSED, "the session closes on an error", now, error)
         else:
             detail = "the session was ended, and the caller is still on the line"
-            evidence = {"by": self._ended_by, "rule": "session gone: nobody is left who could be heard"}
+            evidence = {
+                "by": self._ended_by,
+                "rule": "session gone: nobody is left who could be heard",
+            }
             self._lost = Failure(Fault.SESSION_ENDED, detail, now, evidence=evidence)
         self.conversation.is_lost()
 

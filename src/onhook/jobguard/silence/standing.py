@@ -282,15 +282,3 @@ def judge(facts: Facts, limits: Limits, warned: Warned | None = None) -> Judgeme
         ends.append((max(bound, since + limits.dead_air), words))
     due, why = min(ends, default=(FOR_EVER, ""))
     return Judgement(row, since, due, Severity.LOST, why)
-
-
-def _print() -> None:
-    for row in TABLE:
-        patience = row.patience or "-"
-        ends = [*(["spoke again"] if row.again else []), *(["give_up"] if row.bound else [])]
-        end = " or ".join(ends) or "never"
-        print(f"{row.standing:<34} words: {patience:<10} end: {end}\n    {row.why}")  # noqa: T201
-
-
-if __name__ == "__main__":
-    _print()
