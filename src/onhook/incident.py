@@ -13,7 +13,7 @@ from onhook.call import Call
 from onhook.faults import Fault, Severity
 from onhook.redaction import bounded, traceback_of
 
-__all__ = ["Ending", "Failure", "Incident", "Outcome", "Result", "RungReport"]
+__all__ = ["Ending", "Failure", "Incident", "Mode", "Outcome", "Result", "RungReport"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,11 @@ class RungReport:
     ended: float
 
 
+Mode: TypeAlias = Literal["act", "observe"]
+"""Whether what is judged a fault is acted upon, or recorded with what would have been done."""
+
 Ending: TypeAlias = Literal[
-    "released", "kept", "taken_over", "transferred", "recovered", "handed_outward"
+    "released", "kept", "taken_over", "transferred", "recovered", "handed_outward", "observed"
 ]
 
 
@@ -116,7 +119,7 @@ class Outcome:
         ending: `released` (the callers are gone), `kept` (left as it is, on purpose), `taken_over`
             (somebody living has the call), `transferred` (the caller was sent elsewhere),
             `recovered` (the agent itself is back), `handed_outward` (this ring could not; the next
-            must).
+            must), `observed` (nothing was done on purpose: the detail names what would have been).
         detail: One sentence.
         reports: What each rung did, in order.
         failure: `cleanup.failed`, where the line could not be released; never the original error.
@@ -131,4 +134,4 @@ class Outcome:
     @property
     def safe(self) -> bool:
         """Whether nobody is left on a dead line, as far as this ring can know."""
-        return self.ending != "handed_outward"
+        return self.ending not in ("handed_outward", "observed")

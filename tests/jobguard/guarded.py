@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from onhook.incident import Incident, Outcome, RungReport
+from onhook.incident import Incident, Mode, Outcome, RungReport
 from onhook.jobguard.job import GuardedJob
 from onhook.policy import Policy
 from onhook.sinks.journal import MemoryJournal
@@ -39,6 +39,7 @@ class Guarded:
         policy: Policy | None = None,
         journal: MemoryJournal | None = None,
         room: FakeRoom | None = None,
+        mode: Mode = "act",
     ) -> None:
         self.job = FakeJob()
         self.job.room = room or self.job.room
@@ -51,6 +52,7 @@ class Guarded:
             journal,
             clock=loop.time,
             open_line=opening(line),
+            mode=mode,
         )
 
     def start(self, entrypoint: object, *, reraise: bool = True) -> asyncio.Task[None]:

@@ -206,14 +206,25 @@ async def test_the_guard_limits_the_call_where_there_is_one(
     limits: list[float] = []
 
     class Guard:
+        observes = False
+
         def limit_call(self, seconds: float) -> None:
             limits.append(seconds)
 
-    monkeypatch.setattr(dial_module, "guarded", lambda _: Guard())
+    guard = Guard()
+    monkeypatch.setattr(dial_module, "guarded", lambda _: guard)
     with caplog.at_level(logging.WARNING):
         await call(job, max_call=60)
     assert limits == [60]
     assert caplog.text == ""
+    guard.observes = True
+    with caplog.at_level(logging.WARNING):
+        await call(job, max_call=0.2)
+        job.room.remote_participants[IDENTITY] = object()
+        await asyncio.sleep(0.6)
+    assert limits == [60], "a guard that only observes ends no call: `dial` does"
+    assert server.calls[-1] == "RemoveParticipant"
+    assert "without @onhook.guard" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -131,6 +132,24 @@ async def test_a_loop_that_is_blocked_for_good_loses_its_call_after_the_limit() 
         assert rescuer.names == ["words", "rescue"]
         assert 15.0 <= rescuer.done[-1][1] <= 18.0
         assert rescuer.failures[-1].severity is Severity.LOST
+
+
+async def test_a_job_that_is_observed_is_judged_the_same_and_its_process_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[object] = []
+
+    async def end(process: object) -> None:
+        ended.append(process)
+
+    monkeypatch.setattr("onhook.watchdog.daemon.job_table.end", end)
+    for hello, killed in ((HELLO, 1), (replace(HELLO, mode="observe"), 0)):
+        ended.clear()
+        async with table(Proof.SILENT) as (running, rescuer):
+            running.told(running.joined(hello, 0), Beat(0.0, "listening"))
+            await asyncio.sleep(30.0)
+            assert rescuer.names == ["words", "rescue"]
+            assert len(ended) == killed
 
 
 @pytest.mark.parametrize("proof", [Proof.UNKNOWN, Proof.ALIVE])

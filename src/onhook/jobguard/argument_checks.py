@@ -8,11 +8,12 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from livekit.agents import AgentServer, JobContext
 
 from onhook.errors import AudioError, DecorationError, PolicyError
+from onhook.incident import Mode
 from onhook.livekit.pcm import load_wav
 from onhook.policy import Policy
 from onhook.rungs import Say
@@ -102,7 +103,7 @@ def check_audio(policy: Policy) -> None:
             )
 
 
-def check_options(reraise: object, journal: object) -> None:
+def check_options(reraise: object, journal: object, mode: object) -> None:
     """Refuse what `guard` cannot use, before a caller's incident is the first to meet it.
 
     Raises:
@@ -110,6 +111,8 @@ def check_options(reraise: object, journal: object) -> None:
     """
     if not isinstance(reraise, bool):
         raise DecorationError(f"onhook.guard(reraise={reraise!r}): give True or False")
+    if mode not in get_args(Mode):
+        raise DecorationError(f"onhook.guard(mode={mode!r}): give 'act' or 'observe'")
     _require_methods("journal=...", journal, _JOURNAL, "onhook.MemoryJournal()")
 
 

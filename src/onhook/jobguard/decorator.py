@@ -12,6 +12,7 @@ from typing import Any, overload
 from livekit.agents import JobContext
 
 from onhook.errors import DecorationError
+from onhook.incident import Mode
 from onhook.jobguard import switch
 from onhook.jobguard.argument_checks import (
     Entrypoint,
@@ -35,6 +36,7 @@ class _Options:
     reraise: bool = True
     observers: Sequence[Observer] = (LoggingObserver(),)
     journal: Journal = field(default_factory=SqliteJournal)
+    mode: Mode = "act"
 
 
 class Guarded:
@@ -55,7 +57,8 @@ class Guarded:
         if not switch.is_active() or ctx.is_fake_job():
             return await self._entrypoint(ctx)
         options = self._options
-        job = GuardedJob(ctx, options.policy, options.observers, options.journal)
+        mode = switch.mode_of_job(options.mode)
+        job = GuardedJob(ctx, options.policy, options.observers, options.journal, mode=mode)
         return await job.run(self._entrypoint, reraise=options.reraise)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
@@ -88,6 +91,7 @@ def guard(
     reraise: bool = True,
     observers: Sequence[Observer] | None = None,
     journal: Journal | None = None,
+    mode: Mode = "act",
 ) -> Callable[[Entrypoint], Guarded]: ...
 
 
@@ -98,6 +102,7 @@ def guard(
     reraise: bool = True,
     observers: Sequence[Observer] | None = None,
     journal: Journal | None = None,
+    mode: Mode = "act",
 ) -> Guarded | Callable[[Entrypoint], Guarded]:
     """Guard the entrypoint of a LiveKit telephony agent.
 
@@ -114,8 +119,12 @@ def guard(
         observers: Who is told of every incident; a `LoggingObserver` when omitted.
         journal: Keeps the evidence of every incident; when omitted a `SqliteJournal`, which
             `onhook incidents` reads.
+        mode: `"act"` rescues. `"observe"` judges, plans and records what would have been done, in
+            the job and in the watchdog, and does nothing. `ONHOOK_MODE` in the worker's environment
+            has the last word.
 
     Raises:
+        ConfigurationError: `ONHOOK_MODE` is neither of the two.
         DecorationError: An argument is of the wrong type, the entrypoint is no coroutine function,
             the decorators are in the wrong order, or it is guarded already.
         AudioError: The policy names an audio file that a phone line cannot carry.
@@ -124,8 +133,9 @@ def guard(
     check_audio(policy)
     seen = check_observers((LoggingObserver(),) if observers is None else observers)
     kept = SqliteJournal() if journal is None else journal
-    check_options(reraise, kept)
-    options = _Options(policy, reraise, seen, kept)
+    check_options(reraise, kept, mode)
+    switch.mode_in_environment()
+    options = _Options(policy, reraise, seen, kept, mode)
     if entrypoint is None or isinstance(entrypoint, Policy):
         return lambda target: _guarded(target, options, sys._getframe(1))
     return _guarded(entrypoint, options, sys._getframe(1))

@@ -203,12 +203,13 @@ async def _remove(server: ServerApi, invitation: Invitation) -> None:
 
 
 def _limit(ctx: JobContext, credentials: Credentials, identity: str, seconds: float) -> None:
-    """Have the guard limit the call, or do it here where there is none."""
+    """Have the guard limit the call, or do it here where there is none that acts."""
     global _warned  # noqa: PLW0603 - one warning for one process is the point
-    if (guard := guarded(ctx)) is not None:
+    guard = guarded(ctx)
+    if guard is not None and not guard.observes:
         guard.limit_call(seconds)
         return
-    if not _warned:
+    if guard is None and not _warned:
         _warned = True
         logger.warning(
             "onhook.dial is used in a job without @onhook.guard: the call is limited to %g s, and "

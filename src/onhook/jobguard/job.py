@@ -15,7 +15,7 @@ from livekit.agents import AgentSession, JobContext, tts
 from onhook.call import Call
 from onhook.errors import ConfigurationError, EntrypointStalledError
 from onhook.faults import Fault
-from onhook.incident import Failure
+from onhook.incident import Failure, Mode
 from onhook.jobguard.argument_checks import Entrypoint
 from onhook.jobguard.attempts import Attempts
 from onhook.jobguard.detectors.call_limit import CallLimit
@@ -53,6 +53,7 @@ class GuardedJob:
         journal: Keeps the evidence.
         clock: Seconds of a monotonic clock.
         open_line: Opens the call's line; a `LiveKitLine` with the job's credentials when omitted.
+        mode: In `"observe"` everything is judged and recorded, and the call is left as it is.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class GuardedJob:
         *,
         clock: Callable[[], float] = time.monotonic,
         open_line: Callable[[], AbstractAsyncContextManager[Line]] | None = None,
+        mode: Mode = "act",
     ) -> None:
         self._ctx = ctx
         self._policy = policy
@@ -71,6 +73,8 @@ class GuardedJob:
         self.clock = clock
         self.open_line = open_line or self._livekit_line
         self.renderings = Renderings()
+        self.observes = mode == "observe"
+        """Whether the guard records what it would do, and does nothing."""
         self._ended = False
         self._entrypoint_runs = False
         self._stall: EntrypointStalledError | None = None
@@ -82,6 +86,7 @@ class GuardedJob:
             unseen=self._unseen,
             covered=lambda: self._ring2.covered,
             transfers=self._transfers,
+            mode=mode,
         )
         self.sessions = Sessions(
             *(ctx.room, self.rescuer, policy, clock),
@@ -89,7 +94,7 @@ class GuardedJob:
             lost=self._end_job,
             job=self._seen_by_sessions,
         )
-        self._ring2 = WatchdogClient(ctx, policy, self.sessions.news)
+        self._ring2 = WatchdogClient(ctx, policy, self.sessions.news, mode)
         self.attempts = Attempts(self._run_again, ctx.room, self._session, clock)
         self._limit = CallLimit(ctx.room, policy.max_call, clock)
 
@@ -144,7 +149,7 @@ class GuardedJob:
                 await self.rescuer.rescue(failure)
                 if self.attempts.recovered:
                     return self.attempts.take()
-                if reraise or not isinstance(error, Exception):
+                if reraise or self.observes or not isinstance(error, Exception):
                     raise
                 self._ctx.shutdown(failure.detail)
         if self._stall is not None:
@@ -198,18 +203,23 @@ class GuardedJob:
             return
         self._ring2.answer_for_life()
         await rehearse(self._policy, self._unseen(), self.open_line)
-        await prepare(self._policy, self.renderings, self.voice, entry, self._journal)
+        render = None if self.observes else self.renderings
+        await prepare(self._policy, render, self.voice, entry, self._journal)
 
     async def _ask(self) -> Call:
         async with self.open_line() as line:
             return await self.rescuer.look(line)
 
     async def _stall_out(self, entry: asyncio.Task[None] | None, detail: str) -> None:
-        self._stall = EntrypointStalledError(detail)
+        stall = EntrypointStalledError(detail)
+        failure = Failure(Fault.ENTRYPOINT_STALLED, detail, self.clock(), stall)
+        if self.observes:
+            await self.rescuer.rescue(failure)
+            return
+        self._stall = stall
         entry_runs = entry is not None and not entry.done()
         if entry is not None and entry_runs:
             entry.cancel()
-        failure = Failure(Fault.ENTRYPOINT_STALLED, detail, self.clock(), self._stall)
         await self.rescuer.rescue(failure)
         if not entry_runs:
             self._ctx.shutdown(detail)
@@ -240,7 +250,7 @@ class GuardedJob:
     def _end_job(self, detail: str) -> None:
         """End the job of an agent whose call was rescued without it."""
         outcome = self.rescuer.outcome
-        if outcome is not None and outcome.ending not in ("kept", "recovered"):
+        if outcome is not None and outcome.ending not in ("kept", "recovered", "observed"):
             self._ctx.shutdown(detail)
 
     async def _run_again(self) -> None:

@@ -23,7 +23,7 @@ logger = logging.getLogger("onhook")
 
 async def prepare(
     policy: Policy,
-    renderings: Renderings,
+    renderings: Renderings | None,
     voice: Callable[[], Tts | None],
     entry: asyncio.Task[None] | None,
     journal: Journal | None,
@@ -32,7 +32,7 @@ async def prepare(
 
     Args:
         policy: Its announcements are rendered, in the agent's own voice unless they have one.
-        renderings: Where renderings are kept.
+        renderings: Where renderings are kept; `None` where nothing will be said.
         voice: Returns the TTS of the running session, or `None`.
         entry: The entrypoint's task.
         journal: Will keep the evidence.
@@ -44,6 +44,8 @@ async def prepare(
             await in_thread(journal.prepare)
         except JournalError as error:
             logger.warning("incidents of this call will not be kept: %s", error)
+    if renderings is None:
+        return
     for say in announcements(policy):
         source = say.tts if say.tts is not None else voice()
         if say.audio is not None or source is None:

@@ -12,7 +12,7 @@ from livekit.agents import JobContext
 
 from onhook.call import Call
 from onhook.errors import OnhookError
-from onhook.incident import Failure, Incident, Outcome
+from onhook.incident import Failure, Incident, Mode, Outcome
 from onhook.jobguard.detectors.first_audio import late_caller
 from onhook.jobguard.detectors.transfers import Transfer, Transfers
 from onhook.line import Line
@@ -42,6 +42,7 @@ class Rescuer:
         unseen: Returns the picture of a call that nobody could look at.
         covered: Returns whether a watchdog knows of each act before it is done.
         transfers: Knows which callers are being transferred; none when omitted.
+        mode: Whether it acts, or records what it would have done.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Rescuer:
         unseen: Callable[[], Call],
         covered: Callable[[], bool] = lambda: False,
         transfers: Transfers | None = None,
+        mode: Mode = "act",
     ) -> None:
         self._ctx = ctx
         self._policy = policy
@@ -65,6 +67,7 @@ class Rescuer:
         self._open_line = open_line
         self._unseen = unseen
         self._covered = covered
+        self._mode: Mode = mode
         self._transfers = transfers or Transfers(ctx.job.room.name, clock)
         self._lock = asyncio.Lock()
         self._soft: asyncio.Task[None] | None = None
@@ -206,7 +209,13 @@ class Rescuer:
         journal = self._journal
         if journal is not None and self._covered():
             journal = Soon(journal)
-        return Engine(line, policy=self._policy, journal=journal, observers=self._observers)
+        return Engine(
+            line,
+            policy=self._policy,
+            journal=journal,
+            observers=self._observers,
+            mode=self._mode,
+        )
 
     @property
     def _room(self) -> str:

@@ -1,10 +1,16 @@
-"""The kill switch: with it off, a guarded entrypoint is the bare entrypoint."""
+"""What the environment says of every guard: whether it is there at all, and whether it acts."""
 
 from __future__ import annotations
 
+import logging
 import os
 
-__all__ = ["is_active", "set_active"]
+from onhook.errors import ConfigurationError
+from onhook.incident import Mode
+
+__all__ = ["is_active", "mode_in_environment", "mode_of_job", "set_active"]
+
+logger = logging.getLogger("onhook")
 
 _OFF = ("0", "false", "no", "off")
 _active: bool | None = None
@@ -27,3 +33,35 @@ def set_active(active: bool | None) -> None:
     """
     global _active  # noqa: PLW0603 - one switch for one process is the point
     _active = active
+
+
+def mode_in_environment() -> Mode | None:
+    """Return the mode that `ONHOOK_MODE` gives to every guard, if it does.
+
+    Raises:
+        ConfigurationError: It says something else than `act` or `observe`.
+    """
+    match os.environ.get("ONHOOK_MODE", "").strip().lower():
+        case "":
+            return None
+        case "act":
+            return "act"
+        case "observe":
+            return "observe"
+        case other:
+            raise ConfigurationError(
+                f"ONHOOK_MODE={other!r}: give 'observe' (judge and record, do nothing) or 'act'"
+            )
+
+
+def mode_of_job(given: Mode) -> Mode:
+    """Return how a job is guarded: the environment, by which a fleet is run, has the last word.
+
+    Args:
+        given: What `guard` was given.
+    """
+    try:
+        return mode_in_environment() or given
+    except ConfigurationError as error:  # it was set after the start, where it would have raised
+        logger.error("%s; this job is only observed", error)  # noqa: TRY400 - no traceback helps
+        return "observe"

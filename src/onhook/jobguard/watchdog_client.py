@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from livekit.agents import JobContext, JobExecutorType
 
+from onhook.incident import Mode as GuardMode
 from onhook.livekit import Credentials
 from onhook.livekit.proof import ALIVE_METHOD
 from onhook.policy import Policy
@@ -29,14 +30,20 @@ class WatchdogClient:
         ctx: The job.
         policy: What the watchdog is to do in the job's place.
         news: Returns what the agent does, and until when it could be heard.
+        mode: Whether the watchdog acts in its place, or only records.
     """
 
     def __init__(
-        self, ctx: JobContext, policy: Policy, news: Callable[[], tuple[str, float]]
+        self,
+        ctx: JobContext,
+        policy: Policy,
+        news: Callable[[], tuple[str, float]],
+        mode: GuardMode = "act",
     ) -> None:
         self._ctx = ctx
         self._policy = policy
         self._news = news
+        self._mode = mode
         self._link: Link | None = None
         self._leaving: asyncio.Task[None] | None = None
 
@@ -59,6 +66,7 @@ class WatchdogClient:
             agent,
             _worker(),
             self._policy,
+            self._mode,
         )
         self._link = link = Link(hello, Credentials.from_env(), mode=mode, news=self._news)
         await link.start()

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from onhook.call import Call
 from onhook.errors import ApiError, OnhookError
 from onhook.faults import Fault, Severity
-from onhook.incident import Ending, Failure, Incident, Outcome, Result, RungReport
+from onhook.incident import Ending, Failure, Incident, Mode, Outcome, Result, RungReport
 from onhook.line import Line
 from onhook.policy import Policy, plan
 from onhook.rescue.progress import PendingRung, Progress, rest, settled
@@ -39,6 +39,7 @@ class Engine:
         sleep: Waits for some seconds between retries.
         jitter: Returns a number from 0 to 1, by which pauses are spread.
         ring: Who rescues, for the journal.
+        mode: In `"observe"` nothing is climbed; the outcome names what would have been.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Engine:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
         ring: Ring = Ring.GUARD,
+        mode: Mode = "act",
     ) -> None:
         self._line = line
         self._policy = policy or Policy()
@@ -61,6 +63,7 @@ class Engine:
         self._sleep = sleep
         self._jitter = jitter
         self._ring = ring
+        self._mode = mode
         self._taken = False
         self._reports: list[RungReport] = []
         self._last_error: Exception | None = None
@@ -96,6 +99,10 @@ class Engine:
         if ended := settled(past):
             return self._close(incident, self._outcome(incident, *ended))
         rungs = rest(past)
+        if self._mode == "observe" and any(step.rung.settles != "kept" for step in rungs):
+            names = ", ".join(step.rung.name for step in rungs)
+            would = f"in act mode this would have been done: {names}"
+            return self._close(incident, self._outcome(incident, "observed", would))
         try:
             outcome = await self._climb(incident, rungs)
         except GeneratorExit:

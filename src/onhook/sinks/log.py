@@ -61,9 +61,9 @@ class LoggingObserver:
         )
 
     def closed(self, incident: Incident, outcome: Outcome) -> None:
-        """Log the outcome; one that is not safe is an error that somebody must see to."""
+        """Log the outcome; a line that this ring could not release is an error to be seen to."""
         self._logger.log(
-            logging.INFO if outcome.safe else logging.ERROR,
+            logging.ERROR if outcome.ending == "handed_outward" else logging.INFO,
             "%s %s: %s",
             incident.id,
             outcome.ending,

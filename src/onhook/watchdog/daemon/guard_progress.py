@@ -14,8 +14,8 @@ __all__ = ["Recorded"]
 _MARGIN = 1.0
 """Seconds for looking at the call and for telling, beyond the deadlines of the rungs."""
 _MOST = 50
-_SETTLED: tuple[Ending, ...] = ("released", "taken_over", "transferred")
-"""Endings after which the job's death harms nobody."""
+_SETTLED: tuple[Ending, ...] = ("released", "taken_over", "transferred", "observed")
+"""Endings after which the job's death harms nobody, or no more is said of the call."""
 
 
 @dataclass(slots=True)

@@ -126,7 +126,7 @@ class JobRescuer:
             job=job.job,
             api_timeout=job.policy.api_timeout,
         ) as line:
-            if intruder:
+            if intruder and job.mode == "act":
                 await self._silence(line, job)
             yield line
 
@@ -138,6 +138,7 @@ class JobRescuer:
             observers=self._observers,
             clock=self._clock,
             ring=Ring.WATCHDOG,
+            mode=job.mode,
         )
 
     async def _silence(self, line: Line, job: Hello) -> None:

@@ -222,7 +222,9 @@ class JobTable:
                 self._rescues.soften(job, words)
                 return False
             case Verdict.BLOCKED | Verdict.HUNG:
-                self._rescues.spawn(end(Process(job.process.pid if job.process.alive() else 0)))
+                if job.hello.mode == "act":
+                    pid = job.process.pid if job.process.alive() else 0
+                    self._rescues.spawn(end(Process(pid)))
                 self._step_in(job, Fault.JOB_HUNG, detail, intruder=True)
                 return True
             case _:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from onhook.call import Call
 from onhook.faults import Fault, Severity
-from onhook.incident import Ending, RungReport
+from onhook.incident import Ending, Mode, RungReport
 from onhook.ladder import Ladder
 from onhook.policy import Policy
 
@@ -41,6 +41,7 @@ class Hello:
         agent: Identity of the job's participant.
         worker: Process id of the job's parent.
         policy: The ladders, and how long things may take.
+        mode: Whether the watchdog acts for this job, or records what it would have done.
     """
 
     room: str
@@ -48,6 +49,7 @@ class Hello:
     agent: str
     worker: int
     policy: Policy
+    mode: Mode = "act"
 
 
 @dataclass(frozen=True, slots=True)
