@@ -11,7 +11,7 @@ from aiohttp import web
 from livekit import api
 
 from onhook.jobguard.coroutines import frames_of
-from onhook.livekit import framework
+from onhook.livekit.framework import api_requests as framework
 from tests.livekit.twirp import SECRET, Answer, error, hang, ok, twirp
 
 ASKED = api.TransferSIPParticipantRequest(

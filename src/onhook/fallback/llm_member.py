@@ -18,6 +18,7 @@ from livekit.agents import (
 from onhook.fallback.availability import logger
 from onhook.fallback.labels import Named
 from onhook.fallback.stage import PAUSE, Stage
+from onhook.livekit.framework.plugin_streams import send
 
 __all__ = ["GuardedLLM"]
 
@@ -95,7 +96,7 @@ class _Answer(llm.LLMStream):
         stage = self._member.stage
         options = APIConnectOptions(max_retry=0, timeout=stage.first)
         stream = self._member.inner.chat(
-            chat_ctx=self._chat_ctx, tools=self._tools, conn_options=options, **self._how
+            chat_ctx=self.chat_ctx, tools=self.tools, conn_options=options, **self._how
         )
         try:
             await self._relay(stream, limit)
@@ -130,7 +131,7 @@ class _Answer(llm.LLMStream):
             if chunk.delta is not None:
                 self._words = self._words or bool(chunk.delta.content)
                 self._calls = self._calls or bool(chunk.delta.tool_calls)
-            self._event_ch.send_nowait(chunk)
+            send(self, chunk)
 
     def _judge_nothing(self, limit: float) -> None:
         """Ask again where an answer has no content; when all say nothing, nothing is the answer.
@@ -145,4 +146,4 @@ class _Answer(llm.LLMStream):
 
     def _send(self, text: str) -> None:
         delta = llm.ChoiceDelta(role="assistant", content=text)
-        self._event_ch.send_nowait(llm.ChatChunk(id=self._id, delta=delta))
+        send(self, llm.ChatChunk(id=self._id, delta=delta))

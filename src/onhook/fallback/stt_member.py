@@ -19,6 +19,7 @@ from livekit.agents.vad import VAD
 from onhook.fallback.labels import Named
 from onhook.fallback.stage import Stage
 from onhook.fallback.stt_stream import Hearing
+from onhook.livekit.framework.plugin_streams import hand_on_history, hand_on_keyterms
 
 __all__ = ["GuardedSTT"]
 
@@ -48,10 +49,10 @@ class GuardedSTT(Named, stt.STT[Any]):
     # the session hands words to expect and its history to recognisers by these two alone, and
     # the framework's adapters hand them on in the same way
     def _update_session_keyterms(self, keyterms: list[str]) -> None:
-        self.inner._update_session_keyterms(keyterms)
+        hand_on_keyterms(self.inner, keyterms)
 
     def _push_conversation_item(self, ev: Any) -> None:
-        self.inner._push_conversation_item(ev)
+        hand_on_history(self.inner, ev)
 
     async def _recognize_impl(
         self,

@@ -14,6 +14,7 @@ from livekit.agents.vad import VAD, VADEventType, VADStream
 
 from onhook.fallback.availability import logger
 from onhook.fallback.stage import PAUSE, Stage
+from onhook.livekit.framework.plugin_streams import input_ended, input_of, send
 
 __all__ = ["Hearing"]
 
@@ -88,7 +89,7 @@ class Hearing(stt.RecognizeStream):
                 since = now if settled else since
                 patient = not stage.has_other(self._member) and now + PAUSE < since + stage.first
                 again = error.retryable and (settled or patient)
-                if not again or self._input_ch.closed:
+                if not again or input_ended(self):
                     if not stage.probes(self._member):
                         stage.utterance = Unheard(self._member, tuple(self._frames), now)
                     raise
@@ -139,11 +140,11 @@ class Hearing(stt.RecognizeStream):
                 self._stage.turn.begins()
                 self._frames.clear()
                 self._seconds = 0.0
-            self._event_ch.send_nowait(event)
+            send(self, event)
 
     async def _forward(self, stream: stt.RecognizeStream, hears: VADStream | None) -> None:
-        async for data in self._input_ch:
-            if isinstance(data, self._FlushSentinel):
+        async for data in input_of(self):
+            if not isinstance(data, rtc.AudioFrame):
                 stream.flush()
                 continue
             self._keep(data)

@@ -25,6 +25,7 @@ from livekit.agents import (
 
 from onhook.fallback.labels import Named
 from onhook.fallback.stage import Attempt, Stage
+from onhook.livekit.framework.plugin_streams import send_audio
 
 __all__ = ["GuardedTTS", "Voices", "audible"]
 
@@ -127,7 +128,7 @@ class _Speech(tts.ChunkedStream):
             seconds = sum(frame.duration for frame in self._held)
             raise APIError(f"{member.label} sent no sound: {seconds:.1f} s of silence")
         for frame in self._held:
-            emitter.push_frame(frame)
+            send_audio(emitter, frame)
 
     def _pass(self, emitter: tts.AudioEmitter, frame: rtc.AudioFrame, *, probe: bool) -> None:
         """Hand a frame on; silence waits until there is sound, for it may be all that comes."""
@@ -144,7 +145,7 @@ class _Speech(tts.ChunkedStream):
             frames = [frame]
         for each in frames:
             self._played_until = max(now, self._played_until) + each.duration
-            emitter.push_frame(each)
+            send_audio(emitter, each)
 
     async def _frames(self, stream: tts.ChunkedStream, limit: float) -> Any:
         stage = self._member.stage
@@ -226,6 +227,7 @@ class _Sentence(tts.ChunkedStream):
     def __init__(self, *, voices: Voices, text: str, conn_options: APIConnectOptions) -> None:
         super().__init__(tts=voices, input_text=text, conn_options=conn_options)
         self._voices = voices
+        self._options = conn_options
 
     async def _run(self, output_emitter: tts.AudioEmitter) -> None:
         voices = self._voices
@@ -239,10 +241,10 @@ class _Sentence(tts.ChunkedStream):
             cut = _Cut()
             _CUT.set(cut)  # this stream's own task and context; those below it inherit it
             async with voices._adapter.synthesize(
-                self.input_text, conn_options=self._conn_options
+                self.input_text, conn_options=self._options
             ) as stream:
                 async for audio in stream:
-                    output_emitter.push_frame(audio.frame)
+                    send_audio(output_emitter, audio.frame)
             if not cut.happened:
                 return
             output_emitter.flush()

@@ -14,6 +14,7 @@ from livekit.agents import AgentServer, JobContext
 
 from onhook.errors import AudioError, DecorationError, PolicyError
 from onhook.incident import Mode
+from onhook.livekit.framework.job_internals import serves
 from onhook.livekit.pcm import load_wav
 from onhook.policy import Policy
 from onhook.rungs import Say
@@ -68,7 +69,7 @@ def check_entrypoint(entrypoint: object, frame: FrameType | None) -> None:
             f"onhook.guard cannot guard {name}: it is no coroutine function. Write "
             f"`async def {name}(ctx: JobContext)`, or let the decorator below return one"
         )
-    if any(_has(server, entrypoint) for server in _servers(inner, frame)):
+    if any(serves(server, entrypoint) for server in _servers(inner, frame)):
         raise DecorationError(
             f"{name} is registered with the server unguarded: @onhook.guard stands above "
             "@server.rtc_session(...). Swap the two lines, so that @onhook.guard is the lower one"
@@ -146,11 +147,6 @@ def _require_methods(name: str, got: object, methods: tuple[str, ...], example: 
 
 def _call_of(inner: object) -> object:
     return inspect.getattr_static(type(inner), "__call__", None)
-
-
-def _has(server: AgentServer, entrypoint: object) -> bool:
-    # livekit-agents 1.8 tells in no public way what a server has registered
-    return getattr(server, "_entrypoint_fnc", None) is entrypoint
 
 
 def _servers(inner: object, frame: FrameType | None) -> Iterator[AgentServer]:

@@ -31,7 +31,9 @@ from onhook.jobguard.rehearsal import rehearse
 from onhook.jobguard.rescuer import Rescuer
 from onhook.jobguard.watchdog_client import WatchdogClient
 from onhook.line import Line
-from onhook.livekit import Credentials, LiveKitLine, Renderings, framework
+from onhook.livekit import Credentials, LiveKitLine, Renderings
+from onhook.livekit.framework.job_internals import primary_session, shutdown_reason
+from onhook.livekit.framework.versions import tell_of_version
 from onhook.livekit.picture import is_withdrawn
 from onhook.livekit.renderings import Tts
 from onhook.policy import Policy
@@ -115,6 +117,7 @@ class GuardedJob:
             logger.error("this call is not guarded: %s", error)  # noqa: TRY400 - no traceback helps
             await entrypoint(self._ctx)
             return
+        tell_of_version()
         self._entrypoint = entrypoint
         entry = asyncio.current_task()
         self._entrypoint_runs = True
@@ -257,13 +260,10 @@ class GuardedJob:
         await self._entrypoint(self._ctx)
 
     def _seen_by_sessions(self) -> JobView:
-        return JobView(self._entrypoint_runs, shutdown=framework.shutdown_reason(self._ctx))
+        return JobView(self._entrypoint_runs, shutdown=shutdown_reason(self._ctx))
 
     def _session(self) -> AgentSession[Any] | None:
-        try:
-            return self._ctx.primary_session
-        except RuntimeError:  # no session was started
-            return None
+        return primary_session(self._ctx)
 
     def voice(self) -> Tts | None:
         """Return the TTS of the running session, or `None`."""

@@ -9,12 +9,12 @@ from types import TracebackType
 
 import aiohttp
 from livekit import api
-from livekit.api.twirp_client import TwirpClient
-from livekit.protocol.room import PerformRpcRequest, PerformRpcResponse
+from livekit.protocol.room import PerformRpcRequest
 
 from onhook.errors import ApiError
 from onhook.livekit.api import ServerApi
 from onhook.livekit.credentials import Credentials
+from onhook.livekit.framework.api_requests import perform_rpc
 
 __all__ = ["ALIVE_METHOD", "Proof", "ProofOfLife"]
 
@@ -49,9 +49,6 @@ class Proof(Enum):
 
 class ProofOfLife:
     """Asks participants whether they live. Leave the context to close the connection.
-
-    livekit-api 1.2 has no method for `RoomService.PerformRpc`; the request is sent with its own
-    client for the protocol.
 
     Args:
         credentials: Server and key.
@@ -105,19 +102,15 @@ class ProofOfLife:
         """Call the method; only a call that was put through proves something by its silence."""
         if self._session is None:
             self._session = aiohttp.ClientSession()
-        client = TwirpClient(self._session, self._credentials.url, "livekit", failover=False)
         request = PerformRpcRequest(
             room=room,
             destination_identity=identity,
             method=ALIVE_METHOD,
             response_timeout_ms=int(deadline * 1000),
         )
-        headers = {"Authorization": f"Bearer {self._token(room)}"}
         try:
             async with asyncio.timeout(deadline + _MARGIN):
-                await client.request(
-                    "RoomService", "PerformRpc", request, headers, PerformRpcResponse
-                )
+                await perform_rpc(self._session, self._credentials.url, self._token(room), request)
         except TimeoutError:
             return Proof.SILENT
         except api.ServerError as error:

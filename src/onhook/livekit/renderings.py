@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import copy
 import hashlib
 import logging
 import os
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from onhook.errors import AudioError
+from onhook.livekit.framework.tts_internals import copy_unheard, voice_of
 from onhook.livekit.pcm import Pcm, audible, load_wav, save_wav
 from onhook.threads import in_thread
 
@@ -48,13 +48,8 @@ def is_tts(source: object) -> TypeIs[Tts]:
 
 
 def engine_of(engine: Tts) -> str:
-    """Name the engine and voice that make a rendering what it is.
-
-    livekit-agents gives label, provider and model in public; plugins keep the voice in `_opts`.
-    """
-    options: Any = getattr(engine, "_opts", None)
-    voice = getattr(options, "voice", None) or getattr(options, "voice_id", None) or ""
-    return "|".join(str(part) for part in (engine.label, engine.provider, engine.model, voice))
+    """Name the engine and voice that make a rendering what it is."""
+    return f"{engine.label}|{engine.provider}|{engine.model}|{voice_of(engine)}"
 
 
 async def render(source: TtsSource, text: str, *, deadline: float) -> Pcm:
@@ -73,7 +68,7 @@ async def render(source: TtsSource, text: str, *, deadline: float) -> Pcm:
     rendering = _RENDERING.set(True)
     try:
         async with asyncio.timeout(deadline):
-            engine = _unheard(source if is_tts(source) else source())
+            engine = copy_unheard(source if is_tts(source) else source())
             options = APIConnectOptions(max_retry=0, timeout=deadline)
             async with engine.synthesize(text, conn_options=options) as stream:
                 frames = [event.frame async for event in stream]
@@ -100,23 +95,6 @@ def is_ours() -> bool:
     what a TTS emits for a rendering it emits in tasks that the rendering has begun.
     """
     return _RENDERING.get()
-
-
-def _unheard(engine: Tts) -> Tts:
-    """Return a copy of a TTS, with the same connections, whose events nobody listens to.
-
-    The activity of a session listens to the session's own TTS, and `AgentSession._on_error` counts
-    what it emits, whoever had asked for the words (livekit-agents `voice/agent_activity.py`).
-    """
-    from livekit import rtc  # noqa: PLC0415 - see above
-
-    try:
-        unheard = copy.copy(engine)
-        rtc.EventEmitter.__init__(unheard)  # a table of handlers of its own
-    except Exception as error:  # noqa: BLE001 - a plugin's class may refuse to be copied
-        logger.info("%s cannot be copied (%r): its session hears of renderings", engine, error)
-        return engine
-    return unheard
 
 
 class Renderings:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from livekit.agents.llm import FunctionCall
-from livekit.agents.voice.events import ToolCallEnded, ToolCallStarted
 
 from onhook.jobguard.silence.conversation import Conversation, Surroundings
 from onhook.jobguard.silence.standing import Limits, Standing, Warned, judge
@@ -55,11 +53,10 @@ class Call:
         return speech
 
     def tool(self, name: str = "book") -> None:
-        call = FunctionCall(call_id=name, name=name, arguments="{}")
-        self.conversation.tool_updated(ToolCallStarted(function_call=call))
+        self.conversation.tool_began(name, name)
 
     def tool_ends(self, name: str = "book", *, reply_due: bool = True) -> None:
-        self.conversation.tool_updated(ToolCallEnded(id=name, call_id=name, status="done"))
+        self.conversation.tool_ended(name)
         self.conversation.tools_executed(reply_due=reply_due)
 
 

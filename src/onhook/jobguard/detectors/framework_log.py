@@ -1,9 +1,8 @@
 """What livekit-agents only logs: exceptions of an agent's own code that no event tells of.
 
 An `on_enter`, an `on_user_turn_completed` or a handoff that raises leaves nothing behind but a line
-in the framework's log with its traceback (livekit-agents `voice/agent_activity.py`,
-`utils/log.py`). The log is read as any log handler reads it: one that is silenced below ERROR
-tells nothing, and then only the silence itself is noticed.
+in the framework's log with its traceback. The log is read as any log handler reads it: one that is
+silenced below ERROR tells nothing, and then only the silence itself is noticed.
 """
 
 from __future__ import annotations
@@ -13,15 +12,9 @@ import logging
 from collections.abc import Callable
 from types import TracebackType
 
-__all__ = ["FrameworkLog"]
+from onhook.livekit.framework.agent_log import LOGGER, what_broke_the_turn
 
-_FRAMEWORK = "livekit.agents"
-_TURNS_FATE = {
-    "_traceable_on_enter": "on_enter raised",
-    "on_user_turn_completed": "on_user_turn_completed raised",
-    "_update_activity_task": "the handoff to another agent raised",
-}
-"""Words of the framework's messages, and what they mean for the caller's turn."""
+__all__ = ["FrameworkLog"]
 
 
 class FrameworkLog:
@@ -34,7 +27,7 @@ class FrameworkLog:
 
     def __init__(self, tell: Callable[[BaseException, str], None]) -> None:
         self._tell = tell
-        self._logger = logging.getLogger(_FRAMEWORK)
+        self._logger = logging.getLogger(LOGGER)
         self._loop = asyncio.get_running_loop()
         self._handler = _Handler(self._heard)
 
@@ -54,9 +47,7 @@ class FrameworkLog:
         error = record.exc_info[1] if record.exc_info else None
         if error is None or not self._is_ours():
             return
-        message = record.getMessage()
-        meaning = next((what for word, what in _TURNS_FATE.items() if word in message), "")
-        self._tell(error, meaning)
+        self._tell(error, what_broke_the_turn(record.getMessage()))
 
     def _is_ours(self) -> bool:
         """Return whether this job logs; with the thread executor other jobs share the log."""

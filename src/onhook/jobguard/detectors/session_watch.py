@@ -20,7 +20,6 @@ from livekit.agents import (
     ErrorEvent,
     FunctionToolsExecutedEvent,
     SpeechCreatedEvent,
-    ToolExecutionUpdatedEvent,
     UserInputTranscribedEvent,
     UserStateChangedEvent,
     llm,
@@ -36,20 +35,22 @@ from onhook.jobguard.silence.conversation import Conversation, Surroundings
 from onhook.jobguard.silence.diagnosis import Turn, diagnose
 from onhook.jobguard.silence.standing import Judgement, Limits, Standing, judge
 from onhook.jobguard.silence.utterances import Utterance
-from onhook.livekit import Meter, framework
+from onhook.livekit import Meter
+from onhook.livekit.framework.session_internals import (
+    detects_machines,
+    is_closing,
+    linked_identity,
+    provider_error,
+    running_tools,
+    tells_of_tools,
+    tool_update,
+    turn_detection,
+)
 from onhook.policy import Policy
 
 __all__ = ["JobView", "LineView", "SessionWatch"]
 
 Session: TypeAlias = AgentSession[Any]
-
-_PROVIDERS: Mapping[str, Fault] = {
-    "llm_error": Fault.LLM_FAILED,
-    "realtime_model_error": Fault.LLM_FAILED,
-    "stt_error": Fault.STT_FAILED,
-    "tts_error": Fault.TTS_FAILED,
-}
-"""The framework's error types (livekit-agents `llm.LLMError.type` and its siblings)."""
 
 _CALLBACKS = ("on_enter", "on_user_turn_completed")
 """Callbacks of an agent that a turn may hang in."""
@@ -183,6 +184,8 @@ class SessionWatch:
             if self._lost is not None:
                 return self._lost
             self._attach()
+            if not tells_of_tools():
+                self._look_for_tools()
             if self._ended():
                 continue
             judgement = self._judge()
@@ -202,7 +205,7 @@ class SessionWatch:
         still runs for `dead_air`, another session for ever.
         """
         conversation, now = self.conversation, self._clock()
-        if not (conversation.gone or framework.is_closing(self._session)) or not self._had_output:
+        if not (conversation.gone or is_closing(self._session)) or not self._had_output:
             self._ended_at = None
             return False
         speaks = conversation.speaking and not conversation.gone
@@ -239,8 +242,7 @@ class SessionWatch:
 
     def _ends_now(self) -> str:
         """Return who ends a session: one that has lost the caller it listened to had no choice."""
-        known, linked = self._linked()
-        return "agent" if linked or not known else "line"
+        return "line" if linked_identity(self._session) == "" else "agent"
 
     def _judge(self) -> Judgement:
         conversation = self.conversation
@@ -312,7 +314,7 @@ class SessionWatch:
             outbound=line.outbound,
             held=self._held(),
             alone=line.alone and hears and not self._listens_to_company(line),
-            manual=self._turn_detection() == "manual",
+            manual=turn_detection(session, self._agent()) == "manual",
             realtime=self._realtime(),
             task_listens=task,
             ambience=line.ambience,
@@ -324,7 +326,7 @@ class SessionWatch:
             return "the session has no audio output: nobody is meant to hear it"
         if not output.audio_enabled:
             return "the session's output is disabled"
-        if getattr(self._session, "amd", None) is not None:
+        if detects_machines(self._session):
             return "answering machine detection holds the agent's speech"
         return ""
 
@@ -335,25 +337,13 @@ class SessionWatch:
             model = self._session.llm
         return isinstance(model, llm.RealtimeModel)
 
-    def _turn_detection(self) -> object:
-        own = getattr(self._agent(), "turn_detection", None)
-        return own if isinstance(own, str) else getattr(self._session, "turn_detection", None)
-
-    def _linked(self) -> tuple[bool, str]:
-        """Return whether the session has room input and output, and whom it listens to."""
-        try:
-            linked = self._session.room_io.linked_participant
-        except (AttributeError, RuntimeError):  # it has none: the audio comes from elsewhere
-            return False, ""
-        return True, "" if linked is None else linked.identity
-
     def _listens_to_caller(self) -> bool:
-        known, identity = self._linked()
-        return not known or not self._line().callers or identity in self._line().callers
+        linked, callers = linked_identity(self._session), self._line().callers
+        return linked is None or not callers or linked in callers
 
     def _listens_to_company(self, line: LineView) -> bool:
-        known, identity = self._linked()
-        return known and identity != "" and bool(line.callers) and identity not in line.callers
+        linked = linked_identity(self._session)
+        return bool(linked) and bool(line.callers) and linked not in line.callers
 
     def _agent(self) -> Agent | None:
         try:
@@ -388,12 +378,11 @@ class SessionWatch:
     # -- events
 
     def _on_error(self, event: ErrorEvent) -> None:
-        fault = _PROVIDERS.get(getattr(event.error, "type", ""))
-        cause = getattr(event.error, "error", None)
-        if fault is None or cause is None:
+        known = provider_error(event.error)
+        if known is None:
             return
-        self._provider = fault, self._clock()
-        self.conversation.complained(cause, "")
+        self._provider = known[0], self._clock()
+        self.conversation.complained(known[1], "")
 
     def _on_close(self, event: CloseEvent) -> None:
         self.conversation.gone = True
@@ -436,8 +425,21 @@ class SessionWatch:
         elif getattr(event.item, "role", "") == "user":
             self.conversation.turn_taken()
 
-    def _on_tool(self, event: ToolExecutionUpdatedEvent) -> None:
-        self.conversation.tool_updated(event.update)
+    def _on_tool(self, event: object) -> None:
+        tool = tool_update(event)
+        if tool is not None and tool.ended:
+            self.conversation.tool_ended(tool.call_id)
+        elif tool is not None:
+            self.conversation.tool_began(tool.call_id, tool.name)
+
+    def _look_for_tools(self) -> None:
+        """Notice the tools of a version that has no event of theirs."""
+        conversation = self.conversation
+        running = {t.call_id: t.name for t in running_tools() if conversation.has(t.speech)}
+        for call_id in conversation.tools.keys() - running:
+            conversation.tool_ended(call_id)
+        for call_id in running.keys() - conversation.tools:
+            conversation.tool_began(call_id, running[call_id])
 
     def _on_tools_executed(self, event: FunctionToolsExecutedEvent) -> None:
         self.conversation.tools_executed(reply_due=event.has_tool_reply)

@@ -20,7 +20,7 @@ from onhook.jobguard.detectors.framework_log import FrameworkLog
 from onhook.jobguard.detectors.session_watch import JobView, LineView, SessionWatch
 from onhook.jobguard.rescuer import Rescuer
 from onhook.jobguard.silence.conversation import Conversation
-from onhook.livekit.framework import is_closing
+from onhook.livekit.framework.session_internals import is_closing
 from onhook.livekit.picture import from_room
 from onhook.livekit.room_changes import Changes
 from onhook.policy import Policy

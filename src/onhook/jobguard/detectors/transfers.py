@@ -14,7 +14,7 @@ from onhook.call import Call
 from onhook.errors import ApiError, OnhookError
 from onhook.jobguard.coroutines import frames_of
 from onhook.line import Line, Referral
-from onhook.livekit import framework
+from onhook.livekit.framework.api_requests import is_answered, transfer_asked
 from onhook.livekit.sip_transfer import refer
 
 __all__ = ["Transfer", "Transfers"]
@@ -134,7 +134,7 @@ class Transfers:
         self._asked = {
             identity: transfer
             for identity, transfer in self._asked.items()
-            if now < transfer.until and not framework.is_answered(transfer.request)
+            if now < transfer.until and not is_answered(transfer.request)
         }
 
 
@@ -145,5 +145,5 @@ def _requests() -> Iterator[tuple[FrameType, api.TransferSIPParticipantRequest]]
         if any(frame.f_code is refer.__code__ for frame in frames):
             continue
         for frame in frames:
-            if (asked := framework.transfer_asked(frame)) is not None:
+            if (asked := transfer_asked(frame)) is not None:
                 yield frame, asked

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from livekit.agents.voice import SpeechHandle
-from livekit.agents.voice.events import ToolCallEnded, ToolCallStarted
 
 from onhook.jobguard.silence.agent_audio import AgentAudio
 from onhook.jobguard.silence.standing import Facts, Limits, Warned
 from onhook.jobguard.silence.utterances import Utterance
+from onhook.livekit.framework.session_internals import error_of
 
 __all__ = ["Conversation", "Surroundings"]
 
@@ -319,6 +319,10 @@ class Conversation:
         speech.add_done_callback(lambda _: self._speech_is_over(made))
         self._changed.set()
 
+    def has(self, speech: SpeechHandle | None) -> bool:
+        """Return whether a speech is one of this conversation's, and not over."""
+        return any(known.handle is speech for known in self._speeches)
+
     def speech_is_heard(self, speech: SpeechHandle) -> None:
         """A speech that the meter does not measure is heard now."""
         self._speeches = [known for known in self._speeches if known.handle is not speech]
@@ -334,7 +338,7 @@ class Conversation:
         silent = audio.heard_until <= speech.began
         if silent and self._reply_due and handle.scheduled and not handle.interrupted:
             sent = audio.frames_at > speech.began
-            if (error := _error_of(handle)) is not None:
+            if (error := error_of(handle)) is not None:
                 self._take_note(error, "")
             raised = self._raised_at >= speech.began
             if speech.said or sent or raised or self._answered_at_model >= speech.began:
@@ -343,18 +347,20 @@ class Conversation:
                 self._nothing_at = self._nothing_at or speech.began
         self._changed.set()
 
-    def tool_updated(self, update: object) -> None:
-        """A tool call has begun, ended, or told of its progress."""
-        if isinstance(update, ToolCallStarted):
-            if not self.tools:
-                self._tools_since = self._clock()
-                self._tool_speeches = tuple(s.handle for s in self._speeches if s.handle.scheduled)
-            self.tools[update.function_call.call_id] = update.function_call.name
-        elif isinstance(update, ToolCallEnded):
-            self.tools.pop(update.call_id, None)
-            for speech in self._speeches:  # its next step begins now
-                if speech.handle in self._tool_speeches:
-                    speech.began = self._clock()
+    def tool_began(self, call_id: str, name: str) -> None:
+        """A call of a tool has begun."""
+        if not self.tools:
+            self._tools_since = self._clock()
+            self._tool_speeches = tuple(s.handle for s in self._speeches if s.handle.scheduled)
+        self.tools[call_id] = name
+        self._changed.set()
+
+    def tool_ended(self, call_id: str) -> None:
+        """A call of a tool has ended, however it did."""
+        self.tools.pop(call_id, None)
+        for speech in self._speeches:  # its next step begins now
+            if speech.handle in self._tool_speeches:
+                speech.began = self._clock()
         self._changed.set()
 
     def tools_executed(self, *, reply_due: bool) -> None:
@@ -471,9 +477,3 @@ class Conversation:
 
     def _forget_debts(self) -> None:
         self._failed_at = self._nothing_at = self._callback_since = self._unanswered = None
-
-
-def _error_of(handle: SpeechHandle) -> BaseException | None:
-    """Return what a speech ended with; livekit-agents tells it from 1.8 on."""
-    tell = getattr(handle, "exception", None)
-    return tell() if tell is not None else None

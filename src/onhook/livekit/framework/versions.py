@@ -1,0 +1,97 @@
+"""The versions of livekit-agents that we know, and what an older one lacks."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["FEATURES", "KNOWN", "Feature", "framework_version", "tell_of_version", "tell_once"]
+
+logger = logging.getLogger("onhook")
+
+KNOWN = (1, 8)
+"""The newest minor version that this was run with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Something that not every supported version has.
+
+    Args:
+        name: What it is.
+        since: The first version that has it.
+        without: What is different without it.
+        there: Returns whether this version has it.
+    """
+
+    name: str
+    since: str
+    without: str
+    there: Callable[[], bool]
+
+
+def _has(module: str, path: str) -> bool:
+    try:
+        found = importlib.import_module(module)
+        for part in path.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+def framework_version() -> str:
+    """Return the version of livekit-agents that is installed, empty where nobody knows."""
+    try:
+        return importlib.metadata.version("livekit-agents")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+@functools.cache  # once for a process
+def tell_of_version() -> None:
+    """Say in one line what this version lacks, or that it is newer than any we know."""
+    version = framework_version()
+    off = [feature for feature in FEATURES if not feature.there()]
+    if off:
+        lacking = "; ".join(f"{each.name} (since {each.since}): {each.without}" for each in off)
+        logger.info("livekit-agents %s lacks %s", version, lacking)
+    minor = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if minor > KNOWN:
+        logger.warning(
+            "livekit-agents %s is newer than %s.%s, the newest that onhook was tested with: what "
+            "it relies on may have changed. Look for a newer onhook",
+            *(version, *KNOWN),
+        )
+
+
+@functools.cache
+def tell_once(what: str, cost: str) -> None:
+    """Say once that something was not found where it used to be.
+
+    Args:
+        what: What was not found.
+        cost: What does not work without it.
+    """
+    logger.warning("livekit-agents %s has no %s: %s", framework_version(), what, cost)
+
+
+FEATURES = (
+    Feature(
+        "the event tool_execution_updated",
+        "1.6.5",
+        "the tasks of tools are looked for four times a second",
+        lambda: _has("livekit.agents", "ToolExecutionUpdatedEvent"),
+    ),
+    Feature(
+        "SpeechHandle.exception()",
+        "1.6.5",
+        "an incident does not name what a speech ended with, if no error event does",
+        lambda: _has("livekit.agents.voice", "SpeechHandle.exception"),
+    ),
+)
+"""What some supported versions lack; the README has the same table."""
