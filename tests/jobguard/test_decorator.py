@@ -192,3 +192,15 @@ def test_audio_is_checked_when_the_policy_is_given(tmp_path: Path) -> None:
         with pytest.raises(error, match=says):
             onhook.guard(onhook.Policy(on={"agent.shutdown": [onhook.Say(audio=path)]}))
     onhook.guard(onhook.Policy(lost=[onhook.Say(audio=long, deadline=40)]))
+
+
+async def test_a_guard_that_cannot_be_made_leaves_the_agent_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("onhook.jobguard.decorator.GuardedJob", broken)
+    await onhook.guard(plain)(FakeJob().ctx)
+    assert seen == ["plain"]
+    assert "not guarded" in caplog.text

@@ -224,6 +224,22 @@ async def test_without_credentials_the_agent_runs_and_the_log_says_what_is_missi
     assert guarded.job.callbacks == []
 
 
+async def test_a_watchdog_that_cannot_be_asked_keeps_neither_agent_nor_guard_from_work(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: object) -> None:
+        raise KeyError("getpwuid(): uid not found: 4242")
+
+    monkeypatch.setattr("onhook.jobguard.job.WatchdogClient.start", broken)
+    line = FakeLine(call_of(caller()))
+    guarded = Guarded(line)
+    with pytest.raises(ValueError, match="the agent's own"):
+        await guarded.start(raising(ValueError("the agent's own")))
+    assert line.asked == ["say", "delete"]
+    assert "4242" in caplog.text
+    await guarded.job.end("job crashed")
+
+
 async def test_a_rescue_that_breaks_never_takes_the_place_of_the_original_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

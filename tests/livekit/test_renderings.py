@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from livekit.agents import Agent, AgentSession
 
+from onhook import settings
 from onhook.errors import AudioError
 from onhook.livekit.pcm import Pcm, built_in_prompt, load_wav, save_wav
 from onhook.livekit.renderings import Renderings, engine_of, is_ours, render
@@ -152,16 +153,9 @@ def test_many_may_write_one_rendering_at_once(tmp_path: Path) -> None:
 async def test_without_a_usable_home_the_words_are_kept_for_this_call(
     home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    if home == "nowhere":
-
-        def unknown() -> Path:
-            raise RuntimeError("Could not determine home directory.")
-
-        monkeypatch.setattr(Path, "home", unknown)
-    else:
-        (tmp_path / "file").touch()
-        monkeypatch.setattr(Path, "home", lambda: tmp_path / "file")
+    (tmp_path / "file").touch()
+    folder = None if home == "nowhere" else tmp_path / "file" / "renderings"
+    monkeypatch.setattr(settings, "places", lambda: settings.Places(None, folder, None))
     renderings, voice = Renderings(), ScriptedTTS(speaks)
     assert await renderings.find("sorry", None) is None
     await renderings.prepare("sorry", voice)

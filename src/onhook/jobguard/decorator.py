@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any, overload
 
 from livekit.agents import JobContext
 
+from onhook import settings
 from onhook.errors import DecorationError
 from onhook.incident import Mode
 from onhook.jobguard import switch
@@ -28,6 +30,8 @@ from onhook.sinks import LoggingObserver, Observer
 from onhook.sinks.journal import Journal, SqliteJournal
 
 __all__ = ["Guarded", "guard"]
+
+logger = logging.getLogger("onhook")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,11 @@ class Guarded:
             return await self._entrypoint(ctx)
         options = self._options
         mode = switch.mode_of_job(options.mode)
-        job = GuardedJob(ctx, options.policy, options.observers, options.journal, mode=mode)
+        try:
+            job = GuardedJob(ctx, options.policy, options.observers, options.journal, mode=mode)
+        except Exception:
+            logger.exception("this call is not guarded; the agent runs all the same")
+            return await self._entrypoint(ctx)
         return await job.run(self._entrypoint, reraise=options.reraise)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
@@ -134,7 +142,7 @@ def guard(
     seen = check_observers((LoggingObserver(),) if observers is None else observers)
     kept = SqliteJournal() if journal is None else journal
     check_options(reraise, kept, mode)
-    switch.mode_in_environment()
+    settings.mode()  # what it says is refused now, and not when a caller is there
     options = _Options(policy, reraise, seen, kept, mode)
     if entrypoint is None or isinstance(entrypoint, Policy):
         return lambda target: _guarded(target, options, sys._getframe(1))

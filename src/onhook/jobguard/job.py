@@ -121,16 +121,23 @@ class GuardedJob:
         self._entrypoint = entrypoint
         entry = asyncio.current_task()
         self._entrypoint_runs = True
-        register(self._ctx, self)
-        self.rescuer.tell(await self._ring2.start(self._agent))
-        self._watcher = asyncio.create_task(self._watch(entry), name="onhook-watch")
-        self._ctx.add_shutdown_callback(self._shutdown_callback())
+        await self._set_up(entry)
         attempt: Awaitable[None] | None = entrypoint(self._ctx)
         try:
             while attempt is not None:
                 attempt = await self._see_through(attempt, entry, reraise=reraise)
         finally:
             self._entrypoint_runs = False
+
+    async def _set_up(self, entry: asyncio.Task[None] | None) -> None:
+        """Begin to watch; whatever is wrong with us, the agent runs."""
+        self._watcher = asyncio.create_task(self._watch(entry), name="onhook-watch")
+        try:
+            register(self._ctx, self)
+            self._ctx.add_shutdown_callback(self._shutdown_callback())
+            self.rescuer.tell(await self._ring2.start(self._agent))
+        except Exception:
+            logger.exception("onhook cannot guard this call in full; the agent runs all the same")
 
     async def _see_through(
         self, attempt: Awaitable[None], entry: asyncio.Task[None] | None, *, reraise: bool

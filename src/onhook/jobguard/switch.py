@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 
+from onhook import settings
 from onhook.errors import ConfigurationError
 from onhook.incident import Mode
 
-__all__ = ["is_active", "mode_in_environment", "mode_of_job", "set_active"]
+__all__ = ["is_active", "mode_of_job", "set_active"]
 
 logger = logging.getLogger("onhook")
 
-_OFF = ("0", "false", "no", "off")
 _active: bool | None = None
 
 
@@ -20,7 +19,7 @@ def is_active() -> bool:
     """Return whether guards act. `ONHOOK_ACTIVE=0` in the environment turns all of them off."""
     if _active is not None:
         return _active
-    return os.environ.get("ONHOOK_ACTIVE", "1").strip().lower() not in _OFF
+    return settings.is_on()
 
 
 def set_active(active: bool | None) -> None:
@@ -35,25 +34,6 @@ def set_active(active: bool | None) -> None:
     _active = active
 
 
-def mode_in_environment() -> Mode | None:
-    """Return the mode that `ONHOOK_MODE` gives to every guard, if it does.
-
-    Raises:
-        ConfigurationError: It says something else than `act` or `observe`.
-    """
-    match os.environ.get("ONHOOK_MODE", "").strip().lower():
-        case "":
-            return None
-        case "act":
-            return "act"
-        case "observe":
-            return "observe"
-        case other:
-            raise ConfigurationError(
-                f"ONHOOK_MODE={other!r}: give 'observe' (judge and record, do nothing) or 'act'"
-            )
-
-
 def mode_of_job(given: Mode) -> Mode:
     """Return how a job is guarded: the environment, by which a fleet is run, has the last word.
 
@@ -61,7 +41,7 @@ def mode_of_job(given: Mode) -> Mode:
         given: What `guard` was given.
     """
     try:
-        return mode_in_environment() or given
+        return settings.mode() or given
     except ConfigurationError as error:  # it was set after the start, where it would have raised
         logger.error("%s; this job is only observed", error)  # noqa: TRY400 - no traceback helps
         return "observe"

@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import hashlib
 import logging
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from onhook import settings
 from onhook.errors import AudioError
 from onhook.livekit.framework.tts_internals import copy_unheard, voice_of
 from onhook.livekit.pcm import Pcm, audible, load_wav, save_wav
@@ -103,12 +103,12 @@ class Renderings:
     They are kept on disk and in memory: what cannot be written is known to this job all the same.
 
     Args:
-        folder: Where they are kept; `$XDG_CACHE_HOME/onhook/renderings` when omitted. Where there
-            is no such place, in memory only.
+        folder: Where they are kept; as `onhook.settings` says when omitted. Where there is no such
+            place, in memory only.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or _default_folder()
+        self._folder = folder or settings.places().renderings
         self._made: OrderedDict[tuple[str, str], Pcm] = OrderedDict()
 
     def path(self, text: str, engine: str) -> Path | None:
@@ -174,15 +174,6 @@ class Renderings:
             return
         for old in _newest_first(self._folder.glob("*/*.wav"))[_ON_DISK:]:
             old.unlink(missing_ok=True)
-
-
-def _default_folder() -> Path | None:
-    try:
-        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError as error:  # an unknown uid, and no HOME
-        logger.info("renderings are kept for one call only: %s", error)
-        return None
-    return Path(cache) / "onhook" / "renderings"
 
 
 def _digest(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from onhook.watchdog.client.link import Link
-from onhook.watchdog.client.mode import Mode
+from onhook.watchdog.client.link import Link, Mode
 
 __all__ = ["Link", "Mode"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from onhook import settings
 from onhook.errors import ConfigurationError
 from onhook.livekit.credentials import Credentials
 from onhook.watchdog.protocol.frames import VERSION
@@ -76,25 +76,25 @@ class RuntimeDir:
 
     @classmethod
     def of_this_user(cls) -> RuntimeDir:
-        """Make the folder: `$ONHOOK_RUNTIME_DIR`, `$XDG_RUNTIME_DIR/onhook` or `/tmp/onhook-UID`.
+        """Make the folder that `onhook.settings` names.
 
         Raises:
             ConfigurationError: It cannot be made, or is not this user's alone.
         """
-        own, runtime = os.environ.get("ONHOOK_RUNTIME_DIR"), os.environ.get("XDG_RUNTIME_DIR")
-        if own:
-            folder = Path(own)
-        else:
-            folder = Path(runtime) / "onhook" if runtime else Path(f"/tmp/onhook-{os.getuid()}")  # noqa: S108 - checked below
+        folder = settings.places().runtime
+        if folder is None:
+            raise ConfigurationError(
+                "there is no folder for the watchdog's socket, in /tmp neither: "
+                "set ONHOOK_RUNTIME_DIR to a folder of yours"
+            )
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            found = folder.lstat()
         except OSError as error:
             raise ConfigurationError(
                 f"cannot make the folder {str(folder)!r} for the watchdog's socket "
                 f"({error.strerror}): set ONHOOK_RUNTIME_DIR to a folder of yours"
             ) from error
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        if not settings.is_private(folder, os.getuid()):
             raise ConfigurationError(
                 f"{str(folder)!r} is not a folder that only you can write to: "
                 "set ONHOOK_RUNTIME_DIR to a folder of yours"

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from onhook import settings
 from onhook.errors import JournalError, PolicyError
-from onhook.sinks.journal import Entry, Opening, SqliteJournal, Step, default_path
+from onhook.sinks.journal import Entry, Opening, SqliteJournal, Step
 from tests.sinks.journal.contract import JournalContract, entry
 
 DAY = 86_400.0
@@ -327,11 +328,18 @@ def test_a_journal_of_nothing_is_refused(wrong: dict[str, float], path: Path) ->
         SqliteJournal(path, **wrong)  # type: ignore[arg-type]
 
 
-def test_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    home = Path("~").expanduser()
-    assert default_path({}) == home / ".local/state/onhook/incidents.db"
-    assert default_path({"XDG_STATE_HOME": "/s"}) == Path("/s/onhook/incidents.db")
-    assert default_path({"XDG_STATE_HOME": "s"}) == home / ".local/state/onhook/incidents.db"
-    assert default_path({"ONHOOK_JOURNAL": "~/j.db", "XDG_STATE_HOME": "/s"}) == home / "j.db"
+def test_it_is_in_the_users_place_unless_another_is_given(
+    monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
     monkeypatch.setenv("ONHOOK_JOURNAL", "/j.db")
     assert SqliteJournal().path == Path("/j.db")
+    assert SqliteJournal(path).path == path
+
+
+def test_no_place_at_all_is_told_when_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "places", lambda: settings.Places(None, None, None))
+    journal = SqliteJournal()
+    with pytest.raises(JournalError, match="ONHOOK_JOURNAL"):
+        journal.record(entry("inc"))
+    with pytest.raises(JournalError, match="ONHOOK_JOURNAL"):
+        journal.prepare()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from onhook.sinks.journal.entries import Entry, Journal, Opening, Ring, Step
 from onhook.sinks.journal.memory import MemoryJournal
 from onhook.sinks.journal.soon import Soon
-from onhook.sinks.journal.sqlite import SqliteJournal, default_path
+from onhook.sinks.journal.sqlite import SqliteJournal
 
 __all__ = [
     "Entry",
@@ -16,5 +16,4 @@ __all__ = [
     "Soon",
     "SqliteJournal",
     "Step",
-    "default_path",
 ]

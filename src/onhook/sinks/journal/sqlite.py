@@ -7,17 +7,18 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from onhook import settings
 from onhook.errors import JournalError, PolicyError
 from onhook.sinks.journal import schema
 from onhook.sinks.journal.entries import Entry, Opening, Step
 from onhook.sinks.journal.rows import from_row, to_row
 from onhook.validation import require_seconds
 
-__all__ = ["KEEP", "KEEP_DAYS", "SqliteJournal", "default_path"]
+__all__ = ["KEEP", "KEEP_DAYS", "SqliteJournal"]
 
 KEEP = 5_000
 """Incidents that are kept when nothing else is said; about 5 kB each."""
@@ -41,32 +42,6 @@ FROM entry e JOIN incident i ON i.n = e.incident
 """
 
 
-def default_path(env: Mapping[str, str] | None = None) -> Path:
-    """Return where the journal of this user is.
-
-    `ONHOOK_JOURNAL`, else `$XDG_STATE_HOME/onhook/incidents.db`, else the same below
-    `~/.local/state` (XDG Base Directory Specification: a relative `XDG_STATE_HOME` is ignored).
-
-    Args:
-        env: The variables; `os.environ` when omitted.
-
-    Raises:
-        JournalError: There is no home directory.
-    """
-    env = os.environ if env is None else env
-    try:
-        if chosen := env.get("ONHOOK_JOURNAL"):
-            return Path(chosen).expanduser()
-        state = Path(env.get("XDG_STATE_HOME") or "")
-        if not state.is_absolute():
-            state = Path.home() / ".local" / "state"
-    except RuntimeError as error:
-        raise JournalError(
-            f"there is no home directory for the journal ({error}): set ONHOOK_JOURNAL to a file"
-        ) from error
-    return state / "onhook" / "incidents.db"
-
-
 class SqliteJournal:
     """Keeps the newest incidents in one file, which several processes and threads may share.
 
@@ -83,7 +58,7 @@ class SqliteJournal:
     so is its folder where it is made here (0700). Secrets of the environment are masked.
 
     Args:
-        path: The file; `default_path()` when omitted.
+        path: The file; as `onhook.settings` says when omitted.
         keep: How many incidents are kept; older ones go when a new one is recorded.
         keep_days: Days after which an incident goes in any case.
         timeout: Seconds to wait for another process that writes.
@@ -108,7 +83,7 @@ class SqliteJournal:
         if not keep_days > 0:
             raise PolicyError(f"SqliteJournal(keep_days={keep_days!r}): give more than 0")
         require_seconds("SqliteJournal", "timeout", timeout)
-        self.path = default_path() if path is None else Path(path).expanduser()
+        self._path = None if path is None else settings.expanded(path)
         self._keep = keep
         self._keep_days = keep_days
         self._timeout = timeout
@@ -121,7 +96,23 @@ class SqliteJournal:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel by settings; every process opens the file for itself."""
-        return (_again, (self.path, self._keep, self._keep_days, self._timeout, self._wall))
+        return (_again, (self._path, self._keep, self._keep_days, self._timeout, self._wall))
+
+    @property
+    def path(self) -> Path:
+        """The file. Without one that was given it is looked for at the first use.
+
+        Raises:
+            JournalError: There is no folder for it.
+        """
+        if self._path is None:
+            self._path = settings.places().journal
+        if self._path is None:
+            raise JournalError(
+                "there is no folder for the journal: neither the home nor /tmp can be written to. "
+                "Set ONHOOK_JOURNAL to a file that can be made"
+            )
+        return self._path
 
     def prepare(self) -> None:
         """Open the file, tidy it up and rehearse, while there is time: milliseconds, once a call.
@@ -269,6 +260,6 @@ def _first(db: sqlite3.Connection, query: str) -> int:
 
 
 def _again(
-    path: Path, keep: int, keep_days: float, timeout: float, wall: Callable[[], float]
+    path: Path | None, keep: int, keep_days: float, timeout: float, wall: Callable[[], float]
 ) -> SqliteJournal:
     return SqliteJournal(path, keep=keep, keep_days=keep_days, timeout=timeout, wall=wall)

@@ -7,13 +7,14 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from typing import Literal, TypeAlias
 
+from onhook import settings
 from onhook.errors import ConfigurationError
 from onhook.faults import Severity
 from onhook.incident import Incident, Outcome, RungReport
 from onhook.livekit.credentials import Credentials
 from onhook.watchdog.client.connection import Wire
-from onhook.watchdog.client.mode import Mode, override
 from onhook.watchdog.client.replay_log import ReplayLog
 from onhook.watchdog.client.spawn import start
 from onhook.watchdog.daemon.liveness import BEAT
@@ -22,6 +23,9 @@ from onhook.watchdog.protocol.messages import TEXT, Beat, Bye, Hello, Message, W
 from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
 
 __all__ = ["Link", "Mode"]
+
+Mode: TypeAlias = Literal["auto", "external", "off"]
+"""How a job comes by its watchdog."""
 
 logger = logging.getLogger("onhook")
 
@@ -66,7 +70,7 @@ class Link:
     ) -> None:
         self._hello = hello
         self._credentials = credentials
-        self._mode = override() or mode
+        self._mode = settings.watchdog() or mode
         self._news = news
         self._up = False
         self._files = files
