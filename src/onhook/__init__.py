@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from onhook.fallback import Deadlines, ProviderChange, providers
     from onhook.faults import Fault, Severity
     from onhook.incident import Failure, Incident, Outcome
-    from onhook.jobguard import busy, guard, is_active, release, set_active, watch
+    from onhook.jobguard import busy, explain, guard, is_active, release, set_active, watch
     from onhook.jobguard.dial import DialResult, dial
     from onhook.ladder import Ladder
     from onhook.policy import Policy
@@ -81,6 +81,7 @@ __all__ = [
     "Transfer",
     "busy",
     "dial",
+    "explain",
     "guard",
     "incident_of",
     "is_active",
@@ -102,7 +103,7 @@ _HOME = {
     "ladder": ("Ladder",),
     "sinks": ("LoggingObserver", "Observer"),
     "policy": ("Policy",),
-    "jobguard": ("busy", "guard", "is_active", "release", "set_active", "watch"),
+    "jobguard": ("busy", "explain", "guard", "is_active", "release", "set_active", "watch"),
     "jobguard.dial": ("DialResult", "dial"),
     "rungs": (
         *("DeleteRoom", "HandOver", "HangUp", "Keep", "Redispatch"),

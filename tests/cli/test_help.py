@@ -19,7 +19,7 @@ HELP = Path(__file__).parent / "help"
     "command",
     [
         *("", "demo", "call", "simulator", "stack", "stack up", "stack down", "stack status"),
-        *("incidents", "incidents list", "incidents show"),
+        *("incidents", "incidents list", "incidents show", "incidents explain"),
         *("watchdog", "watchdog run", "watchdog status", "watchdog stop"),
     ],
 )

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from onhook.cli import app
+from onhook.cli.incident_explanation import RULES
+from onhook.faults import Fault
 from onhook.sinks.journal import Entry, Opening, Ring, SqliteJournal, Step
 
 WALL = 1_790_000_000.0
@@ -83,6 +86,74 @@ def test_one_is_shown_whole(journal: SqliteJournal) -> None:
     ):
         assert words in result.stdout
     assert not wide(result.stdout.splitlines())
+
+
+SEEN = " 12.0 s before: the agent's last sound ended\n  6.0 s before: an answer became due"
+
+
+def observe(journal: SqliteJournal, incident: str, fault: str, severity: str, age: float) -> None:
+    wall = time.time() - age
+    evidence = {
+        "rule": "agent owes an answer: a reply was begun, and none of it is heard",
+        "limit": "dead_air = 6 s",
+        "seen": SEEN,
+        "framework": "the agent is still thinking",
+    }
+    opening = Opening("call-1", "AJ_1", severity=severity, evidence=evidence)
+    detail = "the caller has heard nothing for 6.0 s"
+    would = "in act mode this would have been done: say, " + "hang_up, " * 8
+    journal.record(Entry(incident, Step.OPENED, 5.0, fault, "", detail, wall, opening=opening))
+    journal.record(Entry(incident, Step.CLOSED, 5.0, "observed", "", would, wall))
+
+
+def test_the_list_sums_up_what_was_only_observed_in_the_last_week(journal: SqliteJournal) -> None:
+    fill(journal)
+    assert "Only observed" not in run(journal, "list").stdout
+    for number, fault in enumerate(("llm.stalled", "llm.stalled", "job.died")):
+        observe(journal, f"inc_lost{number}", fault, "lost", age=600)
+    observe(journal, "inc_soft", "llm.stalled", "impaired", age=600)
+    observe(journal, "inc_old", "llm.stalled", "lost", age=8 * 86_400)
+    result = run(journal, "list", "--limit", "1")
+    told = " ".join(result.stdout.split())
+    assert (
+        "Only observed: in 7 days 3 rescues would have been done: 2 llm.stalled, 1 job.died; "
+        "1 phrase of soft words would have been said: 1 llm.stalled." in told
+    )
+    assert "observed" in run(journal, "list").stdout
+    assert not wide(result.stdout.splitlines())
+
+
+def test_an_incident_is_explained_in_plain_sentences(journal: SqliteJournal) -> None:
+    observe(journal, "inc_soft", "llm.stalled", "impaired", age=600)
+    result = run(journal, "explain", "soft")
+    assert result.exit_code == 0, result.output
+    told = " ".join(result.stdout.split())
+    for words in (
+        "llm.stalled: the guard judged that the turn failed",
+        "the caller has heard nothing for 6.0 s",
+        "seconds before the judgement 12.0 s the agent's last sound ended 6.0 s an answer became",
+        "agent owes an answer: a reply was begun, and none of it is heard. The limit: dead_air",
+        "0.0 s nothing, it was only observed: in act mode this would have been done: say, hang_up",
+        "If that was too early Policy(dead_air=...)",
+    ):
+        assert words in told
+    assert not wide(result.stdout.splitlines())
+
+
+def test_a_rescue_is_explained_rung_by_rung(journal: SqliteJournal) -> None:
+    fill(journal)
+    told = " ".join(run(journal, "explain", "aa0000000001").stdout.split())
+    assert "The rule An exception left the entrypoint while a caller was on the line." in told
+    assert "4.5 s say done: said 'sorry' (cache) 5.5 s ended as released: deleted the room" in told
+    told = run(journal, "explain", "aa0000000002").stdout
+    assert "\x1b" not in told
+    assert "the kernel closed its socket" in told
+    assert "signal: SIGKILL" in told
+
+
+def test_every_fault_has_its_rule() -> None:
+    silence = {f for f in Fault if f.startswith(("llm.", "stt.", "tts.", "turn.", "realtime."))}
+    assert set(Fault) - set(RULES) == {*silence, Fault.CALLER_UNHEARD}
 
 
 def test_what_a_stranger_chose_does_nothing_to_the_terminal(journal: SqliteJournal) -> None:

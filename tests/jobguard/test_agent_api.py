@@ -87,6 +87,42 @@ async def test_a_second_session_is_watched_once_it_is_named(
     await guarded.job.end()
 
 
+async def test_a_healthy_call_can_be_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    guarded, session = await conversing(FakeLine(SPEAKING), monkeypatch)
+    told = agent_api.explain(guarded.job.ctx)
+    for words in (
+        "Callers: 'sip_1' (active). Company: none.",
+        "Mode act: a turn judged impaired is answered with say, keep; a lost call with say, hang_",
+        "Next: nothing: no sound is owed",
+        "Judged before in this call: nothing.",
+    ):
+        assert words in told
+    session.takes_turn()
+    await asyncio.sleep(3.0)
+    assert "judged impaired in 1.0 s" in agent_api.explain(guarded.job.ctx)
+    await asyncio.sleep(2.0)
+    told = agent_api.explain(guarded.job.ctx)
+    assert "1.0 s ago: llm.stalled (impaired), the caller has heard nothing for 4.0 s" in told
+    assert "-> kept, " in told
+    agent_api.release(guarded.job.ctx, "a colleague has the call")
+    told = agent_api.explain(guarded.job.ctx)
+    assert "The agent has released the call: a colleague has the call." in told
+    await guarded.job.end()
+
+
+async def test_before_its_session_a_call_is_explained_by_what_the_caller_waits_for() -> None:
+    guarded = Guarded(FakeLine(call_of(caller())))
+    assert agent_api.explain(guarded.job.ctx) == "This job is not guarded."
+    task = guarded.start(waits)
+    await asyncio.sleep(1.0)
+    told = agent_api.explain(guarded.job.ctx)
+    assert "not connected to its room" in told
+    assert "While the line rings the agent has 20 s (setup) to come up" in told
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await guarded.job.end()
+
+
 async def test_a_job_is_known_by_its_context_for_as_long_as_that_lives() -> None:
     guarded = Guarded(FakeLine(call_of()))
     assert guard_of(guarded.job.ctx) is None

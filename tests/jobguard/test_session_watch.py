@@ -231,8 +231,18 @@ async def test_what_was_judged_can_be_read() -> None:
         session.takes_turn()
         failing = asyncio.create_task(watch.failure())
         await asyncio.sleep(1)
-        assert "now: agent owes an answer; words in 5.0 s" in watch.explain()
-        await failing
+        told = watch.explain()
+        assert "Now: agent owes an answer: a reply was begun" in told
+        assert "1.0 s ago: an answer became due" in told
+        assert "judged impaired in 5.0 s if nothing is heard of the agent (dead_air = 6 s)" in told
+        evidence = (await failing).evidence
+        assert evidence["limit"] == "dead_air = 6 s"
+        assert "6.0 s before: an answer became due, of which nothing was heard" in evidence["seen"]
+        assert "agent owes an answer" in evidence["states"].splitlines()[-1]
+        assert evidence["agent"] == "thinking"
+        assert "judged lost in 15.0 s" in watch.explain()
+        assert "or 6 s after the caller has spoken again" in watch.explain()
+        assert (await watch.failure()).evidence["limit"] == "give_up = 15 s after the words"
 
 
 @pytest.mark.parametrize("reason", list(CloseReason))

@@ -12,7 +12,8 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from onhook.cli.incidents_table import entry_line, show_case, show_list
+from onhook.cli.incident_explanation import explained, observed_in_words
+from onhook.cli.incidents_table import entry_line, show_case, show_explanation, show_list
 from onhook.errors import JournalError
 from onhook.sinks.journal.case_file import Case, line
 from onhook.sinks.journal.sqlite import SqliteJournal
@@ -24,6 +25,8 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+_DAYS = 7
+"""Days over which is summed up what was only observed."""
 _POLL = 0.25
 """Seconds between looks for new entries; SQLite tells nobody of a write in another process."""
 
@@ -55,10 +58,14 @@ def list_(
         if follow:
             _follow(kept, limit, as_json=as_json)
         cases = [Case(found) for i in kept.incidents(limit) if (found := kept.entries(i))]
+        observed = kept.observed(time.time() - _DAYS * 86_400)
     if as_json:
         typer.echo(json.dumps([case.summary() for case in cases], indent=1))
     elif cases:
-        show_list(Console(highlight=False), cases)
+        console = Console(highlight=False)
+        show_list(console, cases)
+        if summary := observed_in_words(observed, _DAYS):
+            console.print(f"\n{summary}")
     else:
         typer.echo(_nothing(kept))
 
@@ -80,6 +87,21 @@ def show(
         typer.echo(json.dumps(case.whole(), indent=1))
     else:
         show_case(Console(highlight=False), case)
+
+
+@app.command()
+def explain(
+    incident: Annotated[str, typer.Argument(help="Its id; the beginning is enough.")],
+    *,
+    journal: JournalFile = None,
+) -> None:
+    """Tell in plain sentences why something was judged a fault, and what was done.
+
+    Which evidence was seen when, which rule and limit counted, and which setting would change it.
+    """
+    with _opened(journal) as kept:
+        case = Case(kept.entries(_the_one(kept, incident)))
+    show_explanation(Console(highlight=False), case, explained(case))
 
 
 @contextlib.contextmanager

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from onhook.cli.incident_explanation import Section
 from onhook.sinks.journal import Entry, Step
 from onhook.sinks.journal.case_file import Case
 
-__all__ = ["entry_line", "printable", "show_case", "show_list"]
+__all__ = ["entry_line", "printable", "show_case", "show_explanation", "show_list"]
 
 _SHORT_ID = 12
 """Characters of an id that tell incidents apart; a wide terminal has room for all of it."""
 _WIDE = 100
+_TIME = re.compile(r" *[\d.]+ s +")
 _GOOD = ("released", "transferred", "recovered", "taken_over", "kept")
 
 
@@ -60,6 +64,23 @@ def show_case(console: Console, case: Case) -> None:
         console.print(Text(printable(case.opening.traceback.rstrip())), soft_wrap=True)
 
 
+def show_explanation(console: Console, case: Case, sections: Iterable[Section]) -> None:
+    """Print why an incident was judged as it was."""
+    console.print(Text(f"{case.id}  {_local(case.first):%Y-%m-%d %H:%M:%S}", style="bold"))
+    for heading, lines in sections:
+        console.print()
+        console.print(Text(printable(heading), style="bold"))
+        for told in lines:
+            console.print(Text(_hanging(printable(told), console.width)))
+
+
+def _hanging(text: str, width: int) -> str:
+    """Wrap a line below its own beginning; below its words where it begins with a time."""
+    time = _TIME.match(text)
+    indent = " " * (2 + (len(time.group()) if time else 0))
+    return textwrap.fill(text, width, initial_indent="  ", subsequent_indent=indent)
+
+
 def entry_line(entry: Entry) -> str:
     """Return one step as a line of its own, for `--follow`."""
     room = f" (room {entry.opening.room})" if entry.opening else ""
@@ -82,7 +103,7 @@ def _facts(case: Case) -> Iterator[tuple[str, Text]]:
         "job": opening.job,
         "call": " ".join(filter(None, (opening.call_id, f"({opening.direction})"))),
         "severity": opening.severity,
-        "rescued by": ", ".join(case.rings),
+        "ring": ", ".join(case.rings),
     }
     for name, value in (*plain.items(), *opening.evidence.items()):
         if value:
@@ -127,7 +148,8 @@ def _ending(case: Case) -> Text:
 
 
 def _judged(ending: str) -> Text:
-    return Text(printable(ending), style="green" if ending in _GOOD else "red")
+    style = "cyan" if ending == "observed" else "green" if ending in _GOOD else "red"
+    return Text(printable(ending), style=style)
 
 
 def _local(entry: Entry) -> dt.datetime:

@@ -17,7 +17,7 @@ from onhook.jobguard.silence.conversation import Conversation
 from onhook.line import Announcement
 from onhook.validation import require_seconds, require_text
 
-__all__ = ["busy", "release", "watch"]
+__all__ = ["busy", "explain", "release", "watch"]
 
 logger = logging.getLogger("onhook")
 
@@ -43,6 +43,19 @@ def release(ctx: JobContext, reason: str) -> None:
         return
     logger.info("the agent releases the call in %s: %s", ctx.job.room.name, reason)
     job.release(reason)
+
+
+def explain(ctx: JobContext) -> str:
+    """Tell how this call stands, in plain sentences for a developer; cheap, at any time.
+
+    Who owes whom what since when, which limits run, what would come next and when, and what was
+    judged before in this call: also for a healthy one.
+
+    Args:
+        ctx: The job.
+    """
+    job = guarded(ctx)
+    return "This job is not guarded." if job is None else job.explain()
 
 
 def watch(session: AgentSession[Any]) -> None:

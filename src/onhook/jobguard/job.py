@@ -24,6 +24,7 @@ from onhook.jobguard.detectors.first_audio import first_audio
 from onhook.jobguard.detectors.session_watch import JobView
 from onhook.jobguard.detectors.sessions import Sessions
 from onhook.jobguard.detectors.transfers import Transfers
+from onhook.jobguard.explanation import LastJudgements, call_in_words, policy_in_words
 from onhook.jobguard.failures import left_by, shut_down
 from onhook.jobguard.preparation import prepare
 from onhook.jobguard.registry import register
@@ -34,7 +35,7 @@ from onhook.line import Line
 from onhook.livekit import Credentials, LiveKitLine, Renderings
 from onhook.livekit.framework.job_internals import primary_session, shutdown_reason
 from onhook.livekit.framework.versions import tell_of_version
-from onhook.livekit.picture import is_withdrawn
+from onhook.livekit.picture import from_room, is_withdrawn
 from onhook.livekit.renderings import Tts
 from onhook.policy import Policy
 from onhook.sinks import Observer
@@ -75,14 +76,14 @@ class GuardedJob:
         self.clock = clock
         self.open_line = open_line or self._livekit_line
         self.renderings = Renderings()
-        self.observes = mode == "observe"
-        """Whether the guard records what it would do, and does nothing."""
+        self._mode: Mode = mode
+        self._judged = LastJudgements()
         self._ended = False
         self._entrypoint_runs = False
         self._stall: EntrypointStalledError | None = None
         self._transfers = Transfers(ctx.job.room.name, clock)
         self.rescuer = Rescuer(
-            *(ctx, policy, observers, journal),
+            *(ctx, policy, (*observers, self._judged), journal),
             clock=clock,
             open_line=self.open_line,
             unseen=self._unseen,
@@ -99,6 +100,11 @@ class GuardedJob:
         self._ring2 = WatchdogClient(ctx, policy, self.sessions.news, mode)
         self.attempts = Attempts(self._run_again, ctx.room, self._session, clock)
         self._limit = CallLimit(ctx.room, policy.max_call, clock)
+
+    @property
+    def observes(self) -> bool:
+        """Whether the guard records what it would do, and does nothing."""
+        return self._mode == "observe"
 
     async def run(self, entrypoint: Entrypoint, *, reraise: bool) -> None:
         """Run the entrypoint under guard.
@@ -256,6 +262,18 @@ class GuardedJob:
         """
         self.rescuer.release(reason)
         self._ring2.release(reason)
+
+    def explain(self) -> str:
+        """Tell how the call stands, what would come next, and what was judged before."""
+        room, sessions = self._ctx.room, self.sessions.explain()
+        parts = (
+            call_in_words(from_room(room) if room.isconnected() else None),
+            policy_in_words(self._policy, self._mode, sessions=bool(sessions)),
+            sessions,
+            self.rescuer.why_over,
+            self._judged.in_words(self.clock()),
+        )
+        return "\n".join(part for part in parts if part)
 
     def _end_job(self, detail: str) -> None:
         """End the job of an agent whose call was rescued without it."""

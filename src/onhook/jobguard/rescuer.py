@@ -139,6 +139,13 @@ class Rescuer:
         """Whether there is nothing left to watch for."""
         return self.under_way or bool(self._released)
 
+    @property
+    def why_over(self) -> str:
+        """Why there is nothing left to watch for, in one sentence; empty while there is."""
+        if self._released:
+            return f"The agent has released the call: {self._released}."
+        return "The call was judged lost, and is judged no further." if self.under_way else ""
+
     async def settled(self) -> None:
         """Wait until a rescue that is under way has its outcome."""
         async with self._lock:

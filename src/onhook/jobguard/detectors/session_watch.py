@@ -33,6 +33,7 @@ from onhook.jobguard.coroutines import is_running
 from onhook.jobguard.failures import shut_down
 from onhook.jobguard.silence.conversation import Conversation, Surroundings
 from onhook.jobguard.silence.diagnosis import Turn, diagnose
+from onhook.jobguard.silence.explanation import evidence, now_and_next
 from onhook.jobguard.silence.standing import Judgement, Limits, Standing, judge
 from onhook.jobguard.silence.utterances import Utterance
 from onhook.livekit import Meter
@@ -233,11 +234,8 @@ class SessionWatch:
             self._lost = Failure(Fault.SESSION_CLOSED, "the session closes on an error", now, error)
         else:
             detail = "the session was ended, and the caller is still on the line"
-            evidence = {
-                "by": self._ended_by,
-                "rule": "session gone: nobody is left who could be heard",
-            }
-            self._lost = Failure(Fault.SESSION_ENDED, detail, now, evidence=evidence)
+            told = {"by": self._ended_by, "rule": "session gone: nobody is left who could be heard"}
+            self._lost = Failure(Fault.SESSION_ENDED, detail, now, evidence=told)
         self.conversation.is_lost()
 
     def _ends_now(self) -> str:
@@ -263,18 +261,10 @@ class SessionWatch:
             await self.conversation.settles()
 
     def explain(self) -> str:
-        """Tell in plain sentences how agent and caller stood with each other, latest last."""
-        now = self._clock()
-        lines = [
-            f"{now - at:6.1f} s ago: {judgement.standing} ({judgement.row.why})"
-            for at, judgement in self._history
-        ]
-        if (current := self._judge()).since is not None and current.due != float("inf"):
-            then = "words" if current.severity == "impaired" else "the end"
-            lines.append(f"now: {current.standing}; {then} in {current.due - now:.1f} s")
-        else:
-            lines.append(f"now: {current.standing}; nothing will be done")
-        return "\n".join(lines)
+        """Tell in plain sentences how agent and caller stand with each other, and stood before."""
+        limits, warned = self.conversation.limits, self.conversation.warned
+        told = now_and_next(self._judge(), limits, warned, self._history)
+        return f"Session, agent state {self._session.agent_state!r}.\n{told}"
 
     def _failure(self, judgement: Judgement) -> Failure:
         conversation, now = self.conversation, self._clock()
@@ -296,12 +286,11 @@ class SessionWatch:
         )
         fault, why = diagnose(judgement.standing, turn)
         since = now if judgement.since is None else judgement.since
-        evidence = {"rule": f"{judgement.standing}: {judgement.row.why}", "framework": why}
-        if judgement.evidence:
-            evidence["line"] = judgement.evidence
+        told = evidence(judgement, conversation.limits, conversation.warned, self._history)
+        told |= {"framework": why, "agent": self._session.agent_state}
         conversation.is_warned()
         detail = f"the caller has heard nothing for {now - since:.1f} s: {why}"
-        return Failure(fault, detail, now, error, evidence, judgement.severity)
+        return Failure(fault, detail, now, error, told, judgement.severity)
 
     # -- what the session and the room look like
 
@@ -391,8 +380,8 @@ class SessionWatch:
         if event.reason is CloseReason.ERROR and self._lost is None:
             cause = getattr(event.error, "error", None)
             detail = f"the session closed on {cause!r}"
-            evidence = {"rule": "session closed: the framework itself gave up"}
-            self._lost = Failure(Fault.SESSION_CLOSED, detail, self._clock(), cause, evidence)
+            told = {"rule": "session closed: the framework itself gave up"}
+            self._lost = Failure(Fault.SESSION_CLOSED, detail, self._clock(), cause, told)
         self.conversation.is_lost()
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:

@@ -97,8 +97,8 @@ class Sessions:
         return session.agent_state, watch.conversation.audio.heard_until
 
     def explain(self) -> str:
-        """Tell how the sessions and the caller stand with each other, and what led there."""
-        return "\n".join(watch.explain() for watch in self.watches) or "no session has started yet"
+        """Tell how each session that is followed and the caller stand with each other."""
+        return "\n".join(watch.explain() for watch in self.watches)
 
     async def follow(self) -> None:
         """Follow the job's session and all that are added, until cancelled."""

@@ -131,6 +131,7 @@ class Conversation:
         return Facts(
             now=now,
             answered=around.answered,
+            answered_at=self._answered_at,
             gone=self.gone,
             held=held,
             caller_speaks=bool(self._speaking) and not self._asks_again(now),

@@ -16,6 +16,7 @@ from onhook.faults import Severity
 __all__ = ["TABLE", "Facts", "Judgement", "Limits", "Row", "Standing", "Warned", "judge"]
 
 FOR_EVER = float("inf")
+SPOKE_AGAIN = "the caller spoke again into silence after the words"
 
 
 class Standing(StrEnum):
@@ -44,6 +45,7 @@ class Facts:
     Args:
         now: The moment.
         answered: Whether the caller's line is answered.
+        answered_at: Since when, as far as the session's watch has seen it; `None` if it is not.
         gone: Whether the session has closed.
         held: Why no silence counts now (`busy`, disabled output, ...); empty for no reason.
         caller_speaks: Whether the caller's voice is heard now.
@@ -66,6 +68,7 @@ class Facts:
 
     now: float
     answered: bool = True
+    answered_at: float | None = None
     gone: bool = False
     held: str = ""
     caller_speaks: bool = False
@@ -230,6 +233,7 @@ class Judgement:
         since: Since when the caller hears nothing and is owed something; `None` where nothing is.
         due: When it has lasted too long: infinity for never.
         severity: What it is then.
+        facts: What it was made of.
         evidence: What the line shows beside it, in words; empty before the words.
     """
 
@@ -237,6 +241,7 @@ class Judgement:
     since: float | None
     due: float
     severity: Severity
+    facts: Facts
     evidence: str = ""
 
     @property
@@ -261,19 +266,19 @@ def judge(facts: Facts, limits: Limits, warned: Warned | None = None) -> Judgeme
     row = next(row for row in TABLE if row.applies(facts))
     base = row.since(facts) if row.since is not None else None
     if base is None or limits.dead_air is None:
-        return Judgement(row, None, FOR_EVER, Severity.IMPAIRED)
+        return Judgement(row, None, FOR_EVER, Severity.IMPAIRED, facts)
     since = max(base, facts.quiet_since)
     working = row.patience == "tool_limit"
     patience = max(limits.dead_air, limits.tool_limit) if working else limits.dead_air
     if warned is None:
-        return Judgement(row, since, since + patience, Severity.IMPAIRED)
+        return Judgement(row, since, since + patience, Severity.IMPAIRED, facts)
     ends: list[tuple[float, str]] = []
     if warned.spoke_again_at is not None and row.again is not None and row.again(facts):
         if row.standing is Standing.CALLER_WAS_NOT_ANSWERED:
             again, since = max(warned.spoke_again_at, base + 2 * limits.dead_air), base
         else:
             again = max(warned.spoke_again_at, since) + limits.dead_air
-        ends.append((again, "the caller spoke again into silence after the words"))
+        ends.append((again, SPOKE_AGAIN))
     if row.bound:
         bound = warned.at + limits.give_up
         if facts.tools_since is not None and row.standing is not Standing.AGENT_OWES_THE_REST:
@@ -281,4 +286,4 @@ def judge(facts: Facts, limits: Limits, warned: Warned | None = None) -> Judgeme
         words = f"{limits.give_up:g} s have passed since the words"
         ends.append((max(bound, since + limits.dead_air), words))
     due, why = min(ends, default=(FOR_EVER, ""))
-    return Judgement(row, since, due, Severity.LOST, why)
+    return Judgement(row, since, due, Severity.LOST, facts, why)

@@ -1,0 +1,107 @@
+"""`onhook.explain`: how a call stands, in plain sentences for a developer."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from onhook.call import Call
+from onhook.faults import Severity
+from onhook.incident import Incident, Mode, Outcome, RungReport
+from onhook.ladder import Ladder
+from onhook.policy import Policy
+
+__all__ = ["LastJudgements", "call_in_words", "policy_in_words"]
+
+_KEPT = 8
+
+
+@dataclass(slots=True)
+class _Judged:
+    incident: Incident
+    outcome: Outcome | None = None
+
+
+class LastJudgements:
+    """An `Observer` that remembers what was judged in one call, and what became of it."""
+
+    def __init__(self) -> None:
+        self._judged: deque[_Judged] = deque(maxlen=_KEPT)
+
+    def opened(self, incident: Incident) -> None:
+        """See `Observer.opened`."""
+        self._judged.append(_Judged(incident))
+
+    def intent(self, incident: Incident, rung: str) -> None:
+        """See `Observer.intent`: nothing to remember."""
+
+    def climbed(self, incident: Incident, report: RungReport) -> None:
+        """See `Observer.climbed`: nothing to remember."""
+
+    def closed(self, incident: Incident, outcome: Outcome) -> None:
+        """See `Observer.closed`."""
+        for judged in self._judged:
+            if judged.incident.id == incident.id:
+                judged.outcome = outcome
+
+    def in_words(self, now: float) -> str:
+        """Tell what was judged, oldest first.
+
+        Args:
+            now: Seconds of the clock of the failures.
+        """
+        if not self._judged:
+            return "Judged before in this call: nothing."
+        return "\n".join(
+            ["Judged before in this call:", *(_line(judged, now) for judged in self._judged)]
+        )
+
+
+def _line(judged: _Judged, now: float) -> str:
+    incident, outcome = judged.incident, judged.outcome
+    became = "under way" if outcome is None else f"{outcome.ending}, {outcome.detail}"
+    failure = incident.failure
+    return (
+        f"  {now - failure.at:5.1f} s ago: {incident.fault} ({incident.severity}), "
+        f"{failure.detail} -> {became} ({incident.id})"
+    )
+
+
+def call_in_words(call: Call | None) -> str:
+    """Tell who is on the call.
+
+    Args:
+        call: The call as its room shows it; `None` before the job is there.
+    """
+    if call is None:
+        return "The job is not connected to its room yet."
+    callers = ", ".join(f"{leg.identity!r} ({leg.line})" for leg in call.callers)
+    company = ", ".join(repr(leg.identity) for leg in call.company)
+    return f"Callers: {callers or 'none'}. Company: {company or 'none'}. {call.direction} call."
+
+
+def policy_in_words(policy: Policy, mode: Mode, *, sessions: bool) -> str:
+    """Tell what would be done, and which limits run where no session is followed.
+
+    Args:
+        policy: What the developer wants.
+        mode: Whether it would be done.
+        sessions: Whether a session is followed.
+    """
+    ladders = {Severity.IMPAIRED: policy.impaired, Severity.LOST: policy.lost}
+    soft, lost = (
+        ", ".join(rung.name for rung in Ladder.of(ladder).rungs) for ladder in ladders.values()
+    )
+    would = "would be answered" if mode == "observe" else "is answered"
+    told = f"Mode {mode}: a turn judged impaired {would} with {soft}; a lost call with {lost}."
+    if sessions:
+        return told
+    setup, first = (_seconds(limit) for limit in (policy.setup, policy.first_audio))
+    return (
+        f"{told}\nNo session has started. While the line rings the agent has {setup} (setup) to "
+        f"come up, and from the answer on {first} (first_audio) to be heard."
+    )
+
+
+def _seconds(limit: float | None) -> str:
+    return "any time" if limit is None else f"{limit:g} s"
