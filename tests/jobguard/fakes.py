@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
@@ -15,10 +16,12 @@ from livekit.agents import (
     UserInputTranscribedEvent,
     UserStateChangedEvent,
 )
+from livekit.agents.llm import FunctionCall
 from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
 
 from onhook.line import Line
+from onhook.livekit.framework.session_internals import tells_of_tools
 
 ROOM = "call-1"
 AGENT = "agent-1"
@@ -233,6 +236,17 @@ class FakeSession(rtc.EventEmitter[Any]):
         self.emit("conversation_item_added", SimpleNamespace(item=message))
         self.becomes("thinking")
         return reply
+
+    def calls_tool(self, name: str, reply: FakeSpeech) -> None:
+        """Begin a tool that never ends, as this version of the framework tells of it."""
+        call = FunctionCall(call_id=name, name=name, arguments="{}")
+        if tells_of_tools():
+            update = SimpleNamespace(type="tool_call_started", function_call=call)
+            self.emit("tool_execution_updated", SimpleNamespace(update=update))
+            return
+        self.tool = asyncio.create_task(asyncio.Event().wait(), name=f"func_exec_{name}")
+        info = SimpleNamespace(function_call=call, speech_handle=reply)
+        setattr(self.tool, "__livekit_agents_activity_task", info)
 
     async def sends(self, *, audible: bool = True) -> None:
         sample = b"\x00\x20" if audible else b"\x00\x00"

@@ -11,11 +11,8 @@ from livekit.agents import (
     CloseEvent,
     CloseReason,
     ErrorEvent,
-    ToolExecutionUpdatedEvent,
 )
-from livekit.agents.llm import FunctionCall
 from livekit.agents.tts import TTSError
-from livekit.agents.voice.events import ToolCallStarted
 
 from onhook.faults import Fault, Severity
 from onhook.jobguard.detectors.session_watch import JobView, LineView, SessionWatch
@@ -71,14 +68,10 @@ async def test_a_caller_who_speaks_again_into_silence_is_waited_for_no_longer() 
 
 async def test_a_tool_that_still_runs_gets_its_own_limit() -> None:
     session = FakeSession()
-    call = FunctionCall(call_id="c1", name="book", arguments="{}")
     with watch_of(session) as watch:
-        session.takes_turn()
+        reply = session.takes_turn()
         asked = now()
-        session.emit(
-            "tool_execution_updated",
-            ToolExecutionUpdatedEvent(update=ToolCallStarted(function_call=call)),
-        )
+        session.calls_tool("book", reply)
         assert (await watch.failure()).severity is Severity.IMPAIRED
         failure = await watch.failure()
         assert (failure.fault, failure.severity) == (Fault.TURN_STUCK, Severity.LOST)
@@ -90,13 +83,8 @@ async def test_a_tool_that_still_runs_gets_its_own_limit() -> None:
 async def test_after_a_hold_without_words_the_agent_has_its_whole_time(told: bool) -> None:
     """The caller has heard music from elsewhere, longer than any silence may last."""
     session = FakeSession()
-    call = FunctionCall(call_id="c1", name="fetch_ann", arguments="{}")
     with watch_of(session) as watch:
-        session.takes_turn()
-        session.emit(
-            "tool_execution_updated",
-            ToolExecutionUpdatedEvent(update=ToolCallStarted(function_call=call)),
-        )
+        session.calls_tool("fetch_ann", session.takes_turn())
         if told:
             await session.sends()
             session.output.audio.flush()
