@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from livekit.agents import APIConnectOptions, inference, llm, stt, tts, vad
+from livekit.agents import APIConnectOptions, llm, stt, tts, vad
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from onhook.errors import PolicyError
@@ -16,6 +16,7 @@ from onhook.fallback.members import check_realtime, resolved
 from onhook.fallback.stage import Stage
 from onhook.fallback.stt_member import GuardedSTT
 from onhook.fallback.tts_member import GuardedTTS, Voices
+from onhook.livekit.framework.plugin_streams import default_vad
 
 __all__ = ["providers"]
 
@@ -115,7 +116,12 @@ def _ears(ears: list[Any], stage: Stage, hears: vad.VAD | None) -> dict[str, Any
     members: list[stt.STT[Any]] = [GuardedSTT(each, stage, hears) for each in ears]
     streaming = [each.capabilities.streaming for each in members]
     if not all(streaming) and hears is None:
-        hears = inference.VAD(model="silero")
+        hears = default_vad()
+        if hears is None:
+            raise PolicyError(
+                "providers(stt=[...]) got a recogniser that does not stream: give vad=, such as "
+                "silero.VAD.load(); this version of livekit-agents has none of its own"
+            )
     adapter = stt.FallbackAdapter(
         members, vad=hears, attempt_timeout=stage.first, max_retry_per_stt=0
     )

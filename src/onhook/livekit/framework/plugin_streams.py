@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import AsyncIterable
 from typing import Any
 
 from livekit import rtc
-from livekit.agents import llm, stt, tts
+from livekit.agents import inference, llm, stt, tts, vad
 
-__all__ = ["hand_on_history", "hand_on_keyterms", "input_ended", "input_of", "send", "send_audio"]
+__all__ = [
+    "default_vad",
+    "hand_on_history",
+    "hand_on_keyterms",
+    "input_ended",
+    "input_of",
+    "send",
+    "send_audio",
+]
 
 
 def send(stream: llm.LLMStream | stt.RecognizeStream, event: Any) -> None:
@@ -44,6 +53,20 @@ def input_of(stream: stt.RecognizeStream) -> AsyncIterable[rtc.AudioFrame | obje
         stream: The stream.
     """
     return stream._input_ch
+
+
+def default_vad() -> vad.VAD | None:
+    """Return the framework's own voice detection, else that of its plugin, else `None`."""
+    own = getattr(inference, "VAD", None)
+    if own is not None:
+        made: vad.VAD = own(model="silero")
+        return made
+    try:
+        plugin: Any = importlib.import_module("livekit.plugins.silero")
+        loaded: vad.VAD = plugin.VAD.load()
+    except ImportError:
+        return None
+    return loaded
 
 
 def input_ended(stream: stt.RecognizeStream) -> bool:

@@ -82,13 +82,20 @@ def tell_once(what: str, cost: str) -> None:
 
 FEATURES = (
     Feature(
-        "the event tool_execution_updated",
+        "`inference.VAD`",
+        "1.6.1",
+        "`providers(stt=[...])` with recognisers that do not stream takes livekit-plugins-silero, "
+        "or asks for `vad=`",
+        lambda: _has("livekit.agents.inference", "VAD"),
+    ),
+    Feature(
+        "the event `tool_execution_updated`",
         "1.6.5",
         "the tasks of tools are looked for four times a second",
         lambda: _has("livekit.agents", "ToolExecutionUpdatedEvent"),
     ),
     Feature(
-        "SpeechHandle.exception()",
+        "`SpeechHandle.exception()`",
         "1.6.5",
         "an incident does not name what a speech ended with, if no error event does",
         lambda: _has("livekit.agents.voice", "SpeechHandle.exception"),

@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 from types import FrameType
 
+import aiohttp
 import pytest
 from aiohttp import web
 from livekit import api
+from livekit.protocol.room import PerformRpcRequest, PerformRpcResponse
 
 from onhook.jobguard.coroutines import frames_of
-from onhook.livekit.framework import api_requests as framework
-from tests.livekit.twirp import SECRET, Answer, error, hang, ok, twirp
+from onhook.livekit.framework.api_requests import is_answered, perform_rpc, transfer_asked
+from tests.livekit.twirp import SECRET, Answer, error, hang, ok, says, twirp
 
 ASKED = api.TransferSIPParticipantRequest(
     room_name="r", participant_identity="sip_1", transfer_to="tel:+15550123"
@@ -35,9 +37,9 @@ async def sent(answer: Answer, *, limit: float, wrapped: bool = False) -> FrameT
         task = asyncio.create_task(transfer())
         await arrived.event.wait()
         frames = [f for each in asyncio.all_tasks() for f in frames_of(each)]
-        found = [f for f in frames if framework.transfer_asked(f) is not None]
+        found = [f for f in frames if transfer_asked(f) is not None]
         assert len(found) == 1
-        assert not framework.is_answered(found[0])
+        assert not is_answered(found[0])
         arrived.go.set()
         with contextlib.suppress(TimeoutError, api.ServerError):
             await task
@@ -70,17 +72,29 @@ async def test_a_request_to_transfer_is_seen_and_whether_it_was_answered(
     answer: Answer, answered: bool
 ) -> None:
     frame = await sent(answer, limit=5.0 if answered else 0.3)
-    assert framework.is_answered(frame) is answered
-    asked = framework.transfer_asked(frame)
+    assert is_answered(frame) is answered
+    asked = transfer_asked(frame)
     assert asked is not None
     assert (asked.participant_identity, asked.transfer_to) == ("sip_1", "tel:+15550123")
 
 
 async def test_a_request_in_a_task_of_its_own_is_seen() -> None:
-    assert not framework.is_answered(await sent(hang, limit=0.3, wrapped=True))
+    assert not is_answered(await sent(hang, limit=0.3, wrapped=True))
 
 
 async def test_other_coroutines_ask_for_nothing() -> None:
     frames = [frame for task in asyncio.all_tasks() for frame in frames_of(task)]
     assert frames
-    assert not any(framework.transfer_asked(frame) for frame in frames)
+    assert not any(transfer_asked(frame) for frame in frames)
+
+
+async def test_a_participants_method_is_called_by_the_librarys_own_client() -> None:
+    """Without it nobody proves that it lives: what a silent job is, nobody can tell."""
+    wanted = PerformRpcRequest(room="r", destination_identity="agent-1", method="onhook.alive")
+    async with (
+        twirp(PerformRpc=[says(PerformRpcResponse(payload="alive"))]) as server,
+        aiohttp.ClientSession() as session,
+    ):
+        url = f"http://127.0.0.1:{server.port}"
+        assert (await perform_rpc(session, url, "token", wanted)).payload == "alive"
+        assert PerformRpcRequest.FromString(server.bodies[0]) == wanted
