@@ -120,7 +120,7 @@ def observers(scenario: dict[str, Any]) -> list[onhook.Observer]:
 server = AgentServer(
     host="127.0.0.1",
     port=0,
-    num_idle_processes=3,
+    num_idle_processes=int(os.environ.get("ONHOOK_TEST_IDLE", "3")),
     load_fnc=lambda: 0.0,
     load_threshold=math.inf,  # else it refuses what waits for a process, and nobody offers it again
     drain_timeout=1,
