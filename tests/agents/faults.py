@@ -193,6 +193,14 @@ async def shuts_down(ctx: JobContext) -> None:
 
 
 @fault
+async def ends_its_session(ctx: JobContext) -> None:
+    await reach(ctx)
+    session = await greet(ctx)
+    strike(ctx)
+    session.shutdown()
+
+
+@fault
 async def waits_for_the_deploy(ctx: JobContext) -> None:
     """Healthy, until the worker is told to stop (SIGTERM to the worker alone)."""
     await reach(ctx)

@@ -153,6 +153,7 @@ async def run(ctx: JobContext, scenario: dict[str, Any]) -> None:
                 POLICIES[name](),
                 reraise=scenario.get("reraise", True),
                 observers=observers(scenario),
+                mode=scenario.get("mode", "act"),
             )
             await guarded(body)(ctx)
 
