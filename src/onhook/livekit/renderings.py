@@ -169,11 +169,10 @@ class Renderings:
             return
         try:
             save_wav(path, pcm)
+            for old in _newest_first(self._folder.glob("*/*.wav"))[_ON_DISK:]:
+                old.unlink(missing_ok=True)
         except OSError as error:
             logger.info("a rendering is kept for this call only: %s", error)
-            return
-        for old in _newest_first(self._folder.glob("*/*.wav"))[_ON_DISK:]:
-            old.unlink(missing_ok=True)
 
 
 def _digest(text: str) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -17,7 +18,7 @@ import pytest
 
 from onhook import settings
 from onhook.errors import JournalError, PolicyError
-from onhook.sinks.journal import Entry, Opening, SqliteJournal, Step
+from onhook.sinks.journal import Entry, Opening, SqliteJournal, Step, schema
 from tests.sinks.journal.contract import JournalContract, entry
 
 DAY = 86_400.0
@@ -290,21 +291,58 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         SqliteJournal(tmp_path / "file" / "incidents.db").record(entry("inc"))
 
 
-def test_a_file_that_somebody_holds_delays_once_and_not_each_time(
-    journal: SqliteJournal, path: Path
+def test_a_file_that_somebody_holds_delays_once_and_loses_nothing(
+    journal: SqliteJournal, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     journal.record(entry("inc"))
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     began = time.monotonic()
-    for _ in range(10):
-        with pytest.raises(JournalError, match="another process holds it"):
-            journal.record(entry("inc"))
+    for at in range(10):
+        journal.record(entry("later", at=float(at)))
     assert time.monotonic() - began < 1.5
+    assert caplog.text.count("another process holds it") == 1
     holder.execute("ROLLBACK")
     holder.close()
+    if (thread := journal._retrying) is not None:
+        thread.join(5.0)
+    assert [each.at for each in journal.entries("later")] == list(range(10))
+    assert len(journal.incidents()) == 2
+
+
+def test_a_file_that_somebody_holds_for_good_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("onhook.sinks.journal.sqlite._RETRIED", 0.2)
+    monkeypatch.setattr("onhook.sinks.journal.sqlite._LATE", 3)
+    journal = SqliteJournal(path, timeout=0.01)
+    journal.prepare()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    for _ in range(3):
+        journal.record(entry("inc"))
+    with pytest.raises(JournalError, match="another process holds it"):
+        journal.record(entry("inc"))
+    assert journal._retrying is not None
+    journal._retrying.join(5.0)
+    assert "3 entries are lost" in caplog.text
+    holder.close()
     journal.record(entry("inc"))
-    assert len(journal.entries("inc")) == 2
+    assert len(journal.entries("inc")) == 1
+    journal.close()
+
+
+def test_a_full_disk_is_told_as_one(journal: SqliteJournal, path: Path) -> None:
+    journal.record(entry("inc"))
+    assert journal._db is not None
+    pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
+    journal._db.execute(f"PRAGMA max_page_count = {pages}")
+    large = Entry("inc", Step.RUNG, 1.0, "say", detail="x" * 3000)
+    with pytest.raises(JournalError, match="disk is full: make room"):
+        list(map(journal.record, [large] * 100))
+    for number in (errno.ENOSPC, errno.EDQUOT):
+        told = schema.explained(path, OSError(number, os.strerror(number)))
+        assert "the disk is full: make room" in str(told)
 
 
 def test_it_waits_for_another_that_writes(journal: SqliteJournal, path: Path) -> None:

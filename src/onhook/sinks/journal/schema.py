@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from onhook.errors import JournalError
 
-__all__ = ["VERSION", "damaged", "explained", "opened"]
+__all__ = ["VERSION", "HeldError", "damaged", "explained", "opened"]
 
 VERSION = 1
 """Kept in the file as `user_version`; a change of the tables makes it grow."""
@@ -38,6 +39,10 @@ CREATE TABLE entry (
 CREATE INDEX entry_of_incident ON entry (incident);
 CREATE INDEX incident_by_age ON incident (wall);
 """
+
+
+class HeldError(JournalError):
+    """Another process has held the file for longer than may be waited."""
 
 
 def opened(path: Path, timeout: float) -> sqlite3.Connection:
@@ -130,18 +135,31 @@ def _name(error: BaseException) -> str:
 def explained(path: Path, error: sqlite3.Error | OSError) -> JournalError:
     """Return the error that says what is wrong with the file, and what to do."""
     name = _name(error)
+    kind = JournalError
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         return damaged(path, error)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        kind = HeldError
         what = "another process holds it; is one that writes to it stopped? `fuser FILE` names it"
-    elif name.startswith("SQLITE_FULL"):
+    elif name.startswith("SQLITE_FULL") or _full(path, error):
         what = "the disk is full: make room, or move the journal (ONHOOK_JOURNAL=FILE)"
     else:
         what = (
             "it, and its folder, must be writable for this user; or give another file "
             "(ONHOOK_JOURNAL=FILE)"
         )
-    return JournalError(f"cannot use the journal {path} ({error}): {what}")
+    return kind(f"cannot use the journal {path} ({error}): {what}")
+
+
+def _full(path: Path, error: BaseException) -> bool:
+    """Return whether there is no room: SQLite says of a file that it cannot make only that."""
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    try:
+        found = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return found.f_blocks > 0 and (found.f_bavail == 0 or 0 < found.f_files > found.f_favail == 0)
 
 
 def damaged(path: Path, error: BaseException) -> JournalError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import threading
@@ -20,6 +21,8 @@ from onhook.validation import require_seconds
 
 __all__ = ["KEEP", "KEEP_DAYS", "SqliteJournal"]
 
+logger = logging.getLogger("onhook")
+
 KEEP = 5_000
 """Incidents that are kept when nothing else is said; about 5 kB each."""
 KEEP_DAYS = 90.0
@@ -27,6 +30,12 @@ _DAY = 86_400.0
 _AT_ONCE = 500
 _HURRIED = 5.0
 """Seconds for which a file that was held by another is not waited for again."""
+
+_LATE = 200
+"""Entries that are kept for a file that another holds."""
+_RETRIED = 5.0
+"""Seconds for which they are; the end of the process waits as long."""
+_RETRY = 0.1
 
 _OPENING = Opening("", traceback="a rehearsal")
 _REHEARSED = Entry("inc_rehearsed", Step.OPENED, 0.0, "", wall=0.0, opening=_OPENING)
@@ -51,7 +60,8 @@ class SqliteJournal:
     and never damages the file). That takes well below a millisecond on a local disk, so it is
     called in the event loop as it is. Another process that holds the file is waited for at most
     `timeout` seconds, and then for some seconds not at all, so that one that was stopped in the
-    midst of writing delays no rescue.
+    midst of writing delays no rescue; what was to be written is then written by a thread, which
+    tries for 5 seconds.
 
     Nothing is opened before the first use, so that one can stand beside an entrypoint in a module
     and travels to the processes of jobs by its settings. The file is its owner's alone (0600), and
@@ -93,6 +103,8 @@ class SqliteJournal:
         self._opened: tuple[int, ...] = ()
         self._inherited: list[sqlite3.Connection] = []
         self._hurried_until = 0.0
+        self._late: list[Entry] = []
+        self._retrying: threading.Thread | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel by settings; every process opens the file for itself."""
@@ -128,11 +140,53 @@ class SqliteJournal:
 
     def record(self, entry: Entry) -> None:
         """See `Journal.record`."""
-        with self._use() as db, _transaction(db):
-            found = db.execute("SELECT n FROM incident WHERE id = ?", (entry.incident,)).fetchone()
-            if found is None:
-                self._forget(db)
-            _write(db, entry)
+        self._late.append(entry)
+        try:
+            self._write_late()
+        except schema.HeldError as error:
+            self._try_later(error)
+        except JournalError:
+            self._late.clear()
+            raise
+
+    def _write_late(self) -> None:
+        """Write what is not written yet, in order."""
+        with self._use() as db:
+            entries = tuple(self._late)
+            with _transaction(db):
+                for entry in entries:
+                    found = db.execute("SELECT 1 FROM incident WHERE id = ?", (entry.incident,))
+                    if found.fetchone() is None:
+                        self._forget(db)
+                    _write(db, entry)
+            del self._late[: len(entries)]
+
+    def _try_later(self, error: JournalError) -> None:
+        if len(self._late) > _LATE:
+            self._late.pop()
+            raise error
+        with self._lock:
+            if self._retrying is not None and self._retrying.is_alive():  # none is after a fork
+                return
+            logger.warning("%s; what is recorded waits for %g s", error, _RETRIED)
+            self._retrying = threading.Thread(target=self._retry, name="onhook-journal")
+            self._retrying.start()
+
+    def _retry(self) -> None:
+        """Wait for who holds the file, beside the event loop and not for ever."""
+        until = time.monotonic() + _RETRIED
+        while True:
+            time.sleep(_RETRY)
+            try:
+                self._write_late()
+            except JournalError as error:
+                if not isinstance(error, schema.HeldError) or time.monotonic() > until:
+                    logger.error("%d entries are lost: %s", len(self._late), error)  # noqa: TRY400 - no traceback helps
+                    self._late.clear()
+            with self._lock:
+                if not self._late:
+                    self._retrying = None
+                    return
 
     def _forget(self, db: sqlite3.Connection) -> None:
         """Make room for one more incident."""
@@ -260,10 +314,11 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
+        db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.in_transaction:  # a full disk has ended it (sqlite.org/lang_transaction.html)
+            db.execute("ROLLBACK")
         raise
-    db.execute("COMMIT")
 
 
 def _first(db: sqlite3.Connection, query: str) -> int:
