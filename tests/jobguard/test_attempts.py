@@ -32,9 +32,12 @@ class Flaky:
 
 
 def retrying(attempts: int) -> tuple[Guarded, FakeLine, ConnectedRoom]:
+    return guarded_by(Policy(lost=[Retry(attempts=attempts), HangUp()]))
+
+
+def guarded_by(policy: Policy) -> tuple[Guarded, FakeLine, ConnectedRoom]:
     room = ConnectedRoom(connected=False)
     line = FakeLine(call_of(caller()))
-    policy = Policy(lost=[Retry(attempts=attempts), HangUp()])
     guarded = Guarded(line, policy, room=room)
 
     async def again() -> None:
@@ -95,4 +98,55 @@ async def test_an_entrypoint_that_has_returned_is_not_run_again() -> None:
     assert runs == 1
     assert guarded.watch.faults == ["entrypoint.stalled"]
     assert "has returned" in guarded.watch.outcomes[0].reports[0].detail
+    await guarded.job.end()
+
+
+async def test_an_attempt_that_ignores_its_cancellation_does_not_hold_the_caller() -> None:
+    policy = Policy(lost=[Retry(backoff=0.0, deadline=1.0), HangUp()])
+    guarded, line, _ = guarded_by(policy)
+    runs = 0
+
+    async def stubborn(_: object) -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            raise RuntimeError("attempt 1")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(8)
+
+    with pytest.raises(RuntimeError, match="attempt 1"):
+        await guarded.start(stubborn)
+    assert asyncio.get_running_loop().time() < 1.5
+    assert line.asked == ["retry", "delete"]
+    await asyncio.sleep(10)
+    await guarded.job.end()
+
+
+async def test_a_stall_that_another_attempt_cures_is_over_for_the_watchdog_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(
+        "onhook.jobguard.job.WatchdogClient.answer_for_life", lambda _: told.append("up")
+    )
+    policy = Policy(setup=1.0, first_audio=1.0, lost=[Retry(backoff=0.0), HangUp()])
+    guarded, _, room = guarded_by(policy)
+    runs = 0
+
+    async def stalls_once(_: object) -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 2:
+            room.publishes()
+        await asyncio.Event().wait()
+
+    task = guarded.start(stalls_once)
+    await asyncio.sleep(5)
+    assert [outcome.ending for outcome in guarded.watch.outcomes] == ["recovered"]
+    assert told == ["up"]
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
     await guarded.job.end()

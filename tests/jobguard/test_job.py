@@ -135,6 +135,40 @@ async def test_an_entrypoint_that_ignores_its_cancellation_cannot_hold_the_calle
     await guarded.job.end()
 
 
+async def test_what_a_stalled_entrypoint_raises_when_it_is_ended_is_not_lost() -> None:
+    guarded = Guarded(FakeLine(call_of(caller())), Policy(setup=0.5, first_audio=0.5))
+    original = ConnectionError("the database never answered")
+
+    async def tells(_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise original from None
+
+    with pytest.raises(EntrypointStalledError) as caught:
+        await guarded.start(tells)
+    assert caught.value.__cause__ is original
+    await guarded.job.end()
+
+
+async def test_a_stalled_entrypoint_that_exits_when_it_is_ended_exits() -> None:
+    guarded = Guarded(FakeLine(call_of(caller())), Policy(setup=0.5, first_audio=0.5))
+
+    async def leaves(_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise Leave
+
+    with pytest.raises(Leave):
+        await guarded.start(leaves)
+    await guarded.job.end()
+
+
+class Leave(BaseException):
+    """As `SystemExit`, which an event loop would not let a test see."""
+
+
 async def test_no_caller_no_stall_until_one_comes() -> None:
     line = FakeLine(call_of())
     guarded = Guarded(line, Policy(setup=5.0, first_audio=5.0))

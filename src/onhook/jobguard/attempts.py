@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -15,6 +16,10 @@ from onhook.livekit.room_changes import Changes
 
 __all__ = ["Attempts"]
 
+logger = logging.getLogger("onhook")
+
+_ENDING = 0.2
+"""Seconds that an attempt gets for its own clean-up: the next rung waits for it."""
 _MOST = 3
 """Attempts that may come up in one job: an entrypoint that keeps failing later is no recovery."""
 
@@ -43,6 +48,7 @@ class Attempts:
         self._attempt: asyncio.Task[None] | None = None
         self._came_up = 0
         self._over = ""
+        self._left_behind: set[asyncio.Task[None]] = set()
 
     @property
     def recovered(self) -> bool:
@@ -81,12 +87,21 @@ class Attempts:
         try:
             await self._audible(attempt)
         except BaseException:
-            attempt.cancel()
-            await asyncio.wait({attempt})
+            await self._give_up(attempt)
             raise
         self._came_up += 1
         self._attempt = attempt
         return f"the entrypoint came up in {self._clock() - began:.1f} s"
+
+    async def _give_up(self, attempt: asyncio.Task[None]) -> None:
+        """Cancel an attempt; one that ignores it is left behind, and does not hold the caller."""
+        attempt.cancel()
+        attempt.add_done_callback(_ended)
+        self._left_behind.add(attempt)
+        attempt.add_done_callback(self._left_behind.discard)
+        await asyncio.wait({attempt}, timeout=_ENDING)
+        if not attempt.done():
+            logger.warning("an attempt at the entrypoint ignores its cancellation, and is left")
 
     async def _audible(self, attempt: asyncio.Task[Any]) -> None:
         with Changes(self._room) as changes:
@@ -96,3 +111,8 @@ class Attempts:
                     attempt.result()
                     raise OnhookError("the entrypoint returned and published no audio")
                 await changes.wait(None)
+
+
+def _ended(attempt: asyncio.Task[None]) -> None:
+    if not attempt.cancelled() and (error := attempt.exception()) is not None:
+        logger.info("an attempt at the entrypoint that did not come up ended with %r", error)

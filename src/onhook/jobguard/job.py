@@ -153,12 +153,13 @@ class GuardedJob:
         Returns:
             The next attempt, where the rescue has begun one that came up.
         """
+        ended: BaseException | None = None
         try:
             await attempt
         except GeneratorExit:
             raise
         except BaseException as error:
-            failure = left_by(error, self.clock())
+            ended, failure = error, left_by(error, self.clock())
             if not self._stalled(error, entry):
                 if not isinstance(error, Exception):
                     self.attempts.close("was told to end")
@@ -169,23 +170,40 @@ class GuardedJob:
                     raise
                 self._ctx.shutdown(failure.detail)
         if self._stall is not None:
-            await self.rescuer.settled()
-            if self.attempts.recovered:
-                self._stall = None
-                return self.attempts.take()
-            self._ctx.shutdown(str(self._stall))
-            if reraise:
-                raise self._stall
+            return await self._after_stall(self._stall, ended, reraise=reraise)
+        self.attempts.close("has returned")
+        return None
+
+    async def _after_stall(
+        self, stall: EntrypointStalledError, ended: BaseException | None, *, reraise: bool
+    ) -> Awaitable[None] | None:
+        """Return the attempt that came up in the place of one that stalled.
+
+        Args:
+            stall: Why it was ended.
+            ended: What it made of that: a cancellation shows where it stood.
+            reraise: See `run`.
+        """
+        await self.rescuer.settled()
+        recovered = self.attempts.recovered
+        if isinstance(ended, Exception) and (recovered or not reraise):
+            logger.error("the entrypoint that had stalled ended with", exc_info=ended)
+        if recovered:
+            self._stall = None
+            return self.attempts.take()
+        self._ctx.shutdown(str(stall))
+        if reraise:
+            raise stall from ended
         self.attempts.close("has returned")
         return None
 
     def _stalled(self, error: BaseException, entry: asyncio.Task[None] | None) -> bool:
-        """Return whether it is our own cancellation that came back, and only that."""
+        """Return whether our own cancellation came back, or what the entrypoint made of it."""
         if self._stall is None or entry is None:
             return False
         if isinstance(error, asyncio.CancelledError):
             return entry.uncancel() == 0
-        return True
+        return isinstance(error, Exception)
 
     async def _watch(self, entry: asyncio.Task[None] | None) -> None:
         """See the job through to its end, also when the event loop is torn down around it."""
@@ -214,8 +232,7 @@ class GuardedJob:
             over=lambda: self.rescuer.over,
             up=lambda: self.sessions.up,
         )
-        if waited:
-            await self._stall_out(entry, waited)
+        if waited and not await self._stall_out(entry, waited):
             return
         self._ring2.answer_for_life()
         await rehearse(self._policy, self._unseen(), self.open_line)
@@ -226,12 +243,13 @@ class GuardedJob:
         async with self.open_line() as line:
             return await self.rescuer.look(line)
 
-    async def _stall_out(self, entry: asyncio.Task[None] | None, detail: str) -> None:
+    async def _stall_out(self, entry: asyncio.Task[None] | None, detail: str) -> bool:
+        """Rescue the call of an agent that does not come up; return whether one did then."""
         stall = EntrypointStalledError(detail)
         failure = Failure(Fault.ENTRYPOINT_STALLED, detail, self.clock(), stall)
         if self.observes:
             await self.rescuer.rescue(failure)
-            return
+            return False
         self._stall = stall
         entry_runs = entry is not None and not entry.done()
         if entry is not None and entry_runs:
@@ -239,6 +257,8 @@ class GuardedJob:
         await self.rescuer.rescue(failure)
         if not entry_runs:
             self._ctx.shutdown(detail)
+        outcome = self.rescuer.outcome
+        return outcome is not None and outcome.ending == "recovered"
 
     async def _end_overlong_call(self) -> None:
         seconds = await self._limit.reached()
