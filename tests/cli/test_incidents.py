@@ -113,11 +113,13 @@ def test_the_list_sums_up_what_was_only_observed_in_the_last_week(journal: Sqlit
         observe(journal, f"inc_lost{number}", fault, "lost", age=600)
     observe(journal, "inc_soft", "llm.stalled", "impaired", age=600)
     observe(journal, "inc_old", "llm.stalled", "lost", age=8 * 86_400)
+    journal.record(Entry("inc_lost0", Step.CLOSED, 9.0, "observed", "recovered", "heard again"))
     result = run(journal, "list", "--limit", "1")
     told = " ".join(result.stdout.split())
     assert (
         "Only observed: in 7 days 3 rescues would have been done: 2 llm.stalled, 1 job.died; "
-        "1 phrase of soft words would have been said: 1 llm.stalled." in told
+        "1 phrase of soft words would have been said: 1 llm.stalled; "
+        "in 1 of these calls the agent was heard again by itself." in told
     )
     assert "observed" in run(journal, "list").stdout
     assert not wide(result.stdout.splitlines())

@@ -59,9 +59,11 @@ async def test_a_stalled_entrypoint_goes_on() -> None:
     await guarded.job.end()
 
 
-async def conversing(mode: Mode, line: FakeLine) -> tuple[Guarded, FakeSession]:
+async def conversing(
+    mode: Mode, line: FakeLine, journal: MemoryJournal | None = None
+) -> tuple[Guarded, FakeSession]:
     policy = Policy(dead_air=4.0)
-    guarded = Guarded(line, policy, room=answered_room(), mode=mode)
+    guarded = Guarded(line, policy, journal, room=answered_room(), mode=mode)
     session = guarded.job.session = FakeSession()
     guarded.start(returns)
     await asyncio.sleep(9.0)
@@ -100,6 +102,23 @@ async def test_a_turn_that_heals_is_judged_no_further() -> None:
     await asyncio.sleep(60.0)
     assert guarded.watch.faults == ["llm.stalled"]
     await guarded.job.end("agent is done")
+
+
+async def test_an_agent_that_is_heard_after_its_call_was_judged_lost_is_told_of() -> None:
+    journal = MemoryJournal()
+    line = FakeLine(call_of(caller()))
+    guarded, session = await conversing("observe", line, journal)
+    reply = session.takes_turn()
+    await asyncio.sleep(25.0)
+    assert endings(guarded) == ["observed", "observed"]
+    await session.sends()
+    session.output.audio.flush()
+    reply.ends()
+    await asyncio.sleep(1.0)
+    last = journal.entries()[-1]
+    assert (last.step, last.subject, last.result) == (Step.CLOSED, "observed", "recovered")
+    assert "say, hang_up; the agent was heard again 6." in last.detail
+    await guarded.job.end()
 
 
 async def test_a_session_that_closed_is_observed_and_its_job_is_not_ended() -> None:

@@ -23,6 +23,7 @@ class FakeRescuer:
 
     def __init__(self) -> None:
         self.under_way = True
+        self.observed = False
         self.recovered = asyncio.Event()
         self.softened: list[Failure] = []
 

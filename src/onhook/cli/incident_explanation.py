@@ -110,16 +110,18 @@ def _done(case: Case) -> Iterator[str]:
 
 
 def _ending(entry: Entry) -> str:
+    if entry.result == "recovered":
+        return "the agent was heard again by itself: the call was not lost"
     if entry.subject == "observed":
         return f"nothing, it was only observed: {entry.detail}"
     return f"ended as {entry.subject}: {entry.detail}"
 
 
-def observed_in_words(openings: Sequence[Entry], days: int) -> str:
+def observed_in_words(cases: Sequence[Case], days: int) -> str:
     """Sum up what would have been done; empty for nothing.
 
     Args:
-        openings: How the incidents that were observed were opened.
+        cases: The incidents that were only observed.
         days: In how many days.
     """
     told = []
@@ -127,13 +129,12 @@ def observed_in_words(openings: Sequence[Entry], days: int) -> str:
         (Severity.LOST, "would have been done", "1 rescue", "{} rescues"),
         (Severity.IMPAIRED, "of soft words would have been said", "1 phrase", "{} phrases"),
     ):
-        found = Counter(e.subject for e in openings if _severity(e) == severity)
+        found = Counter(case.fault for case in cases if case.opening.severity == severity)
         if found:
             how_many = one if found.total() == 1 else more.format(found.total())
             which = ", ".join(f"{count} {fault}" for fault, count in found.most_common())
             told.append(f"{how_many} {what}: {which}")
+    back = sum(case.closed is not None and case.closed.result == "recovered" for case in cases)
+    if back:
+        told.append(f"in {back} of these calls the agent was heard again by itself")
     return f"Only observed: in {days} days {'; '.join(told)}." if told else ""
-
-
-def _severity(entry: Entry) -> str:
-    return entry.opening.severity if entry.opening else ""

@@ -58,7 +58,8 @@ def list_(
         if follow:
             _follow(kept, limit, as_json=as_json)
         cases = [Case(found) for i in kept.incidents(limit) if (found := kept.entries(i))]
-        observed = kept.observed(time.time() - _DAYS * 86_400)
+        week = kept.observed(time.time() - _DAYS * 86_400)
+        observed = [Case(found) for i in week if (found := kept.entries(i))]
     if as_json:
         typer.echo(json.dumps([case.summary() for case in cases], indent=1))
     elif cases:

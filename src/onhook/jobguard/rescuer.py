@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from livekit.agents import JobContext
 
 from onhook.call import Call
-from onhook.errors import OnhookError
+from onhook.errors import JournalError, OnhookError
 from onhook.incident import Failure, Incident, Mode, Outcome
 from onhook.jobguard.detectors.first_audio import late_caller
 from onhook.jobguard.detectors.transfers import Transfer, Transfers
@@ -19,7 +19,7 @@ from onhook.line import Line
 from onhook.policy import Policy
 from onhook.rescue.engine import Engine
 from onhook.sinks import Observer
-from onhook.sinks.journal import Journal, Soon
+from onhook.sinks.journal import Entry, Journal, Soon, Step
 
 __all__ = ["Rescuer"]
 
@@ -145,6 +145,30 @@ class Rescuer:
         if self._released:
             return f"The agent has released the call: {self._released}."
         return "The call was judged lost, and is judged no further." if self.under_way else ""
+
+    @property
+    def observed(self) -> bool:
+        """Whether the call would have been rescued, and was left as it is."""
+        return self.outcome is not None and self.outcome.ending == "observed"
+
+    def heard_again(self, failure: Failure) -> None:
+        """Keep that the agent is heard again, whose call would have been ended.
+
+        Args:
+            failure: For which it would have been.
+        """
+        outcome = self.outcome
+        if outcome is None:
+            return
+        now = self._clock()
+        detail = f"{outcome.detail}; the agent was heard again {now - failure.at:.1f} s later"
+        logger.info("%s %s: %s", outcome.incident, outcome.ending, detail)
+        entry = Entry(outcome.incident, Step.CLOSED, now, outcome.ending, "recovered", detail)
+        try:
+            if self._journal is not None:
+                self._journal.record(entry)
+        except JournalError as error:
+            logger.warning("%s: that could not be recorded: %s", outcome.incident, error)
 
     async def settled(self) -> None:
         """Wait until a rescue that is under way has its outcome."""

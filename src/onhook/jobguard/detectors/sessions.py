@@ -167,10 +167,18 @@ class Sessions:
                     await self._rescuer.rescue(failure)
                     if not self._rescuer.under_way:
                         await self._no_caller(watch)
-            if failure is not None and self._rescuer.under_way:
-                self._lost(failure.detail)
+                if failure is not None and self._rescuer.under_way:
+                    self._lost(failure.detail)
+                    await self._observe_on(watch, failure)
         finally:
             self._followed = [pair for pair in self._followed if pair[1] is not watch]
+
+    async def _observe_on(self, watch: SessionWatch, failure: Failure) -> None:
+        """Tell of an agent that is heard again after its call would have been ended."""
+        if self._rescuer.observed and not watch.is_lost:
+            await watch.settled()
+            if not watch.is_lost:
+                self._rescuer.heard_again(failure)
 
     async def _no_caller(self, watch: SessionWatch) -> None:
         """Go on where a failure harmed nobody: a dead session still must not meet a caller."""

@@ -210,16 +210,14 @@ class SqliteJournal:
         where = "WHERE substr(id, 1, ?) = ? OR substr(id, 5, ?) = ? ORDER BY n DESC LIMIT ?"
         return self._ids(where, len(prefix), prefix, len(prefix), prefix, _AT_ONCE)
 
-    def observed(self, since: float) -> Sequence[Entry]:
-        """Return how the incidents were opened that were only observed, oldest first.
+    def observed(self, since: float) -> Sequence[str]:
+        """Return the ids of the incidents that were only observed, newest first.
 
         Args:
             since: Seconds since 1970.
         """
         which = "SELECT incident FROM entry WHERE step = ? AND subject = ? AND wall >= ?"
-        where = f"WHERE step = ? AND e.incident IN ({which}) ORDER BY number"
-        found = self._select(where, Step.OPENED, Step.CLOSED, "observed", since)
-        return [entry for _, entry in found]
+        return self._ids(f"WHERE n IN ({which}) ORDER BY n DESC", Step.CLOSED, "observed", since)
 
     def since(self, position: int) -> tuple[int, Sequence[Entry]]:
         """Return the entries recorded after a position, oldest first, and the new position.
