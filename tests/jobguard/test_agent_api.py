@@ -117,7 +117,7 @@ async def test_before_its_session_a_call_is_explained_by_what_the_caller_waits_f
     await asyncio.sleep(1.0)
     told = agent_api.explain(guarded.job.ctx)
     assert "not connected to its room" in told
-    assert "While the line rings the agent has 20 s (setup) to come up" in told
+    assert "The line has rung for 1.0 s: the agent has 19.0 s more to come up (setup)" in told
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await guarded.job.end()

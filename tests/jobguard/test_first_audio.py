@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from onhook.call import Call
-from onhook.jobguard.detectors.first_audio import first_audio
+from onhook.jobguard.detectors.first_audio import FirstWait, first_audio
 from tests.fakes import call_of
 from tests.jobguard.fakes import ConnectedRoom
 
@@ -22,8 +22,7 @@ def waiting(room: ConnectedRoom, *, up: bool = False) -> asyncio.Task[str]:
     return asyncio.create_task(
         first_audio(
             cast(Any, room),
-            setup=20.0,
-            limit=8.0,
+            FirstWait(20.0, 8.0),
             clock=asyncio.get_running_loop().time,
             ask=ask,
             over=lambda: False,

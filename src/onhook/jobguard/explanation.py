@@ -6,7 +6,6 @@ from collections import deque
 from dataclasses import dataclass
 
 from onhook.call import Call
-from onhook.faults import Severity
 from onhook.incident import Incident, Mode, Outcome, RungReport
 from onhook.ladder import Ladder
 from onhook.policy import Policy
@@ -80,28 +79,16 @@ def call_in_words(call: Call | None) -> str:
     return f"Callers: {callers or 'none'}. Company: {company or 'none'}. {call.direction} call."
 
 
-def policy_in_words(policy: Policy, mode: Mode, *, sessions: bool) -> str:
-    """Tell what would be done, and which limits run where no session is followed.
+def policy_in_words(policy: Policy, mode: Mode) -> str:
+    """Tell what is done about what is judged, or would be.
 
     Args:
         policy: What the developer wants.
-        mode: Whether it would be done.
-        sessions: Whether a session is followed.
+        mode: Whether it is done.
     """
-    ladders = {Severity.IMPAIRED: policy.impaired, Severity.LOST: policy.lost}
     soft, lost = (
-        ", ".join(rung.name for rung in Ladder.of(ladder).rungs) for ladder in ladders.values()
+        ", ".join(rung.name for rung in Ladder.of(ladder).rungs)
+        for ladder in (policy.impaired, policy.lost)
     )
     would = "would be answered" if mode == "observe" else "is answered"
-    told = f"Mode {mode}: a turn judged impaired {would} with {soft}; a lost call with {lost}."
-    if sessions:
-        return told
-    setup, first = (_seconds(limit) for limit in (policy.setup, policy.first_audio))
-    return (
-        f"{told}\nNo session has started. While the line rings the agent has {setup} (setup) to "
-        f"come up, and from the answer on {first} (first_audio) to be heard."
-    )
-
-
-def _seconds(limit: float | None) -> str:
-    return "any time" if limit is None else f"{limit:g} s"
+    return f"Mode {mode}: a turn judged impaired {would} with {soft}; a lost call with {lost}."

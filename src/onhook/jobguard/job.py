@@ -20,7 +20,7 @@ from onhook.jobguard.argument_checks import Entrypoint
 from onhook.jobguard.attempts import Attempts
 from onhook.jobguard.detectors.call_limit import CallLimit
 from onhook.jobguard.detectors.caller_voice import CallerVoice
-from onhook.jobguard.detectors.first_audio import first_audio
+from onhook.jobguard.detectors.first_audio import FirstWait, first_audio
 from onhook.jobguard.detectors.session_watch import JobView
 from onhook.jobguard.detectors.sessions import Sessions
 from onhook.jobguard.detectors.transfers import Transfers
@@ -78,6 +78,7 @@ class GuardedJob:
         self.renderings = Renderings()
         self._mode: Mode = mode
         self._judged = LastJudgements()
+        self._first_wait = FirstWait(policy.setup, policy.first_audio)
         self._ended = False
         self._entrypoint_runs = False
         self._stall: EntrypointStalledError | None = None
@@ -225,8 +226,7 @@ class GuardedJob:
     async def _await_first_audio(self, entry: asyncio.Task[None] | None) -> None:
         waited = await first_audio(
             self._ctx.room,
-            setup=self._policy.setup,
-            limit=self._policy.first_audio,
+            self._first_wait,
             clock=self.clock,
             ask=self._ask,
             over=lambda: self.rescuer.over,
@@ -285,13 +285,14 @@ class GuardedJob:
 
     def explain(self) -> str:
         """Tell how the call stands, what would come next, and what was judged before."""
-        room, sessions = self._ctx.room, self.sessions.explain()
+        room, now = self._ctx.room, self.clock()
+        sessions, over = self.sessions.explain(), self.rescuer.why_over
         parts = (
             call_in_words(from_room(room) if room.isconnected() else None),
-            policy_in_words(self._policy, self._mode, sessions=bool(sessions)),
-            sessions,
-            self.rescuer.why_over,
-            self._judged.in_words(self.clock()),
+            policy_in_words(self._policy, self._mode),
+            sessions or over or self._first_wait.in_words(now),
+            over if sessions else "",
+            self._judged.in_words(now),
         )
         return "\n".join(part for part in parts if part)
 

@@ -14,7 +14,7 @@ from onhook.livekit.announcer import TRACK
 from onhook.livekit.picture import from_room
 from onhook.livekit.room_changes import Changes
 
-__all__ = ["first_audio", "late_caller", "plays_ambience", "somebody_speaks"]
+__all__ = ["FirstWait", "first_audio", "late_caller", "plays_ambience", "somebody_speaks"]
 
 logger = logging.getLogger("onhook")
 
@@ -39,9 +39,8 @@ def somebody_speaks(call: Call) -> bool:
 
 async def first_audio(
     room: rtc.Room,
+    wait: FirstWait,
     *,
-    setup: float | None,
-    limit: float | None,
     clock: Callable[[], float],
     ask: Callable[[], Awaitable[Call]],
     over: Callable[[], bool],
@@ -56,8 +55,7 @@ async def first_audio(
 
     Args:
         room: The job's room.
-        setup: Seconds that a line may ring; `None` is for ever.
-        limit: Seconds from the answer until the agent must be up; `None` is for ever.
+        wait: How long a caller may wait; it begins now.
         clock: Seconds of a monotonic clock.
         ask: Asks the server who is on the call.
         over: Whether the question is settled otherwise.
@@ -66,7 +64,7 @@ async def first_audio(
     Returns:
         What the caller has waited for, in words; an empty text where the agent is up.
     """
-    wait = _Wait(setup, limit, rings_since=clock())
+    wait.rings_since = clock()
     with Changes(room) as changes:
         while not over():
             now, joined = clock(), room.isconnected()
@@ -74,9 +72,9 @@ async def first_audio(
             if call is None and wait.must_ask(now):
                 call = await ask()
             if call is not None:
-                if up() or _others_speak(call):
-                    return ""
-                if joined and wait.answered_at is not None and await _own_voice(room):
+                measured = joined and wait.answered_at is not None
+                if up() or _others_speak(call) or (measured and await _own_voice(room)):
+                    wait.over = True
                     return ""
                 wait.sees(call, now)
             if why := wait.too_long(now):
@@ -87,15 +85,41 @@ async def first_audio(
 
 
 @dataclass(slots=True)
-class _Wait:
-    """Since when a caller waits for what: for the answer, or for a word after it."""
+class FirstWait:
+    """Since when a caller waits for what: for the answer, or for a word after it.
+
+    Args:
+        setup: Seconds that a line may ring; `None` is for ever.
+        limit: Seconds from the answer until the agent must be up; `None` is for ever.
+        rings_since: Since when it rings, if it does.
+        answered_at: When it was answered, if it was.
+        over: Whether the agent is up, or somebody else speaks with the caller.
+    """
 
     setup: float | None
     limit: float | None
-    rings_since: float | None
+    rings_since: float | None = None
     answered_at: float | None = None
+    over: bool = False
+
+    def in_words(self, now: float) -> str:
+        """Tell what a caller waits for, and how much longer they may."""
+        if self.over:
+            return "The agent, or somebody else, has been heard; no session is followed."
+        if self.answered_at is not None:
+            since, limit, what = self.answered_at, self.limit, "was answered {:.1f} s ago"
+            left = "be heard, or its session to run (first_audio)"
+        elif self.rings_since is not None:
+            since, limit, what = self.rings_since, self.setup, "has rung for {:.1f} s"
+            left = "come up (setup)"
+        else:
+            return "No session has started, and no caller of ours waits for one."
+        told = f"No session has started. The line {what.format(now - since)}: the agent has "
+        more = "for ever" if limit is None else f"{max(0.0, since + limit - now):.1f} s more"
+        return f"{told}{more} to {left}."
 
     def sees(self, call: Call, now: float) -> None:
+        """Take in a picture of the call."""
         if any(leg.line in _ANSWERED for leg in call.callers):
             self.rings_since = None
             self.answered_at = now if self.answered_at is None else self.answered_at
@@ -105,15 +129,18 @@ class _Wait:
             self.rings_since = now
 
     def must_ask(self, now: float) -> bool:
+        """Return whether the server must be asked who is on the call."""
         nothing_known = self.rings_since is None and self.answered_at is None
         return nothing_known or _left(self.rings_since, self.setup, now) <= 0
 
     def left(self, now: float) -> float:
+        """Return the seconds until a limit is over."""
         return min(
             _left(self.answered_at, self.limit, now), _left(self.rings_since, self.setup, now)
         )
 
     def too_long(self, now: float) -> str:
+        """Say what a caller has waited for too long; empty while they have not."""
         if _left(self.answered_at, self.limit, now) <= 0:
             return f"no word came within {self.limit:g} s of the answer"
         if _left(self.rings_since, self.setup, now) <= 0:
