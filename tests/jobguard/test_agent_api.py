@@ -11,7 +11,7 @@ from onhook.call import Call
 from onhook.jobguard import agent_api
 from onhook.jobguard.registry import guarded as guard_of
 from onhook.policy import Policy
-from tests.fakes import AGENT, ROOM, FakeLine, agent, call_of, caller
+from tests.fakes import AGENT, ROOM, FakeLine, agent, call_of, caller, fails
 from tests.jobguard.fakes import FakeJob, FakeSession, answered_room
 from tests.jobguard.guarded import Guarded, returns, waits
 
@@ -45,6 +45,19 @@ async def test_while_busy_the_caller_is_told_again_and_silence_is_no_fault(
     assert line.asked == ["say"] * 3
     await asyncio.sleep(8.2)
     assert guarded.watch.faults, "after it silence counts again"
+    await guarded.job.end()
+
+
+async def test_words_that_cannot_be_said_while_busy_are_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = FakeLine(SPEAKING, says=[fails(ZeroDivisionError("a bug of ours"))])
+    guarded, session = await conversing(line, monkeypatch)
+    session.takes_turn()
+    async with agent_api.busy("I am checking."):
+        await asyncio.sleep(20)
+    assert "I am checking." in caplog.text
+    assert "a bug of ours" in caplog.text
     await guarded.job.end()
 
 

@@ -33,7 +33,7 @@ async def test_the_limit_counts_from_the_answer() -> None:
     assert now() == pytest.approx(90.0, abs=0.01)
 
 
-async def test_a_limit_that_is_set_later_counts_from_the_answer_too() -> None:
+async def test_a_limit_that_is_set_later_counts_from_then() -> None:
     room = ConnectedRoom()
     room.caller_is("active")
     limit = CallLimit(cast(Any, room), None, now)
@@ -42,12 +42,24 @@ async def test_a_limit_that_is_set_later_counts_from_the_answer_too() -> None:
     assert not reached.done()
     limit.set(4000.0)
     await asyncio.sleep(100)
-    limit.set(3900.0)
-    assert await reached == 3900.0
-    assert now() == pytest.approx(3900.0, abs=0.01)
+    limit.set(300.0)
+    assert await reached == 300.0
+    assert now() == pytest.approx(4000.0, abs=0.01)
     for wrong in (0, -1, "long", True):
         with pytest.raises(PolicyError, match="max_call="):
             limit.set(cast(Any, wrong))
+
+
+async def test_the_answer_of_a_dialled_leg_may_be_told_before_the_room_tells_it() -> None:
+    room = ConnectedRoom()
+    limit = CallLimit(cast(Any, room), 600.0, now)
+    reached = asyncio.create_task(limit.reached())
+    await asyncio.sleep(10)
+    limit.set(60.0)
+    await asyncio.sleep(1)
+    room.caller_is("active")
+    assert await reached == 60.0
+    assert now() == pytest.approx(70.0, abs=0.01)
 
 
 async def test_a_call_that_lasts_too_long_is_told_so_and_ended_with_its_job() -> None:

@@ -16,6 +16,8 @@ from onhook.errors import ConfigurationError, PolicyError
 from onhook.faults import Fault
 from onhook.jobguard import dial as dial_module
 from onhook.jobguard.dial import DialResult, dial
+from onhook.livekit import ServerApi
+from tests.livekit.test_livekit_line import nothing_is_open
 from tests.livekit.twirp import SECRET, Answer, Twirp, error, hang, ok, twirp
 
 IDENTITY = "callee_+15550123"
@@ -166,6 +168,20 @@ async def test_a_server_that_hangs_is_given_up_on(
     assert "cannot tell whether the call" in caplog.text
 
 
+async def test_an_error_of_our_own_request_leaves_no_leg_and_nothing_open(
+    server: Twirp, job: OutboundJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(server: ServerApi, _: object) -> None:
+        await server.participants("out-1")  # a connection is open
+        raise TypeError("no such field")
+
+    monkeypatch.setattr(dial_module, "invite", broken)
+    with pytest.raises(TypeError, match="no such field"):
+        await call(job)
+    assert server.calls == ["ListParticipants", "RemoveParticipant"]
+    await nothing_is_open()
+
+
 async def test_the_request_says_whom_and_how(server: Twirp, job: OutboundJob) -> None:
     result = await call(job, identity="ann", caller="+15550199", name="Ann", headers={"X-A": "1"})
     assert result.identity == "ann"
@@ -207,6 +223,7 @@ async def test_the_guard_limits_the_call_where_there_is_one(
 
     class Guard:
         observes = False
+        call_limit: float | None = None
 
         def limit_call(self, seconds: float) -> None:
             limits.append(seconds)
@@ -217,6 +234,13 @@ async def test_the_guard_limits_the_call_where_there_is_one(
         await call(job, max_call=60)
     assert limits == [60]
     assert caplog.text == ""
+    await call(job)
+    assert limits == [60, 3600], "an hour, where nothing was said"
+    guard.call_limit = 120.0
+    await call(job)
+    await call(job, max_call=None)
+    assert limits == [60, 3600], "what the policy says holds"
+    del limits[1:]
     guard.observes = True
     with caplog.at_level(logging.WARNING):
         await call(job, max_call=0.2)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, cast
+
 import pytest
 from livekit import api
 from livekit.protocol.agent import Job, JobState
@@ -14,7 +17,8 @@ from livekit.protocol.models import ParticipantInfo
 from livekit.protocol.room import ListParticipantsResponse
 
 from onhook.errors import OnhookError
-from onhook.livekit import Credentials, LiveKitLine
+from onhook.livekit import Credentials, LiveKitLine, livekit_line
+from tests.jobguard.fakes import FakeTrack, answered_room
 from tests.livekit.twirp import SECRET, Answer, Twirp, error, ok, says, twirp
 
 Kind = ParticipantInfo.Kind
@@ -155,3 +159,46 @@ def test_a_listener_is_hidden_and_mute_and_an_announcer_is_deaf(listens: bool) -
         listens,
         not listens,
     )
+
+
+class Voice(FakeTrack):
+    """A track that says whether it is muted."""
+
+    muted_now = False
+
+    def mute(self) -> None:
+        self.muted_now = True
+
+    def unmute(self) -> None:
+        self.muted_now = False
+
+
+@pytest.mark.parametrize("fails_at", ["CreateDispatch", "heard", "no"])
+async def test_an_agent_is_muted_only_for_another_one_that_comes(
+    fails_at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, voice = answered_room(), Voice(1.0)
+    room.local_participant.track_publications["mic"].track = voice
+
+    async def first_heard(_: object, agents: Sequence[str]) -> str:
+        assert voice.muted_now, "one voice at a time"
+        if fails_at == "heard":
+            raise OnhookError("not heard")
+        return agents[0]
+
+    monkeypatch.setattr(livekit_line, "first_heard", first_heard)
+    made = error(500, "internal") if fails_at == "CreateDispatch" else MADE
+    async with (
+        twirp(
+            ListParticipants=[present(CALLER, FAILED)],
+            CreateDispatch=[made],
+            ListDispatch=[listed(sent("AD_1", job="AJ_2", agent="agent-2"))],
+        ) as server,
+        LiveKitLine(server.credentials, "r", own=cast(Any, room), api_timeout=1.0) as line,
+    ):
+        if fails_at == "no":
+            assert await line.heard(await line.dispatch("second", "{}")) == "agent-2"
+        else:
+            with pytest.raises(OnhookError):
+                await line.heard(await line.dispatch("second", "{}"))
+    assert voice.muted_now is (fails_at == "no")

@@ -108,7 +108,9 @@ async def busy(
     finally:
         if telling is not None:
             telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
+            (ended,) = await asyncio.gather(telling, return_exceptions=True)
+            if isinstance(ended, Exception):
+                logger.error("the caller was not told %r any more", words, exc_info=ended)
         for end in ends:
             end()
 
@@ -149,6 +151,8 @@ async def _say(job: GuardedJob, conversation: Conversation, words: str) -> None:
         spoken = asyncio.create_task(conversation.settles())
         try:
             await asyncio.wait((saying, spoken), return_when=asyncio.FIRST_COMPLETED)
+            if spoken.done():
+                spoken.result()
             if saying.done():
                 saying.result()
                 conversation.caller_is_told()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Any, TypeVar
 
 from livekit.agents import JobContext
@@ -26,6 +27,7 @@ logger = logging.getLogger("onhook")
 
 _LONGEST = 75.0
 """Seconds for an answer; livekit-server gives up after 80 s (`CreateSIPParticipant`)."""
+_HOUR = 3600.0
 _REQUEST = 5.0
 """Seconds for removing a leg, once."""
 _ENDING = 15.0
@@ -74,7 +76,7 @@ async def dial(
     *,
     identity: str = "",
     deadline: float = 30.0,
-    max_call: float | None = 3600.0,
+    max_call: float | EllipsisType | None = ...,
     caller: str = "",
     name: str = "",
     headers: Mapping[str, str] | None = None,
@@ -90,8 +92,9 @@ async def dial(
         trunk: Id of an outbound trunk (`ST_...`).
         identity: The callee's participant identity; `callee_<number>` when omitted.
         deadline: Seconds for the answer. At most 75: the server waits for no longer than 80.
-        max_call: Seconds from the answer after which the line is released; `None` for no limit.
-            livekit-server 1.13 does not enforce one for calls that are made.
+        max_call: Seconds from this answer after which the line is released, in the place of
+            `Policy.max_call`; `None` adds no limit. When omitted, that of the policy holds, and an
+            hour where it has none: livekit-server 1.13 enforces none for calls that are made.
         caller: The number shown to the callee; one of the trunk's when omitted.
         name: The callee's participant name.
         headers: Further header fields of the INVITE.
@@ -105,7 +108,7 @@ async def dial(
     require_seconds("dial", "deadline", deadline)
     if deadline > _LONGEST:
         raise PolicyError(f"dial(deadline={deadline!r}): the server waits 80 s; give {_LONGEST:g}")
-    if max_call is not None:
+    if not isinstance(max_call, EllipsisType | None):
         require_seconds("dial", "max_call", max_call)
     credentials = Credentials.from_env()
     if not ctx.room.isconnected():
@@ -122,8 +125,8 @@ async def dial(
     )
     result = await _dial(credentials, invitation, deadline)
     logger.info("dialled %s: %s, %s", number, result.ending, result.detail)
-    if result.answered and max_call is not None:
-        _limit(ctx, credentials, result.identity, max_call)
+    if result.answered and (seconds := _limit_of(ctx, max_call)) is not None:
+        _limit(ctx, credentials, result.identity, seconds)
     return result
 
 
@@ -139,7 +142,11 @@ async def _dial(credentials: Credentials, invitation: Invitation, deadline: floa
         raise
     reply = Reply("no_answer", f"no answer within {deadline:g} s")
     if request.done():
-        reply = _reply(request)
+        try:
+            reply = _reply(request)
+        except Exception:  # the leg may be there, whatever our request suffered from
+            await asyncio.shield(_own(_end(server, invitation, request)))
+            raise
     fault: Fault | None = None
     if reply.ending == "answered":
         _own(server.aclose())
@@ -200,6 +207,14 @@ async def _remove(server: ServerApi, invitation: Invitation) -> None:
         await server.remove(invitation.room, invitation.identity)
     except ApiError as error:
         logger.warning("the call to %s may still be ringing: %s", invitation.number, error)
+
+
+def _limit_of(ctx: JobContext, given: float | EllipsisType | None) -> float | None:
+    """Return what is to be limited newly: what was given, else an hour where nothing limits yet."""
+    if not isinstance(given, EllipsisType):
+        return given
+    guard = guarded(ctx)
+    return _HOUR if guard is None or guard.call_limit is None else None
 
 
 def _limit(ctx: JobContext, credentials: Credentials, identity: str, seconds: float) -> None:

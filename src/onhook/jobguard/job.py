@@ -266,8 +266,13 @@ class GuardedJob:
         await self.rescuer.rescue(Failure(Fault.CALL_OVERLONG, detail, self.clock()))
         self._end_job(detail)
 
+    @property
+    def call_limit(self) -> float | None:
+        """The seconds that this call may last, by the policy or by a `dial`."""
+        return self._limit.seconds
+
     def limit_call(self, seconds: float) -> None:
-        """Let this call last so many seconds from its answer on, whatever the policy says.
+        """Let this call last so many seconds from now on, whatever was said before.
 
         Raises:
             PolicyError: That is no positive number.

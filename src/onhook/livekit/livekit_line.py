@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from types import TracebackType
 
 from livekit import rtc
@@ -78,6 +78,7 @@ class LiveKitLine:
         self._metadata = metadata
         self._again = again
         self._there_before: dict[str, frozenset[str]] = {}
+        self._muted: list[rtc.LocalAudioTrack] = []
 
     async def __aenter__(self) -> LiveKitLine:
         return self
@@ -150,14 +151,14 @@ class LiveKitLine:
         before = await self._listed()
         if not before.callers:
             raise OnhookError(gone)
-        if (mine := self._mine) is not None:
-            _silence(mine)
-        made = await self._api.create_dispatch(self._room, agent_name, metadata)
-        self._there_before[made] = frozenset(leg.identity for leg in before.legs)
-        call = await self._listed()
-        if call.callers:
-            return made
-        await self._api.delete_dispatch(self._room, made)
+        with self._silenced():
+            made = await self._api.create_dispatch(self._room, agent_name, metadata)
+            self._there_before[made] = frozenset(leg.identity for leg in before.legs)
+            call = await self._listed()
+            if call.callers:
+                return made
+            await self._api.delete_dispatch(self._room, made)
+        mine = self._mine
         known = {self._agent, mine.local_participant.identity if mine is not None else ""}
         if not any(leg.kind is not LegKind.AGENT or leg.identity in known for leg in call.legs):
             await self._api.delete_room(self._room)  # the dispatch has brought it back
@@ -165,6 +166,24 @@ class LiveKitLine:
 
     async def heard(self, dispatch: str) -> str:
         """See `onhook.line.Line.heard`."""
+        with self._silenced():
+            return await self._first_heard(dispatch)
+
+    @contextlib.contextmanager
+    def _silenced(self) -> Iterator[None]:
+        """Stop the failed agent's own voice while another one comes, and for good once it has."""
+        mine = self._mine
+        silenced = [] if mine is None else _silence(mine)
+        self._muted += silenced
+        try:
+            yield
+        except BaseException:
+            for track in self._muted:
+                track.unmute()
+            self._muted = []
+            raise
+
+    async def _first_heard(self, dispatch: str) -> str:
         with Changes(self._mine) as changes:
             while not (agents := await self._agents(dispatch)):
                 if not (await self.picture()).callers:
@@ -263,8 +282,11 @@ def _live(room: rtc.Room) -> bool:
     return room.isconnected() and room.connection_state == rtc.ConnectionState.CONN_CONNECTED
 
 
-def _silence(room: rtc.Room) -> None:
+def _silence(room: rtc.Room) -> list[rtc.LocalAudioTrack]:
     """Stop the failed agent's own voice, so that the caller hears one voice only."""
+    silenced = []
     for publication in room.local_participant.track_publications.values():
         if isinstance(publication.track, rtc.LocalAudioTrack) and not publication.muted:
             publication.track.mute()
+            silenced.append(publication.track)
+    return silenced

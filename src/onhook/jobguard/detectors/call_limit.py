@@ -30,29 +30,36 @@ class CallLimit:
     def __init__(self, room: rtc.Room, seconds: float | None, clock: Callable[[], float]) -> None:
         self._room = room
         self._seconds = seconds
+        self._until: float | None = None
         self._clock = clock
         self._set = asyncio.Event()
 
+    @property
+    def seconds(self) -> float | None:
+        """The limit, if there is one."""
+        return self._seconds
+
     def set(self, seconds: float) -> None:
-        """Limit this call.
+        """Limit this call from now on, in the place of any limit before.
 
         Args:
-            seconds: How long it may last since it was answered.
+            seconds: How long it may still last.
 
         Raises:
             PolicyError: That is no positive number.
         """
         require_seconds("dial", "max_call", seconds)
-        self._seconds = seconds
+        self._seconds, self._until = seconds, self._clock() + seconds
         self._set.set()
 
     async def reached(self) -> float:
         """Wait until the call has lasted too long; return the limit."""
         await self._answered()
-        answered_at = self._clock()
-        while self._seconds is None or answered_at + self._seconds > self._clock():
+        if self._seconds is not None and self._until is None:
+            self._until = self._clock() + self._seconds
+        while self._until is None or self._until > self._clock():
             self._set.clear()
-            left = None if self._seconds is None else answered_at + self._seconds - self._clock()
+            left = None if self._until is None else self._until - self._clock()
             try:
                 async with asyncio.timeout(left):
                     await self._set.wait()
