@@ -51,6 +51,8 @@ _SETTINGS: Mapping[str, str] = {
     "onhook.busy(...)` gives it to this one.",
     "give_up": "Policy(give_up=...) waits longer after the words.",
 }
+_NAMED = 4
+"""Faults that a sum names; the others are counted together."""
 _SHOWN = ("rule", "limit", "seen", "states", "line", "framework")
 
 
@@ -132,9 +134,15 @@ def observed_in_words(cases: Sequence[Case], days: int) -> str:
         found = Counter(case.fault for case in cases if case.opening.severity == severity)
         if found:
             how_many = one if found.total() == 1 else more.format(found.total())
-            which = ", ".join(f"{count} {fault}" for fault, count in found.most_common())
-            told.append(f"{how_many} {what}: {which}")
+            told.append(f"{how_many} {what}: {_most(found)}")
     back = sum(case.closed is not None and case.closed.result == "recovered" for case in cases)
     if back:
         told.append(f"in {back} of these calls the agent was heard again by itself")
     return f"Only observed: in {days} days {'; '.join(told)}." if told else ""
+
+
+def _most(found: Counter[str]) -> str:
+    named = found.most_common(_NAMED)
+    others = found.total() - sum(count for _, count in named)
+    parts = [f"{count} {fault}" for fault, count in named]
+    return ", ".join([*parts, f"{others} of other kinds"] if others else parts)
