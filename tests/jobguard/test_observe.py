@@ -12,7 +12,7 @@ import onhook
 from onhook.call import LineState
 from onhook.errors import ConfigurationError, DecorationError
 from onhook.incident import Mode
-from onhook.jobguard import switch
+from onhook.jobguard import agent_api, switch
 from onhook.policy import Policy
 from onhook.sinks.journal import MemoryJournal, Step
 from tests.fakes import FakeLine, call_of, caller
@@ -118,6 +118,22 @@ async def test_an_agent_that_is_heard_after_its_call_was_judged_lost_is_told_of(
     last = journal.entries()[-1]
     assert (last.step, last.subject, last.result) == (Step.CLOSED, "observed", "recovered")
     assert "say, hang_up; the agent was heard again 6." in last.detail
+    await guarded.job.end()
+
+
+async def test_what_the_agent_itself_asks_for_is_still_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = FakeLine(call_of(caller()))
+    guarded, session = await conversing("observe", line)
+    monkeypatch.setattr(agent_api, "get_job_context", lambda **_: guarded.job.ctx)
+    session.takes_turn()
+    await asyncio.sleep(25.0)
+    assert endings(guarded) == ["observed", "observed"]
+    assert line.asked == []
+    async with agent_api.busy("I am checking.", every=8.0, after=1.5):
+        await asyncio.sleep(10.0)
+        assert line.asked == ["say", "say"]
     await guarded.job.end()
 
 
