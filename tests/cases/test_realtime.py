@@ -106,7 +106,7 @@ async def test_model_never_goes_on_after_a_tool(s: Scene) -> None:
         await s.stays(12)
 
 
-@case("realtime_that_never_greets", words(8.5, released=22))
+@case("realtime_that_never_greets", words(8.5, released=29))
 async def test_model_that_never_greets(s: Scene) -> None:
     """The line is answered, for the session's track is there; and no word comes."""
     await s.dial()

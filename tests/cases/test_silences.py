@@ -27,13 +27,13 @@ async def test_murmurs_without_words(s: Scene) -> None:
 
 @case("plain_desk", WORDS_AT_MOST)
 async def test_caller_looks_for_something(s: Scene) -> None:
-    """They mumble to themselves, and the model rightly has no answer to that."""
+    """They mumble to themselves twice, and the model rightly has no answer to that."""
     await s.dial()
     await s.greeted()
-    for _ in range(3):
+    for _ in range(2):
         s.fail_next(Endpoint.CHAT, ProviderFault.empty())
     s.struck = time.monotonic()
-    for text in ("Where have I put it.", "It was here yesterday.", "No, not that one."):
+    for text in ("Where have I put it.", "It was here yesterday."):
         await s.says(text)
         if not await s.stays(10):
             return

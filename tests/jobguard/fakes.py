@@ -45,14 +45,10 @@ class FakeRoom(rtc.EventEmitter[str]):
 
 
 class FakeTrack(rtc.LocalAudioTrack):
-    """A track that has sent audio of some energy."""
+    """A track of the job's that nobody can listen to."""
 
-    def __init__(self, energy: float) -> None:
-        self.energy = energy
-
-    async def get_stats(self) -> Any:
-        audio = SimpleNamespace(total_audio_energy=self.energy)
-        return [SimpleNamespace(media_source=SimpleNamespace(audio=audio))]
+    def __init__(self) -> None:
+        """It has no handle of the rtc library."""
 
 
 class ConnectedRoom(FakeRoom):
@@ -81,10 +77,10 @@ class ConnectedRoom(FakeRoom):
     def isconnected(self) -> bool:
         return self.connected
 
-    def publishes(self, energy: float = 1.0, name: str = "roomio_audio") -> None:
-        """The agent connects and publishes audio, of some energy."""
+    def publishes(self, name: str = "roomio_audio") -> None:
+        """The agent connects and publishes audio."""
         self.connects()
-        track = FakeTrack(energy)
+        track = FakeTrack()
         audio = SimpleNamespace(kind=rtc.TrackKind.KIND_AUDIO, muted=False, name=name, track=track)
         self.local_participant.track_publications["mic"] = audio
         self.emit("local_track_published")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -15,7 +16,9 @@ from tests.jobguard.fakes import ConnectedRoom
 pytestmark = pytest.mark.looptime
 
 
-def waiting(room: ConnectedRoom, *, up: bool = False) -> asyncio.Task[str]:
+def waiting(
+    room: ConnectedRoom, *, up: bool = False, spoke_since: Callable[[float], bool] = lambda _: False
+) -> asyncio.Task[str]:
     async def ask() -> Call:
         return call_of()
 
@@ -27,6 +30,7 @@ def waiting(room: ConnectedRoom, *, up: bool = False) -> asyncio.Task[str]:
             ask=ask,
             over=lambda: False,
             up=lambda: up,
+            spoke_since=spoke_since,
         )
     )
 
@@ -47,7 +51,7 @@ async def test_from_the_answer_on_a_word_must_come() -> None:
     room.caller_is("ringing")
     task = waiting(room)
     await asyncio.sleep(15)
-    room.publishes(energy=0.0)  # an empty track answers the line, and is no word
+    room.publishes()  # an empty track answers the line, and is no word
     room.caller_is("active")
     assert "8 s of the answer" in await task
     assert now() == pytest.approx(23.0, abs=0.3)
@@ -69,11 +73,16 @@ async def test_a_session_that_runs_has_its_own_judge() -> None:
     assert await waiting(room, up=True) == ""
 
 
-@pytest.mark.parametrize(("name", "voice"), [("mine", True), ("background_audio", False)])
-async def test_a_voice_without_a_session_is_known_by_its_energy(name: str, voice: bool) -> None:
+async def test_a_voice_counts_from_the_answer_on_and_without_any_session() -> None:
     room = ConnectedRoom()
-    room.caller_is("active")
-    task = waiting(room)
+    room.caller_is("ringing")
+    spoken: list[float] = []
+    task = waiting(room, spoke_since=lambda at: any(said >= at for said in spoken))
     await asyncio.sleep(3)
-    room.publishes(energy=0.1, name=name)
-    assert (await task == "") is voice
+    spoken.append(now())  # nobody heard it
+    await asyncio.sleep(1)
+    room.caller_is("active")
+    await asyncio.sleep(3)
+    assert not task.done()
+    spoken.append(now())
+    assert await task == ""

@@ -72,7 +72,7 @@ PROVIDER = [
     Row("llm 401", ("llm.failed",), (LLM, ProviderFault.error(401))),
     Row("llm 429", ("llm.failed", "llm.stalled"), (LLM, ProviderFault.error(429))),
     Row("llm 500", ("llm.failed", "llm.stalled"), (LLM, ProviderFault.error(500))),
-    Row("llm empty", ("llm.empty",), (LLM, ProviderFault.empty()), repeats=True),
+    Row("llm empty", ("llm.empty",), (LLM, ProviderFault.empty()), ends=False),
     Row(
         "llm reset",
         ("llm.failed", "llm.stalled", "llm.empty"),

@@ -17,7 +17,7 @@ NOISE = 1.0
 DIED = 1.0
 START = 5.0
 """Seconds for another job to start and to greet, on two busy cores."""
-WORDS = 4.0
+WORDS = 3.0
 """Seconds that the words of the apology take at least."""
 AT_ONCE = 3
 

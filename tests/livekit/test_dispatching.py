@@ -177,7 +177,7 @@ class Voice(FakeTrack):
 async def test_an_agent_is_muted_only_for_another_one_that_comes(
     fails_at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room, voice = answered_room(), Voice(1.0)
+    room, voice = answered_room(), Voice()
     room.local_participant.track_publications["mic"].track = voice
 
     async def first_heard(_: object, agents: Sequence[str]) -> str:

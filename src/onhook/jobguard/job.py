@@ -21,6 +21,7 @@ from onhook.jobguard.attempts import Attempts
 from onhook.jobguard.detectors.call_limit import CallLimit
 from onhook.jobguard.detectors.caller_voice import CallerVoice
 from onhook.jobguard.detectors.first_audio import FirstWait, first_audio
+from onhook.jobguard.detectors.own_voice import OwnVoice
 from onhook.jobguard.detectors.session_watch import JobView
 from onhook.jobguard.detectors.sessions import Sessions
 from onhook.jobguard.detectors.transfers import Transfers
@@ -224,14 +225,21 @@ class GuardedJob:
             raise
 
     async def _await_first_audio(self, entry: asyncio.Task[None] | None) -> None:
-        waited = await first_audio(
-            self._ctx.room,
-            self._first_wait,
-            clock=self.clock,
-            ask=self._ask,
-            over=lambda: self.rescuer.over,
-            up=lambda: self.sessions.up,
-        )
+        own = OwnVoice(self._ctx.room, self.clock)
+        listening = asyncio.create_task(own.listen(), name="onhook-own-voices")
+        try:
+            waited = await first_audio(
+                self._ctx.room,
+                self._first_wait,
+                clock=self.clock,
+                ask=self._ask,
+                over=lambda: self.rescuer.over,
+                up=lambda: self.sessions.up,
+                spoke_since=own.heard_since,
+            )
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
         if waited and not await self._stall_out(entry, waited):
             return
         self._ring2.answer_for_life()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Collection, Iterator
 
-import numpy as np
 from livekit import rtc
 
 from onhook.errors import OnhookError
@@ -13,12 +13,13 @@ from onhook.livekit.announcer import TRACK
 from onhook.livekit.pcm import Pcm, audible
 from onhook.livekit.picture import from_room
 from onhook.livekit.room_changes import Changes
+from onhook.livekit.track_audio import blocks_of
 
 __all__ = ["first_heard"]
 
 _RATE = 16000
-_WINDOW = 1600
-"""Samples that are judged at a time, a tenth of a second."""
+_WINDOW = 0.1
+"""Seconds that are judged at a time."""
 
 
 async def first_heard(room: rtc.Room, who: Collection[str]) -> str:
@@ -71,15 +72,8 @@ def _published(
 
 async def _listen(track: rtc.RemoteAudioTrack, identity: str) -> str:
     """Return the identity once a tenth of a second is loud; an empty text when the track ends."""
-    stream = rtc.AudioStream(track, sample_rate=_RATE, num_channels=1)
-    heard = np.zeros(0, np.int16)
-    try:
-        async for event in stream:
-            heard = np.concatenate([heard, np.frombuffer(event.frame.data, dtype=np.int16)])
-            if len(heard) >= _WINDOW:
-                if audible(Pcm(heard, _RATE)):
-                    return identity
-                heard = heard[:0]
-    finally:
-        await stream.aclose()
+    async with contextlib.aclosing(blocks_of(track, rate=_RATE, seconds=_WINDOW)) as blocks:
+        async for samples in blocks:
+            if audible(Pcm(samples, _RATE)):
+                return identity
     return ""

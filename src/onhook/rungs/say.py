@@ -16,7 +16,7 @@ from onhook.validation import require_seconds, require_text
 
 __all__ = ["APOLOGY", "ONE_MOMENT", "TIME_LIMIT", "Say"]
 
-APOLOGY = "I'm sorry, we are having a technical problem. Please call again later. Goodbye."
+APOLOGY = "I'm sorry, we have a technical problem. Please call again later."
 """The words of the built-in prompt."""
 ONE_MOMENT = "One moment please."
 """The words of the built-in prompt for a turn that failed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,8 +77,10 @@ def test_the_end_takes_a_second_kind_of_evidence() -> None:
 def test_a_voice_that_nothing_answers_ends_a_call_only_by_speaking_again() -> None:
     facts = facts_of(Standing.CALLER_WAS_NOT_ANSWERED)
     assert judge(facts, LIMITS, Warned(99.0)).due == NEVER
-    assert judge(facts, LIMITS, Warned(99.0, 102.0)).due == 91.0 + 12.0, "twice dead_air"
-    assert judge(facts, LIMITS, Warned(99.0, 107.0)).due == 107.0, "and not before they spoke"
+    assert judge(facts, LIMITS, Warned(95.0, 96.0)).due == 91.0 + 12.0, "twice dead_air"
+    assert judge(facts, LIMITS, Warned(99.0, 102.0)).due == 102.0 + 4.0, "it may stir yet"
+    still = dataclasses.replace(facts, still=True)
+    assert judge(still, LIMITS, Warned(99.0, 103.5)).due == 103.5, "it shows no sign of life"
 
 
 def test_an_announcement_is_no_conversation() -> None:
@@ -158,3 +161,13 @@ def test_the_documented_table_is_the_one_that_judges() -> None:
     documented = Path(__file__).parents[3] / "docs" / "silence.md"
     assert table() in documented.read_text()
     assert max(map(len, table().splitlines())) <= 80
+
+
+def test_a_model_may_answer_nothing_twice_and_not_a_third_time() -> None:
+    facts = facts_of(Standing.AGENT_ANSWERED_NOTHING)
+    spoke_again = Warned(95.0, 96.0)
+    second = dataclasses.replace(facts, nothings=2, outbound=False)
+    assert judge(second, LIMITS, spoke_again).due == NEVER
+    third = dataclasses.replace(second, nothings=3)
+    assert judge(third, LIMITS, spoke_again).due < NEVER
+    assert judge(dataclasses.replace(third, outbound=True), LIMITS, spoke_again).due == NEVER

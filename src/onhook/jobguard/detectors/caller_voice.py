@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 
-import numpy as np
 from livekit import rtc
 
 from onhook.jobguard.silence.utterances import VoiceListener
 from onhook.jobguard.silence.voice_detector import BLOCK, RATE, VoiceDetector
 from onhook.livekit.picture import from_room
 from onhook.livekit.room_changes import Changes
+from onhook.livekit.track_audio import blocks_of
 
 __all__ = ["CallerVoice"]
 
 logger = logging.getLogger("onhook")
-
-_QUEUED = 20
-"""Blocks of a track that may wait for a busy loop; older ones are dropped."""
 
 
 class CallerVoice:
@@ -68,28 +66,23 @@ class CallerVoice:
 
     async def _hear(self, track: rtc.RemoteAudioTrack) -> None:
         """Listen to one track to its end."""
-        milliseconds = round(BLOCK * 1000)
-        stream = rtc.AudioStream(
-            track, sample_rate=RATE, num_channels=1, frame_size_ms=milliseconds, capacity=_QUEUED
-        )
         detector, speaking = VoiceDetector(), False
         try:
-            async for event in stream:
-                at = self._clock()
-                samples = np.frombuffer(event.frame.data, dtype=np.int16)
-                utterance = detector.push(samples, at)
-                if detector.speaking is not speaking:
-                    speaking = detector.speaking
-                    since = at if speaking else detector.heard_at
-                    for listener in self._listeners():
-                        listener.caller_voice(since, speaking=speaking)
-                if utterance is not None:
-                    for listener in self._listeners():
-                        listener.caller_said(utterance)
+            async with contextlib.aclosing(blocks_of(track, rate=RATE, seconds=BLOCK)) as blocks:
+                async for samples in blocks:
+                    at = self._clock()
+                    utterance = detector.push(samples, at)
+                    if detector.speaking is not speaking:
+                        speaking = detector.speaking
+                        since = at if speaking else detector.heard_at
+                        for listener in self._listeners():
+                            listener.caller_voice(since, speaking=speaking)
+                    if utterance is not None:
+                        for listener in self._listeners():
+                            listener.caller_said(utterance)
         except Exception:
             logger.exception("onhook cannot listen to the caller's track %s any more", track.sid)
         finally:
             if speaking:
                 for listener in self._listeners():
                     listener.caller_voice(self._clock(), speaking=False)
-            await stream.aclose()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from livekit import rtc
 
 from onhook.call import Call, Direction, LegKind, LineState
-from onhook.livekit.announcer import TRACK
+from onhook.jobguard.detectors.own_voice import AMBIENCE
 from onhook.livekit.picture import from_room
 from onhook.livekit.room_changes import Changes
 
@@ -23,12 +22,6 @@ _ASK_AGAIN = 2.0
 _LOOK = 0.25
 """Seconds between looks at a session that starts: no event tells of it."""
 _ANSWERED = (LineState.ACTIVE, LineState.UNKNOWN)
-_STATS = 0.5
-"""Seconds for the statistics of a track."""
-_AUDIBLE = 1e-5
-"""The energy of one second at -50 dBFS, below which a phone line is silent."""
-_AMBIENCE = "background_audio"
-"""The track of livekit-agents' `BackgroundAudioPlayer` (`voice/background_audio.py`)."""
 
 
 def somebody_speaks(call: Call) -> bool:
@@ -45,6 +38,7 @@ async def first_audio(
     ask: Callable[[], Awaitable[Call]],
     over: Callable[[], bool],
     up: Callable[[], bool],
+    spoke_since: Callable[[float], bool],
 ) -> str:
     """Wait until the agent is up, or a caller has waited too long.
 
@@ -59,7 +53,8 @@ async def first_audio(
         clock: Seconds of a monotonic clock.
         ask: Asks the server who is on the call.
         over: Whether the question is settled otherwise.
-        up: Whether the agent's session runs, or its voice was heard.
+        up: Whether the agent's session runs.
+        spoke_since: Whether the agent's voice was heard since a moment, without any session.
 
     Returns:
         What the caller has waited for, in words; an empty text where the agent is up.
@@ -72,8 +67,8 @@ async def first_audio(
             if call is None and wait.must_ask(now):
                 call = await ask()
             if call is not None:
-                measured = joined and wait.answered_at is not None
-                if up() or _others_speak(call) or (measured and await _own_voice(room)):
+                spoke = wait.answered_at is not None and spoke_since(wait.answered_at)
+                if up() or _others_speak(call) or spoke:
                     wait.over = True
                     return ""
                 wait.sees(call, now)
@@ -166,32 +161,10 @@ def _others_speak(call: Call) -> bool:
     return others or bool(call.colleagues)
 
 
-async def _own_voice(room: rtc.Room) -> bool:
-    """Return whether the job itself was heard, without any session: by its tracks' energy.
-
-    WebRTC adds up the energy of what a track has sent (`totalAudioEnergy`, W3C webrtc-stats,
-    RTCAudioSourceStats). Background sounds and our own announcements are no agent's voice. A track
-    that cannot be measured is given the benefit of the doubt.
-    """
-    for publication in tuple(room.local_participant.track_publications.values()):
-        track = publication.track
-        if publication.name in (_AMBIENCE, TRACK) or not isinstance(track, rtc.LocalAudioTrack):
-            continue
-        try:
-            async with asyncio.timeout(_STATS):
-                stats = await track.get_stats()
-        except Exception as error:  # noqa: BLE001 - the boundary to what rtc can measure
-            logger.debug("the energy of track %r is not known: %r", publication.name, error)
-            return True
-        if any(each.media_source.audio.total_audio_energy > _AUDIBLE for each in stats):
-            return True
-    return False
-
-
 def plays_ambience(room: rtc.Room) -> bool:
     """Return whether the agent plays sounds of its own: thinking sounds, music, an office."""
     published = room.local_participant.track_publications.values()
-    return any(p.name == _AMBIENCE and not p.muted for p in published)
+    return any(p.name == AMBIENCE and not p.muted for p in published)
 
 
 async def late_caller(

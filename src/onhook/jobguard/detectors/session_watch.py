@@ -302,7 +302,7 @@ class SessionWatch:
             answered=line.answered,
             outbound=line.outbound,
             held=self._held(),
-            alone=line.alone and hears and not self._listens_to_company(line),
+            alone=line.alone and hears,
             manual=turn_detection(session, self._agent()) == "manual",
             realtime=self._realtime(),
             task_listens=task,
@@ -329,10 +329,6 @@ class SessionWatch:
     def _listens_to_caller(self) -> bool:
         linked, callers = linked_identity(self._session), self._line().callers
         return linked is None or not callers or linked in callers
-
-    def _listens_to_company(self, line: LineView) -> bool:
-        linked = linked_identity(self._session)
-        return bool(linked) and bool(line.callers) and linked not in line.callers
 
     def _agent(self) -> Agent | None:
         try:

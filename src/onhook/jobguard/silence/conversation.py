@@ -90,6 +90,7 @@ class Conversation:
         self._settled = asyncio.Event()
         self._holds: dict[object, float] = {}
         self._held_until = 0.0
+        self._ambience_at = NEVER
         self._answered_at: float | None = None
         self._speeches: list[_Speech] = []
         self._tools_since = 0.0
@@ -101,6 +102,7 @@ class Conversation:
         self._realtime = False
         self._failed_at: float | None = None
         self._nothing_at: float | None = None
+        self._nothings = 0
         self._callback_since: float | None = None
         self._speaking: set[str] = set()
         self._speaks_since = NEVER
@@ -125,6 +127,11 @@ class Conversation:
         if held:
             self._held_until = now
         floor = max(self._held_until, now if self._answered_at is None else self._answered_at)
+        if around.ambience:
+            self._ambience_at = now
+        else:
+            floor = max(floor, self._ambience_at)
+        last_heard = max(self.audio.heard_until, self._ambience_at)
         listens = around.task_listens and self._due_speech() is None and self._failed_at is None
         waits = self._tools_count() and (listens or not around.task_listens)
         talks = now - self._answered_caller_at < _TALKS_WITH_US
@@ -139,20 +146,33 @@ class Conversation:
             heard_until=self.audio.heard_until,
             broken_off_at=self.audio.broken_off_at,
             tools_since=self._tools_since if waits else None,
-            tools_told=around.ambience or self.audio.heard_until > self._tools_since,
+            tools_told=last_heard > self._tools_since,
             task_listens=listens,
             answer_due_since=self._answer_due(),
             nothing_since=self._nothing_at,
+            nothings=self._nothings,
             callback_since=self._callback_since,
             unanswered_since=self._not_answered() if around.alone and not around.manual else None,
+            still=self._still(),
             conversed=self._answered_caller_at > NEVER and (talks or not around.outbound),
             outbound=around.outbound,
         )
 
+    def _still(self) -> bool:
+        """Return whether a realtime model owes something and has understood nothing since then.
+
+        It owes the rest of a turn, or an answer to a sentence: a murmur it may well ignore, and
+        what it has a transcript of, too. That it hears a voice says little: another part does that.
+        """
+        said, since = self._unanswered, self._answer_due()
+        if since is None and self._not_answered() is not None and said is not None:
+            since = said.began if said.voiced >= _SAID_A_SENTENCE else None
+        return self._realtime and since is not None and self._understood_at < since
+
     def _asks_again(self, now: float) -> bool:
         """Return whether the caller is saying a second sentence that nothing stirs for."""
         warned = self.warned
-        if warned is None or self._not_answered() is None:
+        if warned is None or not self._still():
             return False
         if now - max(self._speaks_since, warned.at) < _SAID_A_SENTENCE:
             return False
@@ -346,6 +366,7 @@ class Conversation:
                 self._failed_at = self._failed_at or speech.began
             else:
                 self._nothing_at = self._nothing_at or speech.began
+                self._nothings += 1
         self._changed.set()
 
     def tool_began(self, call_id: str, name: str) -> None:
@@ -451,6 +472,7 @@ class Conversation:
         if spoke_at > was_heard_until > 0 or self._answered_caller_at > NEVER:
             self._answered_caller_at = at
         self.warned = self.raised = None
+        self._nothings = 0
         self._forget_debts()
         self._settled.set()
         if was_heard_until < at:

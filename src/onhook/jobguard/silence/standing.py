@@ -18,6 +18,12 @@ __all__ = ["TABLE", "Facts", "Judgement", "Limits", "Row", "Standing", "Warned",
 FOR_EVER = float("inf")
 SPOKE_AGAIN = "the caller spoke again into silence after the words"
 
+_STIRS = 4.0
+"""Seconds from a caller's last word in which a session that takes it shows a sign: a transcript of
+a slow recogniser, a reply that begins."""
+_BY_INTENT = 2
+"""Turns in a row that a model may leave without any content on purpose: a caller who mumbles."""
+
 
 class Standing(StrEnum):
     """How agent and caller stand with each other."""
@@ -59,9 +65,11 @@ class Facts:
         answer_due_since: A scheduled speech is not over and not heard, the model thinks, or an
             answer came to nothing for a reason that is a fault: since when. `None` for none.
         nothing_since: The model has answered a turn with nothing at all: since when.
+        nothings: How many turns in a row it has.
         callback_since: An agent has entered, or a turn was transcribed, and nothing has followed:
             its own callback may run.
         unanswered_since: The caller has said something that nothing of the session answered.
+        still: Whether a realtime model has shown no sign of life at all since it owes something.
         conversed: Whether this agent has answered this caller audibly before.
         outbound: Whether we dialled: there may be a machine or a menu at the other end.
     """
@@ -80,8 +88,10 @@ class Facts:
     task_listens: bool = False
     answer_due_since: float | None = None
     nothing_since: float | None = None
+    nothings: int = 0
     callback_since: float | None = None
     unanswered_since: float | None = None
+    still: bool = False
     conversed: bool = True
     outbound: bool = False
 
@@ -199,9 +209,9 @@ TABLE: tuple[Row, ...] = (
         lambda f: f.nothing_since is not None and (f.conversed or not f.outbound),
         lambda f: f.nothing_since,
         "dead_air",
-        lambda f: not f.outbound,
-        why="the model succeeded without content; on a call that we placed that may be its intent, "
-        "in a menu or on hold",
+        lambda f: not f.outbound and f.nothings > _BY_INTENT,
+        why="the model succeeded without content: that may be its intent for a caller who mumbles, "
+        "in a menu, on hold; three times in a row it is none",
     ),
     Row(
         Standing.CALLBACK_MAY_HANG,
@@ -255,8 +265,9 @@ def judge(facts: Facts, limits: Limits, warned: Warned | None = None) -> Judgeme
 
     One kind of evidence is enough for words. The end takes a second one: the caller has spoken
     again into silence after the words and heard nothing for `dead_air`, or `give_up` has passed
-    since them. Where nothing of the session stirs at all, the caller's second sentence is enough
-    once twice `dead_air` has passed since the first.
+    since them. Where the session has not even begun an answer, twice `dead_air` has to pass since
+    the first sentence, and four seconds since the second one; none of them for a realtime model
+    that shows no sign of life.
 
     Args:
         facts: What is known.
@@ -274,10 +285,12 @@ def judge(facts: Facts, limits: Limits, warned: Warned | None = None) -> Judgeme
         return Judgement(row, since, since + patience, Severity.IMPAIRED, facts)
     ends: list[tuple[float, str]] = []
     if warned.spoke_again_at is not None and row.again is not None and row.again(facts):
-        if row.standing is Standing.CALLER_WAS_NOT_ANSWERED:
-            again, since = max(warned.spoke_again_at, base + 2 * limits.dead_air), base
+        again = warned.spoke_again_at
+        if facts.still or row.standing is Standing.CALLER_WAS_NOT_ANSWERED:
+            follows = 0.0 if facts.still else min(_STIRS, limits.dead_air)
+            again, since = max(again + follows, base + 2 * limits.dead_air), base
         else:
-            again = max(warned.spoke_again_at, since) + limits.dead_air
+            again = max(again, since) + limits.dead_air
         ends.append((again, SPOKE_AGAIN))
     if row.bound:
         bound = warned.at + limits.give_up
