@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.local/bin:$(PATH)
 
-.PHONY: demo test bench bench-watchdog cases soak lint setup lock clean
+.PHONY: demo test bench bench-watchdog cases cases-observed soak lint setup lock clean
 
 demo:
 	@scripts/setup.sh demo
@@ -31,6 +31,10 @@ bench-watchdog: setup
 # with the guards off, ARGS="-k NAME" some of them, CASES_AT_ONCE=1 one after the other.
 cases: setup
 	@$(PYTHON) -m pytest -m case tests/cases -q --no-header $(ARGS)
+
+# The same calls with guards that only observe: the same must be judged, and nothing be done.
+cases-observed:
+	@ONHOOK_MODE=observe $(MAKE) --no-print-directory cases
 
 # Ten minutes of healthy calls of all kinds, several at a time: nothing may happen.
 soak: setup

@@ -13,7 +13,7 @@ from rich.text import Text
 from tests.cases.case import Case
 from tests.cases.expected import Result
 from tests.cases.layout import Stack
-from tests.cases.side_by_side import SideBySide
+from tests.cases.side_by_side import OBSERVED, SideBySide
 
 CONTROL = os.environ.get("CASES_CONTROL", "") not in ("", "0")
 WIDTH = 80
@@ -56,7 +56,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         name = case.name.replace("_", " ")
         table.add_row(name, str(case.expected), result.heard, faults, verdict)
     console.print()
-    console.print("guards off (control)" if CONTROL else "guards on, with their defaults")
+    how = "guards that only observe: when it was judged" if OBSERVED else "guards on, with defaults"
+    console.print("guards off (control)" if CONTROL else how)
     console.print(table)
     console.print(f"logs and recordings: {_folder}")
     well = sum(result.well for result in _results.values())

@@ -46,7 +46,7 @@ class Expected:
         """Tell what was not as expected."""
         acts = [incident for incident in result.incidents if incident.acts]
         if self.by_agent:
-            acts = [incident for incident in acts if incident.spoke]
+            acts = [incident for incident in acts if incident.speaks]
         if self.healthy and not self.soft and acts:
             yield "onhook acted: " + ", ".join(f"{i.fault} ({i.severity})" for i in acts)
         if self.release is None and (lost := [i for i in acts if i.severity != "impaired"]):

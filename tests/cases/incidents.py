@@ -28,10 +28,11 @@ class Incident:
         severity: How bad it was judged.
         detail: In which words.
         at: When it was opened, on the monotonic clock.
-        rungs: What was tried, in order.
+        rungs: What was tried, in order; where it was only observed, what would have been.
         spoke: When onhook began to speak, each time.
         ending: How it ended.
         ring: Who opened it.
+        observed: Whether nothing was done on purpose.
     """
 
     fault: str
@@ -42,10 +43,16 @@ class Incident:
     spoke: tuple[float, ...]
     ending: str
     ring: str
+    observed: bool = False
+
+    @property
+    def speaks(self) -> bool:
+        """Whether anything was said to the caller, or would have been."""
+        return any("say" in rung.lower() for rung in self.rungs)
 
     @property
     def acts(self) -> bool:
-        """Whether anything was done, other than leaving the call as it is."""
+        """Whether anything was done, or would have been, other than leaving the call as it is."""
         return any(not rung.lower().startswith("keep") for rung in self.rungs)
 
 
@@ -61,15 +68,20 @@ async def incidents_of(journal: Path, room: str) -> Sequence[Incident]:
 def _incident(whole: Mapping[str, Any]) -> Incident:
     steps = [step for step in whole["timeline"] if step["step"] in ("intent", "rung")]
     speaks = (step for step in steps if step["step"] == "intent" and "say" in _rung(step).lower())
+    observed = whole["ending"] == "observed" and not steps
+    rungs = tuple(dict.fromkeys(map(_rung, steps)))
+    if observed:
+        rungs = tuple(str(whole["outcome"]).rpartition(": ")[2].split(", "))
     return Incident(
         fault=whole["fault"],
         severity=whole["severity"],
         detail=whole["detail"],
         at=_monotonic(whole["opened_at"]),
-        rungs=tuple(dict.fromkeys(_rung(step) for step in steps)),
+        rungs=rungs,
         spoke=tuple(_monotonic(step["at"]) for step in speaks),
         ending=whole["ending"] or "",
         ring=whole["timeline"][0]["ring"],
+        observed=observed,
     )
 
 

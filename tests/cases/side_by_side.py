@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import traceback
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 from livekit import api
@@ -17,14 +17,16 @@ from livekit import api
 from tests.cases.case import Case, Surroundings
 from tests.cases.connector_leg import ConnectorLeg
 from tests.cases.expected import Result
-from tests.cases.incidents import incidents_of
+from tests.cases.incidents import Incident, incidents_of
 from tests.cases.layout import Call, Ending, Simulator, Stack
 from tests.cases.scene import Scene, agent_name
 from tests.line.bench import Worker, worker
 
-__all__ = ["MODULE", "SideBySide", "worker_env"]
+__all__ = ["MODULE", "OBSERVED", "SideBySide", "worker_env"]
 
 AT_ONCE = int(os.environ.get("CASES_AT_ONCE", "4"))
+OBSERVED = os.environ.get("ONHOOK_MODE", "").strip().lower() == "observe"
+"""Whether the guards only observe: then the moments of the judgements count."""
 LONGEST = 300.0
 """Seconds that one call may take."""
 RELEASED = (Ending.BYE_RECEIVED, Ending.REJECTED, Ending.CANCELLED)
@@ -118,9 +120,13 @@ class SideBySide:
         sounds = [report.hearing.first_sound(at, new=True) for i in incidents for at in i.spoke]
         spoken = min((at for at in sounds if at is not None), default=None)
         ended = report.ended_at if report.ending in RELEASED else None
+        moments = (spoken, ended)
+        if OBSERVED:
+            moments = _judged(incidents)
+        words, over = (None if at is None else at - zero for at in moments)
         result = Result(
-            words=None if spoken is None else spoken - zero,
-            released=None if ended is None else ended - zero,
+            words=words,
+            released=over,
             silence=report.hearing.longest_silence(zero),
             how=report.how,
             incidents=incidents,
@@ -129,7 +135,10 @@ class SideBySide:
         if ended is not None and trouble:  # a caller can do no more when their call is over
             result.trouble = ""
             scene.unseen.append(trouble)
-        result.wrong = [*(f"not seen: {what}" for what in scene.unseen)]
+        if not OBSERVED or scene.case.expected.healthy:
+            result.wrong = [*(f"not seen: {what}" for what in scene.unseen)]
+        if OBSERVED:
+            result.wrong += _done(scene.case, incidents, ended)
         result.wrong += scene.case.expected.check(result)
         with contextlib.suppress(Exception):  # a recording that cannot be written harms nothing
             await asyncio.to_thread(call.save, scene.folder / "heard.wav")
@@ -187,6 +196,23 @@ class SideBySide:
             for path in (folder, folder / "run"):
                 os.chown(path, own.owner, own.owner)
         return folder
+
+
+def _judged(incidents: Sequence[Incident]) -> tuple[float | None, float | None]:
+    """Return when words would have been said first, and when the call would have been ended."""
+    acts = [each for each in incidents if each.acts]
+    words = (each.at for each in acts if each.speaks)
+    ends = (each.at for each in acts if each.severity != "impaired")
+    return min(words, default=None), min(ends, default=None)
+
+
+def _done(case: Case, incidents: Sequence[Incident], ended: float | None) -> Iterator[str]:
+    """Tell what was done to a call that was only to be observed."""
+    for each in incidents:
+        if each.acts and not each.observed:
+            yield f"{', '.join(each.rungs)} was done about {each.fault}"
+    if ended is not None and not case.expected.healthy:
+        yield "the call was ended"
 
 
 def _write_requests(scene: Scene, zero: float) -> None:
