@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.local/bin:$(PATH)
 
-.PHONY: demo test bench bench-watchdog cases cases-observed soak lint setup lock clean
+.PHONY: demo test bench bench-watchdog cases cases-observed compat soak lint setup lock clean
 
 demo:
 	@scripts/setup.sh demo
@@ -12,6 +12,7 @@ test:
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory lint
 	@$(PYTHON) -m pytest $(ARGS)
+	@[ -n "$(ARGS)" ] || scripts/compat.sh --short
 
 lint:
 	@.venv/bin/ruff check .
@@ -36,6 +37,10 @@ cases: setup
 cases-observed:
 	@ONHOOK_MODE=observe $(MAKE) --no-print-directory cases
 
+# The tests with older versions of livekit-agents, and calls at the phone; VERSIONS="1.5.0 newest".
+compat: setup
+	@scripts/compat.sh $(VERSIONS)
+
 # Ten minutes of healthy calls of all kinds, several at a time: nothing may happen.
 soak: setup
 	@ONHOOK_SOAK_SECONDS=$${ONHOOK_SOAK_SECONDS:-600} $(PYTHON) -m pytest -s -m soak tests/cases/test_soak.py
@@ -51,6 +56,10 @@ lock: setup
 	done
 	@.local/uv/bin/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --extra bench pyproject.toml requirements/dev.in -o requirements/dev.txt
+	@for each in requirements/compat/*.in; do \
+		.local/uv/bin/uv pip compile -q --universal --no-deps --generate-hashes --no-emit-index-url --no-header \
+			--python-version 3.11 $$each -o $${each%.in}.txt; \
+	done
 
 clean:
 	rm -rf .venv .local demo-out .mypy_cache .ruff_cache .pytest_cache

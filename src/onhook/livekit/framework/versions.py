@@ -8,6 +8,7 @@ import importlib.metadata
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["FEATURES", "KNOWN", "Feature", "framework_version", "tell_of_version", "tell_once"]
 
@@ -80,7 +81,18 @@ def tell_once(what: str, cost: str) -> None:
     logger.warning("livekit-agents %s has no %s: %s", framework_version(), what, cost)
 
 
+def _waits_for_a_busy_provider() -> bool:
+    exceptions: Any = importlib.import_module("livekit.agents")
+    return bool(exceptions.APIStatusError("busy", status_code=429).retryable)
+
+
 FEATURES = (
+    Feature(
+        "`retryable` of a 408, 429 or 499",
+        "1.5.13",
+        "`providers` does not ask a busy provider again that stands alone: the turn has failed",
+        _waits_for_a_busy_provider,
+    ),
     Feature(
         "`inference.VAD`",
         "1.6.1",
