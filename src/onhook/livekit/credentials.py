@@ -94,11 +94,13 @@ class Credentials:
                 f"cannot join room {room!r} for the caller's sake: LIVEKIT_TOKEN alone "
                 "cannot sign a join token. Set LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
             )
+        from onhook.livekit.framework.room_internals import joins_unsubscribed  # noqa: PLC0415 - rtc
+
         grants = api.VideoGrants(
             room_join=True,
             room=room,
             can_publish=not listens,
-            can_subscribe=listens,
+            can_subscribe=listens or not joins_unsubscribed(),
             can_publish_data=False,
             hidden=listens,
         )

@@ -12,11 +12,12 @@ from types import TracebackType
 from livekit import rtc
 
 from onhook.call import Call, LegKind, LineState
-from onhook.errors import AudioError, OnhookError
+from onhook.errors import ApiError, AudioError, OnhookError
 from onhook.line import Announcement, Dispatch, Referral
 from onhook.livekit import announcer, picture
 from onhook.livekit.api import ServerApi
 from onhook.livekit.credentials import WITHDRAWN, Credentials
+from onhook.livekit.framework.room_internals import tells_permissions
 from onhook.livekit.listening import first_heard
 from onhook.livekit.pcm import Pcm, built_in_prompt, load_wav
 from onhook.livekit.renderings import Renderings, Tts, engine_of, is_tts, render
@@ -93,9 +94,13 @@ class LiveKitLine:
 
     async def picture(self) -> Call:
         """See `onhook.line.Line.picture`."""
-        if (mine := self._mine) is not None:
-            return picture.from_room(mine, job=self._job)
-        return await self._listed()
+        mine = self._mine
+        if mine is None:
+            return await self._listed()
+        if not tells_permissions():  # a dashboard that may not speak must not pass for company
+            with contextlib.suppress(ApiError):
+                return await self._listed()
+        return picture.from_room(mine, job=self._job)
 
     async def check(self) -> None:
         """See `onhook.line.Line.check`."""

@@ -10,6 +10,7 @@ from livekit.protocol.models import ParticipantInfo, TrackType
 
 from onhook.call import Call, Direction, Leg, LegKind, LineState
 from onhook.livekit.credentials import ANNOUNCER, ROLE, WITHDRAWN
+from onhook.livekit.framework.room_internals import kind_details_of, permissions_of
 
 __all__ = ["from_listing", "from_room", "has_audio", "is_withdrawn"]
 
@@ -45,7 +46,7 @@ def from_room(room: rtc.Room, *, job: str = "") -> Call:
     me = room.local_participant
     mine = Leg(me.identity, LegKind.AGENT, audible=has_audio(me))
     legs = (
-        _leg(p, p.permissions, audible=has_audio(p), hidden=False, agent=me.identity)
+        _leg(p, permissions_of(p), audible=has_audio(p), hidden=False, agent=me.identity)
         for p in room.remote_participants.values()
     )
     attributes = (p.attributes for p in room.remote_participants.values())
@@ -112,7 +113,7 @@ def _leg(
     if hidden or mine or avatar:
         return Leg(identity, LegKind.OTHER, audible=audible and avatar, may_speak=False)
     kind = _KINDS.get(participant.kind, LegKind.HUMAN)
-    if _CONNECTED_CALLS & {int(detail) for detail in participant.kind_details}:
+    if _CONNECTED_CALLS & kind_details_of(participant):
         kind = LegKind.CALLER
     if kind is LegKind.AGENT:
         starts = attributes.get(_AGENT_STATE) == "initializing"

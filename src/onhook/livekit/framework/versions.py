@@ -88,6 +88,12 @@ def _waits_for_a_busy_provider() -> bool:
 
 FEATURES = (
     Feature(
+        "`permissions` of a room's participants",
+        "1.5.1",
+        "a rescue asks the server who may speak, and takes everybody for company when it is down",
+        lambda: _has("livekit.rtc", "RemoteParticipant.permissions"),
+    ),
+    Feature(
         "`retryable` of a 408, 429 or 499",
         "1.5.13",
         "`providers` does not ask a busy provider again that stands alone: the turn has failed",
