@@ -23,7 +23,8 @@ class Announcement:
         tts: A livekit-agents TTS, or a callable without arguments that makes one, or `None`.
         tts_deadline: Seconds that the TTS gets for the whole rendering.
         start_deadline: Seconds until the words must be on the line; a later start is a failure,
-            so that the rungs below are not kept waiting.
+            so that the rungs below are not kept waiting. Three times as long where the server is
+            slow in all that it does, as the release would have to wait for it too.
         gentle: The agent may still speak: its own voice is left alone, and where no audio of the
             text can be had the built-in words ask for patience instead of saying goodbye.
     """

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 
 from livekit import rtc
 from livekit.rtc.participant import PublishTrackError, UnpublishTrackError
@@ -32,18 +33,27 @@ _TAIL = 0.25
 _ANSWER = 1.0
 """Seconds that a ringing line gets to become active once our track is there."""
 _RELEASE = 1.0
+_JOINING = 20.0
+"""Seconds for a connection that nobody waits for any more to be there, so that it can be ended."""
+
+_leaving: set[asyncio.Task[None]] = set()
+"""Tasks that outlive the announcement that began them; each is bounded."""
 
 
 @contextlib.asynccontextmanager
 async def joined(
-    credentials: Credentials, room: str, *, deadline: float, listens: bool = False
+    credentials: Credentials,
+    room: str,
+    *,
+    limit: AbstractAsyncContextManager[object],
+    listens: bool = False,
 ) -> AsyncIterator[rtc.Room]:
     """Join a room as the announcer, for calls whose agent never connected or has left.
 
     Args:
         credentials: Key and secret sign the join token.
         room: Room name. Ask the server first whether it exists: joining would create it.
-        deadline: Seconds for the connection.
+        limit: Ends the connecting by `TimeoutError`, such as `asyncio.timeout`.
         listens: Join to listen, hidden, and not to speak.
 
     Raises:
@@ -53,21 +63,47 @@ async def joined(
     identity = f"onhook-{ANNOUNCER}-{uuid.uuid4().hex[:8]}"
     token = credentials.join_token(room, identity, listens=listens)
     url = credentials.url
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    options = rtc.RoomOptions(auto_subscribe=False)
+    connecting = asyncio.create_task(mine.connect(url, token, options=options), name="onhook-join")
     try:
         try:
-            async with asyncio.timeout(deadline):
-                await mine.connect(url, token, options=rtc.RoomOptions(auto_subscribe=False))
+            async with limit:
+                await asyncio.shield(connecting)
         except (TimeoutError, rtc.ConnectError) as error:
             raise OnhookError(
                 f"the announcer could not join room {room!r} at {url} "
-                f"within {deadline:g} s: {error}"
+                f"within {clock() - began:.1f} s: {error}"
             ) from error
         yield mine
     finally:
-        await _within(_RELEASE, mine.disconnect())
+        if connecting.done():
+            await _within(_RELEASE, mine.disconnect())
+        else:
+            leaving = asyncio.create_task(_leave(mine, connecting), name="onhook-leave")
+            _leaving.add(leaving)
+            leaving.add_done_callback(_leaving.discard)
 
 
-async def speak(room: rtc.Room, pcm: Pcm, *, deadline: float, picture: Callable[[], Call]) -> None:
+async def _leave(room: rtc.Room, connecting: asyncio.Task[None]) -> None:
+    """Leave a room once it is joined: a connection cannot be called off (livekit rtc/room.py)."""
+    try:
+        async with asyncio.timeout(_JOINING):
+            await connecting
+    except (TimeoutError, rtc.ConnectError) as error:
+        logger.debug("an announcer that was not needed any more never came: %r", error)
+        return
+    await _within(_RELEASE, room.disconnect())
+
+
+async def speak(
+    room: rtc.Room,
+    pcm: Pcm,
+    *,
+    limit: AbstractAsyncContextManager[object],
+    picture: Callable[[], Call],
+) -> None:
     """Publish a track, wait until it is heard, play the audio to its end, take the track away.
 
     Stops early when the last caller hangs up.
@@ -75,7 +111,7 @@ async def speak(room: rtc.Room, pcm: Pcm, *, deadline: float, picture: Callable[
     Args:
         room: A connected room.
         pcm: The audio.
-        deadline: Seconds until somebody must have subscribed to the track.
+        limit: Ends the waiting for somebody to subscribe to the track by `TimeoutError`.
         picture: The call now; a line that rings is answered by our publishing (livekit-sip).
 
     Raises:
@@ -87,13 +123,12 @@ async def speak(room: rtc.Room, pcm: Pcm, *, deadline: float, picture: Callable[
     publication: rtc.LocalTrackPublication | None = None
     try:
         try:
-            async with asyncio.timeout(deadline):
+            async with limit:
                 publication = await room.local_participant.publish_track(track, options)
                 await publication.wait_for_subscription()
         except (TimeoutError, PublishTrackError) as error:
             raise OnhookError(
-                f"nobody in room {room.name!r} listened to the announcement within "
-                f"{deadline:g} s {error}"
+                f"nobody in room {room.name!r} listened to the announcement in time {error}"
             ) from error
         await _active(room, picture)
         await _play(source, pcm, picture)

@@ -23,6 +23,7 @@ from onhook.livekit.pcm import Pcm, built_in_prompt, load_wav
 from onhook.livekit.renderings import Renderings, Tts, engine_of, is_tts, render
 from onhook.livekit.room_changes import Changes
 from onhook.livekit.sip_transfer import refer
+from onhook.livekit.start_deadline import StartDeadline
 from onhook.rungs import APOLOGY, ONE_MOMENT, TIME_LIMIT
 from onhook.threads import in_thread
 
@@ -197,7 +198,7 @@ class LiveKitLine:
         if (mine := self._mine) is not None:
             return await first_heard(mine, agents)
         async with announcer.joined(
-            self._credentials, self._room, deadline=_JOIN, listens=True
+            self._credentials, self._room, limit=asyncio.timeout(_JOIN), listens=True
         ) as room:
             return await first_heard(room, agents)
 
@@ -229,29 +230,45 @@ class LiveKitLine:
     async def say(self, announcement: Announcement) -> str:
         """See `onhook.line.Line.say`."""
         finding = asyncio.create_task(self._find(announcement))
+        start = StartDeadline(announcement.start_deadline, self._listed)
         try:
-            async with self._stage(announcement) as room:
+            async with self._stage(announcement, start) as room:
                 pcm, source = await finding
                 call = functools.partial(picture.from_room, room)
-                await announcer.speak(room, pcm, deadline=announcement.start_deadline, picture=call)
+                await announcer.speak(room, pcm, limit=start.step(), picture=call)
         finally:
             finding.cancel()
             await asyncio.gather(finding, return_exceptions=True)
         return f"{source}, {pcm.seconds:.1f} s"
 
     @contextlib.asynccontextmanager
-    async def _stage(self, announcement: Announcement) -> AsyncIterator[rtc.Room]:
+    async def _stage(
+        self, announcement: Announcement, start: StartDeadline
+    ) -> AsyncIterator[rtc.Room]:
         """Give the room to speak in: the job's, with its own voice silenced, or one of ours."""
         if (mine := self._mine) is not None:
             if not announcement.gentle:
                 _silence(mine)
             yield mine
             return
-        if not (await self.picture()).callers:
+        if not (await self._seen(start)).callers:
             raise OnhookError(f"no caller is in room {self._room!r} any more: nobody to speak to")
-        deadline = announcement.start_deadline
-        async with announcer.joined(self._credentials, self._room, deadline=deadline) as room:
+        async with announcer.joined(self._credentials, self._room, limit=start.step()) as room:
             yield room
+
+    async def _seen(self, start: StartDeadline) -> Call:
+        """Ask who is there until there is an answer; a server that stands still may come back."""
+        try:
+            async with start.step():
+                while True:
+                    try:
+                        return await self._listed()
+                    except ApiError as error:
+                        if error.code != "timeout":
+                            raise
+                        logger.info("asking again: %s", error)
+        except TimeoutError as error:
+            raise OnhookError(f"it cannot be seen who is in room {self._room!r}") from error
 
     async def _find(self, announcement: Announcement) -> tuple[Pcm, str]:
         """Find the best audio there is for an announcement; the last resort never fails."""

@@ -37,7 +37,8 @@ class Say:
         tts: A livekit-agents TTS, or a callable without arguments that makes one. Not part of the
             ladder's JSON.
         tts_deadline: Seconds that the TTS gets for the whole text.
-        start_deadline: Seconds until the words must be on the line.
+        start_deadline: Seconds until the words must be on the line; three times as many where the
+            server is slow in all that it does.
         deadline: Seconds for everything, the words included.
 
     Raises:
