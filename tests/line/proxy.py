@@ -1,4 +1,4 @@
-"""A proxy before the real server's API that spoils one method as told, and counts its answers."""
+"""A proxy before the real server that spoils one method of its API as told, or is slow in all."""
 
 from __future__ import annotations
 
@@ -24,10 +24,15 @@ class Proxy:
     target: str
     method: str
     script: list[int]
+    delay: float = 0.0
+    """Seconds that every request takes, and every connection of somebody who joins a room."""
     url: str = ""
     seen: list[int] = field(default_factory=list)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(self.delay)
+        if request.headers.get("upgrade", "").lower() == "websocket":
+            return await self._join(request)
         status = PASS
         if self.method in (request.path.rsplit("/", 1)[-1], "*"):
             status = self.script.pop(0) if len(self.script) > 1 else self.script[0]
@@ -39,20 +44,47 @@ class Proxy:
         headers = {k: v for k, v in request.headers.items() if k.lower() != "host"}
         async with (
             aiohttp.ClientSession() as session,
-            session.post(
-                self.target + request.path, data=await request.read(), headers=headers
+            session.request(
+                request.method,
+                self.target + request.path_qs,
+                data=await request.read(),
+                headers=headers,
             ) as answer,
         ):
             body, kind = await answer.read(), answer.content_type
             return web.Response(body=body, status=answer.status, content_type=kind)
 
+    async def _join(self, request: web.Request) -> web.StreamResponse:
+        """Pass the messages of a room's connection both ways."""
+        ours = web.WebSocketResponse()
+        headers = {k: v for k, v in request.headers.items() if k.lower() == "authorization"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(self.target + request.path_qs, headers=headers) as theirs,
+        ):
+            await ours.prepare(request)
+            await asyncio.gather(_pump(ours, theirs), _pump(theirs, ours))
+        return ours
+
+
+async def _pump(
+    source: web.WebSocketResponse | aiohttp.ClientWebSocketResponse,
+    sink: web.WebSocketResponse | aiohttp.ClientWebSocketResponse,
+) -> None:
+    async for message in source:
+        if message.type is aiohttp.WSMsgType.BINARY:
+            await sink.send_bytes(message.data)
+    await sink.close()
+
 
 @contextlib.asynccontextmanager
-async def proxy(target: str, method: str, script: Sequence[int]) -> AsyncIterator[Proxy]:
+async def proxy(
+    target: str, method: str, script: Sequence[int], *, delay: float = 0.0
+) -> AsyncIterator[Proxy]:
     """Stand before `target` (`http://HOST:PORT`) until the context is left."""
-    standing = Proxy(target, method, list(script))
+    standing = Proxy(target, method, list(script), delay)
     app = web.Application()
-    app.router.add_post("/{path:.*}", standing.handle)
+    app.router.add_route("*", "/{path:.*}", standing.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
