@@ -2,14 +2,14 @@
 
 Run it against your own server (LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET) with
 
-    python examples/front_desk.py dev
+    python -m livekit.agents start examples/front_desk.py --dev
 
 It needs espeak-ng and no provider keys. To use a real voice, change the one line marked below.
 """
 
 import asyncio
 
-from livekit.agents import Agent, AgentServer, AgentSession, JobContext, cli
+from livekit.agents import Agent, AgentServer, AgentSession, JobContext
 
 import onhook
 from onhook.bench.demo.espeak_voice import EspeakTTS
@@ -27,7 +27,3 @@ async def front_desk(ctx: JobContext) -> None:
     await session.say("Hello, this is the front desk. One moment, I'll look you up.")
     await asyncio.sleep(3)
     raise ConnectionError("the customer database is down")
-
-
-if __name__ == "__main__":
-    cli.run_app(server)

@@ -6,7 +6,7 @@ Offline, each in a terminal of its own, with the lines that the first two print 
 
     onhook stack up
     onhook simulator --answer "That is noted."
-    python examples/meeting.py dev
+    python -m livekit.agents start examples/meeting.py --dev
     onhook call --listen --say "Please note that we meet again on Monday."
 
 Then send it to a meeting, with a number and a trunk that leads there:
@@ -19,7 +19,7 @@ With OpenAI itself: leave OPENAI_BASE_URL unset, and set your own OPENAI_API_KEY
 
 import json
 
-from livekit.agents import Agent, AgentServer, AgentSession, JobContext, cli, room_io
+from livekit.agents import Agent, AgentServer, AgentSession, JobContext, room_io
 from livekit.plugins import openai, silero
 
 import onhook
@@ -60,7 +60,3 @@ async def secretary(ctx: JobContext) -> None:
         if called.answered
         else f"The phone was not answered: {called.detail}."
     )
-
-
-if __name__ == "__main__":
-    cli.run_app(server)

@@ -4,7 +4,7 @@ Offline, each in a terminal of its own, with the lines that the first two print 
 
     onhook stack up
     onhook simulator
-    python examples/outbound_reminder.py dev
+    python -m livekit.agents start examples/outbound_reminder.py --dev
     onhook call --listen
 
 Then send it to call somebody, by a trunk that leads there:
@@ -17,7 +17,7 @@ With OpenAI itself: leave OPENAI_BASE_URL unset, and set your own OPENAI_API_KEY
 
 import json
 
-from livekit.agents import Agent, AgentServer, AgentSession, JobContext, cli
+from livekit.agents import Agent, AgentServer, AgentSession, JobContext
 from livekit.plugins import openai
 
 import onhook
@@ -45,7 +45,3 @@ async def reminder(ctx: JobContext) -> None:
     await session.start(Agent(instructions="You remind people."), room=ctx.room)
     await session.say("Hello. This is a reminder of your appointment tomorrow at nine. Goodbye.")
     ctx.shutdown("the reminder was given")
-
-
-if __name__ == "__main__":
-    cli.run_app(server)

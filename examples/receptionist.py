@@ -4,7 +4,7 @@ Offline, each in a terminal of its own, with the lines that the first two print 
 
     onhook stack up --agent receptionist
     onhook simulator --answer "Certainly, a table for two at eight."
-    python examples/receptionist.py dev
+    python -m livekit.agents start examples/receptionist.py --dev
     onhook call +15550100 --say "I would like a table for two please."
 
 With OpenAI itself: leave OPENAI_BASE_URL unset, and set your own OPENAI_API_KEY.
@@ -12,7 +12,7 @@ With OpenAI itself: leave OPENAI_BASE_URL unset, and set your own OPENAI_API_KEY
 
 import asyncio
 
-from livekit.agents import Agent, AgentServer, AgentSession, JobContext, cli, function_tool
+from livekit.agents import Agent, AgentServer, AgentSession, JobContext, function_tool
 from livekit.plugins import openai, silero
 
 import onhook
@@ -47,7 +47,3 @@ async def receptionist(ctx: JobContext) -> None:
         )
     )
     await session.start(Receptionist(), room=ctx.room)
-
-
-if __name__ == "__main__":
-    cli.run_app(server)

@@ -4,7 +4,7 @@ Offline, each in a terminal of its own, with the lines that the first two print 
 
     onhook stack up --agent help-desk
     onhook simulator
-    python examples/transfer_to_human.py dev
+    python -m livekit.agents start examples/transfer_to_human.py --dev
     onhook call +15550100 --say "I need some help please."
 
 Once it is up, let the model fail (the simulator prints the address), and call again:
@@ -17,7 +17,7 @@ With OpenAI itself: leave OPENAI_BASE_URL unset, and set your own OPENAI_API_KEY
 import os
 
 from livekit import api
-from livekit.agents import Agent, AgentServer, AgentSession, JobContext, cli, function_tool
+from livekit.agents import Agent, AgentServer, AgentSession, JobContext, function_tool
 from livekit.plugins import openai, silero
 
 import onhook
@@ -68,7 +68,3 @@ async def help_desk(ctx: JobContext) -> None:
     )
     await session.start(HelpDesk(ctx), room=ctx.room)
     await session.say("Hello, this is the help desk. What can I do for you?")
-
-
-if __name__ == "__main__":
-    cli.run_app(server)

@@ -62,6 +62,7 @@ if FORM == "decorated":
 elif FORM != "options":
     server.rtc_session(agent_name=AGENT)(onhook.guard(POLICY)(raises_after_connect))
 
+server.on("worker_registered", lambda *_: note("registered"))
+
 if __name__ == "__main__":
-    server.on("worker_registered", lambda *_: note("registered"))
     cli.run_app(server)

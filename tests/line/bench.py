@@ -101,12 +101,15 @@ class Worker:
 async def worker(
     stack: Stack,
     folder: Path,
-    module: str = "tests.agents.worker",
+    module: str | Sequence[str] = "tests.agents.worker",
     *,
     wrap: Sequence[str] = (),
     **env: str,
 ) -> AsyncIterator[Worker]:
-    """Run a real worker until the context is left, by another command where `wrap` gives one."""
+    """Run a real worker until the context is left, by another command where `wrap` gives one.
+
+    A module starts by the deprecated `cli.run_app`; give a command for any other way.
+    """
     log, events = folder / "worker.log", folder / "events.jsonl"
     runtime = Path(env.get("ONHOOK_RUNTIME_DIR", folder / "run"))
     place = RuntimeDir(runtime).of(Credentials.from_env({**stack.env, **env}))
@@ -121,9 +124,10 @@ async def worker(
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         **env,
     }
+    command = [sys.executable, "-m", module, "start"] if isinstance(module, str) else module
     with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
-            *(*wrap, sys.executable, "-m", module, "start"),
+            *(*wrap, *command),
             env=variables,
             stdout=out,
             stderr=asyncio.subprocess.STDOUT,

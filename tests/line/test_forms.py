@@ -8,14 +8,28 @@ import pytest
 
 from onhook.bench.phone import Phone
 from onhook.bench.stack import Stack
+from onhook.livekit.framework.command_line import start_command
 from tests.line.bench import Bench, worker
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
 
-@pytest.mark.parametrize("form", ["decorated", "imported", "options", "thread"])
-async def test_the_guard_travels_to_the_job(stack: Stack, tmp_path: Path, form: str) -> None:
-    async with worker(stack, tmp_path, "tests.agents.forms", ONHOOK_FORM=form) as running:
+@pytest.mark.parametrize(
+    ("form", "by_run_app"),
+    [
+        ("decorated", True),
+        ("decorated", False),
+        ("imported", False),
+        ("options", True),
+        ("thread", False),
+    ],
+)
+async def test_the_guard_travels_to_the_job(
+    stack: Stack, tmp_path: Path, form: str, by_run_app: bool
+) -> None:
+    module = "tests.agents.forms"
+    command = module if by_run_app else start_command(module)
+    async with worker(stack, tmp_path, command, ONHOOK_FORM=form) as running:
         bench = Bench(stack, running, agent="formal")
         scenario = bench.scenario("raises_after_connect", form)
         async with Phone() as phone:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from onhook.bench.demo import demo_callers
+from onhook.bench.demo import demo_agent, demo_callers
 from onhook.bench.demo.demo_agent import AGENT, FOLDER
 from onhook.bench.demo.demo_result import DemoResult
 from onhook.bench.stack import Route, Stack
 from onhook.bench.stack.server_process import Server
 from onhook.errors import OnhookError
+from onhook.livekit.framework.command_line import start_command
 
 __all__ = ["SCENARIOS", "run_demo"]
 
@@ -63,9 +63,7 @@ async def _worker(stack: Stack, folder: Path) -> AsyncIterator[None]:
         "ONHOOK_WATCHDOG": "off",
         "ONHOOK_JOURNAL": str(folder / "incidents.db"),
     }
-    worker = Server(
-        "agent", [sys.executable, "-m", "onhook.bench.demo.demo_agent", "start"], log, env
-    )
+    worker = Server("agent", start_command(demo_agent.__name__), log, env)
 
     async def registered() -> bool:
         return "registered worker" in log.read_text(errors="replace")
