@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.local/bin:$(PATH)
 
-.PHONY: demo test bench bench-watchdog cases cases-observed compat soak lint setup lock clean
+.PHONY: demo test bench bench-watchdog bench-ears cases cases-observed compat soak lint setup lock clean
 
 demo:
 	@scripts/setup.sh demo
@@ -12,6 +12,7 @@ test:
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory lint
 	@$(PYTHON) -m pytest $(ARGS)
+	@[ -n "$(ARGS)" ] || $(PYTHON) -m pytest -m brief tests/cases -q --no-header
 	@[ -n "$(ARGS)" ] || scripts/compat.sh --short
 
 lint:
@@ -27,6 +28,10 @@ bench: setup
 # Ring 2: what becomes of the callers of jobs that die or hang, and what the watchdog costs.
 bench-watchdog: setup
 	@$(PYTHON) -m tests.line.watchdog_figures
+
+# What listening to the callers costs: 20 calls with and without, in one process.
+bench-ears: setup
+	@$(PYTHON) -m tests.line.ears_figures
 
 # The calls of the field, healthy and broken, and what their callers had; CASES_CONTROL=1 runs them
 # with the guards off, ARGS="-k NAME" some of them, CASES_AT_ONCE=1 one after the other.

@@ -47,14 +47,17 @@ class Count:
 async def speak(calls: int) -> None:
     """Be the phones, until standard input ends."""
     words = np.concatenate([await speech(WORDS), np.zeros(RATE, np.int16)])
-    async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as talking:
+    async with contextlib.AsyncExitStack() as stack:
+        talking = []
         for number in range(calls):
             leg = connected_to(os.environ, f"ears-{number}", "sip_1", "sip")
             source = (await publish(await stack.enter_async_context(leg))).source
-            talking.create_task(_talk(source, np.roll(words, number * 4000)))
+            talking.append(asyncio.create_task(_talk(source, np.roll(words, number * 4000))))
         print("ready", flush=True)  # noqa: T201 - whoever started this waits for it
         await asyncio.to_thread(sys.stdin.read)
-        os._exit(0)
+        for task in talking:
+            task.cancel()
+        await asyncio.gather(*talking, return_exceptions=True)
 
 
 async def _talk(source: rtc.AudioSource, words: np.ndarray[tuple[int], np.dtype[np.int16]]) -> None:
