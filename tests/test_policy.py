@@ -22,15 +22,14 @@ RINGING = LineState.RINGING
 def rungs(call: Call, fault: Fault = RAISED, policy: Policy | None = None, by: str = "") -> str:
     failure = Failure(fault, "it broke", 0.0, evidence={"by": by} if by else {})
     chosen = plan(policy or Policy(), Incident(failure, call), call)
-    assert chosen.reason
-    return " ".join(rung.name for rung in chosen.ladder.rungs)
+    return " ".join(rung.name for rung in chosen.rungs)
 
 
 def test_a_turn_that_failed_is_softened_and_the_call_goes_on() -> None:
     def soft(policy: Policy, call: Call) -> str:
         failure = Failure(Fault.LLM_STALLED, "it hangs", 0.0, severity=Severity.IMPAIRED)
         chosen = plan(policy, Incident(failure, call), call)
-        return " ".join(rung.name for rung in chosen.ladder.rungs)
+        return " ".join(rung.name for rung in chosen.rungs)
 
     assert soft(Policy(), call_of(caller())) == "say keep"
     assert soft(Policy(impaired=[Say("Bear with me.")]), call_of(caller())) == "say keep"

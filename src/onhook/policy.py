@@ -14,7 +14,7 @@ from onhook.ladder import Ladder
 from onhook.rungs import ONE_MOMENT, TIME_LIMIT, HangUp, Keep, Rung, Say
 from onhook.validation import require_seconds
 
-__all__ = ["Plan", "Policy", "plan"]
+__all__ = ["Policy", "plan"]
 
 _PATIENCE = Keep("the agent may recover")
 _ENDS = (Fault.AGENT_SHUTDOWN, Fault.SESSION_ENDED)
@@ -120,20 +120,7 @@ class Policy:
         return Ladder.of(self.on.get(fault, self.lost))
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What will be done for an incident, and why.
-
-    Args:
-        ladder: The rungs.
-        reason: One sentence for the journal.
-    """
-
-    ladder: Ladder
-    reason: str
-
-
-def plan(policy: Policy, incident: Incident, call: Call) -> Plan:
+def plan(policy: Policy, incident: Incident, call: Call) -> Ladder:
     """Decide what to do about an incident.
 
     Args:
@@ -152,28 +139,27 @@ def plan(policy: Policy, incident: Incident, call: Call) -> Plan:
     return _rescue(policy, incident, call)
 
 
-def _soften(policy: Policy, call: Call) -> Plan:
+def _soften(policy: Policy, call: Call) -> Ladder:
     if call.ringing:
         return _keep("the line still rings: soft words would answer it")
     ladder = Ladder.of(policy.impaired)
     if call.colleagues:
         words = tuple(rung for rung in ladder.rungs if isinstance(rung, Say))
-        return Plan(Ladder((*words, _PATIENCE)), "words only: others are on the line")
-    return Plan(ladder, "the ladder for a turn that failed")
+        return Ladder((*words, _PATIENCE))
+    return ladder
 
 
-def _rescue(policy: Policy, incident: Incident, call: Call) -> Plan:
+def _rescue(policy: Policy, incident: Incident, call: Call) -> Ladder:
     asked = incident.failure.evidence.get("by") == "agent"
     if incident.fault in _ENDS and asked and incident.fault not in policy.on:
-        return Plan(Ladder((HangUp(),)), "the agent ended it: it has said what it wanted")
+        return Ladder((HangUp(),))  # it has said what it wanted
     ladder = policy.ladder_for(incident.fault)
     if incident.fault is Fault.CALL_OVERLONG and incident.fault not in policy.on:
-        return Plan(_TIME_IS_UP, "the call has lasted as long as it may")
-    if call.ringing and policy.ringing == "reject":
-        return Plan(_mute(ladder), "the line is released unanswered")
-    if call.ringing and call.direction is Direction.OUTBOUND:
-        return Plan(_mute(ladder), "the callee has not answered: nobody would hear an announcement")
-    return Plan(ladder, f"the ladder for {incident.fault}")
+        return _TIME_IS_UP
+    # a callee who has not answered would hear no announcement
+    if call.ringing and (policy.ringing == "reject" or call.direction is Direction.OUTBOUND):
+        return _mute(ladder)
+    return ladder
 
 
 def _who_stays_with_the_caller(incident: Incident, call: Call) -> str:
@@ -187,8 +173,8 @@ def _who_stays_with_the_caller(incident: Incident, call: Call) -> str:
     return ""
 
 
-def _keep(reason: str) -> Plan:
-    return Plan(Ladder((Keep(reason),)), reason)
+def _keep(reason: str) -> Ladder:
+    return Ladder((Keep(reason),))
 
 
 def _mute(ladder: Ladder) -> Ladder:

@@ -91,7 +91,7 @@ class Engine:
         self._taken = True
         if past is None:
             self._record(incident, Step.OPENED, incident.fault, detail=incident.failure.detail)
-            past = Progress(plan(self._policy, incident, incident.call).ladder)
+            past = Progress(plan(self._policy, incident, incident.call))
         else:
             self._recall(incident, past)
         self._tell("opened", incident)

@@ -46,7 +46,7 @@ class ReplayLog:
                 masked(failure.detail)[:TEXT],
                 failure.at,
                 failure.traceback,
-                plan(self._policy, incident, incident.call).ladder,
+                plan(self._policy, incident, incident.call),
                 incident.call,
             )
         )
