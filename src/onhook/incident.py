@@ -79,7 +79,6 @@ class Result(StrEnum):
     DONE = "done"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
-    SKIPPED = "skipped"
     CANCELLED = "cancelled"
 
 

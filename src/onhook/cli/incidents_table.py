@@ -135,7 +135,7 @@ def _words(entry: Entry) -> tuple[str, Text, str]:
         return entry.subject, Text("taken over", style="yellow"), entry.detail
     if entry.step is Step.INTENT:
         return entry.subject, Text("begins", style="dim"), entry.detail
-    good = entry.result in ("done", "skipped")
+    good = entry.result == "done"
     return (
         entry.subject,
         Text(printable(entry.result), style="green" if good else "red"),

@@ -47,7 +47,7 @@ class LoggingObserver:
 
     def climbed(self, incident: Incident, report: RungReport) -> None:
         """Log what a rung did."""
-        done = report.result in (Result.DONE, Result.SKIPPED)
+        done = report.result is Result.DONE
         seconds = report.ended - report.started
         self._logger.log(
             logging.INFO if done else logging.WARNING,
