@@ -41,6 +41,15 @@ def test_a_turn_that_failed_is_softened_and_the_call_goes_on() -> None:
     assert soft(Policy(), call_of()) == "keep"
 
 
+@pytest.mark.parametrize(
+    "fault",
+    ["transfer.failed", "outbound.unanswered", Fault.OUTBOUND_LATE_ANSWER, "cleanup.failed"],
+)
+def test_a_ladder_that_would_never_be_climbed_is_refused(fault: str) -> None:
+    with pytest.raises(PolicyError, match=f"on=.*{fault}.*no incident ever has this fault: "):
+        Policy(on={fault: [HangUp()]})
+
+
 @pytest.mark.parametrize("fault", list(Fault))
 def test_alone_with_a_caller_the_default_says_and_hangs_up(fault: Fault) -> None:
     assert rungs(call_of(caller()), fault, by="worker") == "say hang_up"

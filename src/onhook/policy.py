@@ -19,6 +19,13 @@ __all__ = ["Policy", "plan"]
 _PATIENCE = Keep("the agent may recover")
 _ENDS = (Fault.AGENT_SHUTDOWN, Fault.SESSION_ENDED)
 """Ends without an error: whoever keeps the caller company has them now."""
+_NO_INCIDENT: Mapping[Fault, str] = {
+    Fault.TRANSFER_FAILED: "put what is to follow a transfer below it, as the ladder's next rung",
+    Fault.OUTBOUND_UNANSWERED: "onhook.dial() returns it, and the agent decides",
+    Fault.OUTBOUND_LATE_ANSWER: "onhook.dial() returns it, and has released the callee",
+    Fault.CLEANUP_FAILED: "it is told where no rung has released the line, and is retried",
+}
+"""Faults that open no incident: a ladder for them would never be climbed."""
 _TIME_IS_UP = Ladder((Say(TIME_LIMIT), HangUp()))
 
 
@@ -190,9 +197,14 @@ def _ladder(name: str, rungs: Ladder | Iterable[Rung]) -> Ladder:
 
 def _fault(name: Fault | str) -> Fault:
     try:
-        return Fault(name)
+        fault = Fault(name)
     except ValueError:
-        known = ", ".join(Fault)
+        known = ", ".join(fault for fault in Fault if fault not in _NO_INCIDENT)
         raise PolicyError(
             f"Policy(on={{{name!r}: ...}}): no such fault; known are {known}"
         ) from None
+    if instead := _NO_INCIDENT.get(fault):
+        raise PolicyError(
+            f"Policy(on={{{str(fault)!r}: ...}}): no incident ever has this fault: {instead}"
+        )
+    return fault
