@@ -56,7 +56,6 @@ async def test_words_that_cannot_be_said_while_busy_are_in_the_log(
     session.takes_turn()
     async with agent_api.busy("I am checking."):
         await asyncio.sleep(20)
-    assert "I am checking." in caplog.text
     assert "a bug of ours" in caplog.text
     await guarded.job.end()
 

@@ -274,6 +274,21 @@ async def test_a_watchdog_that_cannot_be_asked_keeps_neither_agent_nor_guard_fro
     await guarded.job.end("job crashed")
 
 
+async def test_a_detector_that_cannot_be_made_keeps_no_other_from_work(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no ears")
+
+    monkeypatch.setattr("onhook.jobguard.job.CallerVoice", broken)
+    guarded = Guarded(FakeLine(call_of(caller())), Policy(setup=1.0, first_audio=1.0))
+    with pytest.raises(EntrypointStalledError):
+        await guarded.start(waits)
+    assert guarded.watch.faults == ["entrypoint.stalled"]
+    assert "no ears" in caplog.text
+    await guarded.job.end()
+
+
 async def test_a_rescue_that_breaks_never_takes_the_place_of_the_original_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

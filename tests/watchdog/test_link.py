@@ -79,3 +79,23 @@ async def test_a_watchdog_that_drops_its_jobs_is_called_less_and_less_often(
         await asyncio.sleep(2.0)  # as long as the storm was counted
         await link.aclose()
     assert 2 <= calls <= 8
+
+
+async def test_a_failure_of_ours_is_logged_and_the_search_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ONHOOK_WATCHDOG", "")
+    tried = asyncio.Queue[None]()
+
+    async def broken(_: object) -> bool:
+        tried.put_nowait(None)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("onhook.watchdog.client.link.start", broken)
+    link = Link(HELLO, CREDENTIALS, files=place(tmp_path))
+    async with asyncio.timeout(DEADLINE):
+        await link.start()
+        for _ in range(3):
+            await tried.get()
+        await link.aclose()
+    assert "can't start new thread" in caplog.text

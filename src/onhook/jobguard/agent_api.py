@@ -15,6 +15,7 @@ from onhook.jobguard.job import GuardedJob
 from onhook.jobguard.registry import guarded
 from onhook.jobguard.silence.conversation import Conversation
 from onhook.line import Announcement
+from onhook.tasks import end
 from onhook.validation import require_seconds, require_text
 
 __all__ = ["busy", "explain", "release", "watch"]
@@ -98,7 +99,7 @@ async def busy(
     if job is None or not conversations:
         yield
         return
-    ends = [c.hold(object(), job.clock() + limit) for c in conversations]
+    holds = [c.hold(object(), job.clock() + limit) for c in conversations]
     telling = None
     if words is not None:
         tell = _tell(job, conversations[0], words, every=every, after=after)
@@ -107,12 +108,9 @@ async def busy(
         yield
     finally:
         if telling is not None:
-            telling.cancel()
-            (ended,) = await asyncio.gather(telling, return_exceptions=True)
-            if isinstance(ended, Exception):
-                logger.error("the caller was not told %r any more", words, exc_info=ended)
-        for end in ends:
-            end()
+            await end(telling)
+        for release_hold in holds:
+            release_hold()
 
 
 async def _tell(

@@ -41,6 +41,7 @@ from onhook.livekit.renderings import Tts
 from onhook.policy import Policy
 from onhook.sinks import Observer
 from onhook.sinks.journal import Journal
+from onhook.tasks import end
 
 __all__ = ["GuardedJob"]
 
@@ -210,11 +211,10 @@ class GuardedJob:
     async def _watch(self, entry: asyncio.Task[None] | None) -> None:
         """See the job through to its end, also when the event loop is torn down around it."""
         try:
-            ears = CallerVoice(self._ctx.room, self.sessions.conversations, self.clock)
             async with asyncio.TaskGroup() as group:
                 group.create_task(_detect("first audio", lambda: self._await_first_audio(entry)))
                 group.create_task(_detect("sessions", self.sessions.follow))
-                group.create_task(_detect("caller's voice", ears.listen))
+                group.create_task(_detect("caller's voice", self._listen))
                 group.create_task(_detect("transfers", self._transfers.watch))
                 group.create_task(_detect("call limit", self._end_overlong_call))
             await asyncio.Event().wait()
@@ -223,6 +223,9 @@ class GuardedJob:
                 detail = "the job's event loop ended with the caller still on the line"
                 await self.rescuer.rescue(Failure(Fault.ENTRYPOINT_EXITED, detail, self.clock()))
             raise
+
+    async def _listen(self) -> None:
+        await CallerVoice(self._ctx.room, self.sessions.conversations, self.clock).listen()
 
     async def _await_first_audio(self, entry: asyncio.Task[None] | None) -> None:
         own = OwnVoice(self._ctx.room, self.clock)
@@ -238,8 +241,7 @@ class GuardedJob:
                 spoke_since=own.heard_since,
             )
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            await end(listening)
         if waited and not await self._stall_out(entry, waited):
             return
         self._ring2.answer_for_life()
@@ -339,8 +341,7 @@ class GuardedJob:
                     self.rescuer.release("another rescuer takes this agent away")
                 await self.rescuer.rescue(shut_down(reason, self.clock()))
             finally:
-                self._watcher.cancel()
-                await asyncio.gather(self._watcher, return_exceptions=True)
+                await end(self._watcher)
                 await self._ring2.leave(reason, rescued=not self.rescuer.broken)
 
         return onhook_guard

@@ -20,6 +20,7 @@ from onhook.policy import Policy
 from onhook.rescue.engine import Engine
 from onhook.sinks import Observer
 from onhook.sinks.journal import Entry, Journal, Soon, Step
+from onhook.tasks import end
 
 __all__ = ["Rescuer"]
 
@@ -120,9 +121,7 @@ class Rescuer:
         try:
             await asyncio.wait((soft, settled), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            soft.cancel()
-            settled.cancel()
-            await asyncio.gather(soft, settled, return_exceptions=True)
+            await end(soft, settled)
 
     def release(self, reason: str) -> None:
         """Leave this call alone from now on, because the agent leaves it on purpose.

@@ -15,6 +15,7 @@ from onhook.livekit import Credentials
 from onhook.livekit.proof import ALIVE_METHOD
 from onhook.policy import Policy
 from onhook.sinks import Observer
+from onhook.tasks import end
 from onhook.watchdog import Link, Mode
 from onhook.watchdog.protocol.messages import Hello
 
@@ -100,7 +101,8 @@ class WatchdogClient:
         """
         await self._let_go(reason, rescued=rescued)
         if self._leaving is not None:
-            await asyncio.gather(self._leaving, return_exceptions=True)
+            await asyncio.wait({self._leaving})
+            await end(self._leaving)
 
     async def _let_go(self, reason: str, *, rescued: bool = True) -> None:
         link, self._link = self._link, None

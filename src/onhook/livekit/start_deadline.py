@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from onhook.errors import ApiError
+from onhook.tasks import end
 
 __all__ = ["StartDeadline"]
 
@@ -45,8 +46,7 @@ class StartDeadline:
             try:
                 yield
             finally:
-                looking.cancel()
-                await asyncio.gather(looking, return_exceptions=True)
+                await end(looking)
 
     async def _end_where_quick(self, limit: asyncio.Timeout) -> None:
         clock = asyncio.get_running_loop().time

@@ -14,6 +14,7 @@ from onhook.jobguard.silence.voice_detector import BLOCK, RATE, VoiceDetector
 from onhook.livekit.picture import from_room
 from onhook.livekit.room_changes import Changes
 from onhook.livekit.track_audio import blocks_of
+from onhook.tasks import end
 
 __all__ = ["CallerVoice"]
 
@@ -49,9 +50,7 @@ class CallerVoice:
                         self._follow()
                     await changes.wait(None)
             finally:
-                for task in self._tracks.values():
-                    task.cancel()
-                await asyncio.gather(*self._tracks.values(), return_exceptions=True)
+                await end(*self._tracks.values())
 
     def _follow(self) -> None:
         callers = {leg.identity for leg in from_room(self._room).callers}

@@ -16,6 +16,7 @@ from onhook.livekit.announcer import TRACK
 from onhook.livekit.pcm import Pcm, audible
 from onhook.livekit.room_changes import Changes
 from onhook.livekit.track_audio import blocks_of
+from onhook.tasks import end
 
 __all__ = ["AMBIENCE", "OwnVoice"]
 
@@ -69,9 +70,7 @@ class OwnVoice:
                         self._follow()
                     await changes.wait(None)
             finally:
-                for task in self._tracks.values():
-                    task.cancel()
-                await asyncio.gather(*self._tracks.values(), return_exceptions=True)
+                await end(*self._tracks.values())
 
     def _follow(self) -> None:
         for publication in tuple(self._room.local_participant.track_publications.values()):

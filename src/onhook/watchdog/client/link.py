@@ -14,6 +14,7 @@ from onhook.errors import ConfigurationError
 from onhook.faults import Severity
 from onhook.incident import Incident, Outcome, RungReport
 from onhook.livekit.credentials import Credentials
+from onhook.tasks import end
 from onhook.watchdog.client.connection import Wire
 from onhook.watchdog.client.replay_log import ReplayLog
 from onhook.watchdog.client.spawn import start
@@ -130,8 +131,7 @@ class Link:
         """Let go of the watchdog; safe to repeat. Without `bye` it takes the job for dead."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
         if self._timer is not None:
             self._timer.cancel()
         self._disconnect()
@@ -157,7 +157,10 @@ class Link:
         while True:
             self._changed.clear()
             if self._wire is None:
-                await self._find()
+                try:
+                    await self._find()
+                except Exception:  # whatever it was: the next attempt may find one
+                    logger.exception("looking for a watchdog failed")
                 continue
             try:
                 async with asyncio.timeout(None if self.covered else _WELCOME):
