@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+from onhook.faults import Severity
 from onhook.incident import Incident, Outcome, Result, RungReport
 
 __all__ = ["LoggingObserver"]
@@ -22,12 +23,13 @@ class LoggingObserver:
 
     def opened(self, incident: Incident) -> None:
         """Log the original error with its traceback, before anything is cleaned up."""
-        if not self._logger.isEnabledFor(logging.ERROR):
+        level = _level(incident)
+        if not self._logger.isEnabledFor(level):
             return
         call, failure = incident.call, incident.failure
         error = failure.error
         record = self._logger.makeRecord(
-            *(self._logger.name, logging.ERROR, __file__, sys._getframe().f_lineno),
+            *(self._logger.name, level, __file__, sys._getframe().f_lineno),
             "%s %s: %s (room %s, job %s, call %s)",
             (
                 *(incident.id, incident.fault, failure.detail),
@@ -70,6 +72,14 @@ class LoggingObserver:
             outcome.detail,
             extra=_fields(incident, ending=outcome.ending),
         )
+
+
+def _level(incident: Incident) -> int:
+    """Return how loud an incident is: an agent that ends its call on purpose is no news."""
+    failure = incident.failure
+    if failure.evidence.get("by") == "agent" and failure.error is None:
+        return logging.INFO
+    return logging.WARNING if incident.severity is Severity.IMPAIRED else logging.ERROR
 
 
 def _fields(incident: Incident, **more: object) -> dict[str, object]:
