@@ -18,6 +18,7 @@ from livekit.protocol.room import ListParticipantsResponse
 
 from onhook.errors import OnhookError
 from onhook.livekit import Credentials, LiveKitLine, livekit_line
+from onhook.livekit.framework.room_internals import joins_unsubscribed
 from tests.jobguard.fakes import FakeTrack, answered_room
 from tests.livekit.twirp import SECRET, Answer, Twirp, error, ok, says, twirp
 
@@ -156,7 +157,7 @@ def test_a_listener_is_hidden_and_mute_and_an_announcer_is_deaf(listens: bool) -
     assert grants is not None
     assert (grants.hidden, grants.can_subscribe, grants.can_publish) == (
         listens,
-        listens,
+        listens or not joins_unsubscribed(),
         not listens,
     )
 
