@@ -26,12 +26,12 @@ from livekit.agents import (
 from onhook.fallback.labels import Named
 from onhook.fallback.stage import Attempt, Stage
 from onhook.livekit.framework.plugin_streams import send_audio
+from onhook.livekit.pcm import Pcm, audible
 
-__all__ = ["GuardedTTS", "Voices", "audible"]
+__all__ = ["GuardedTTS", "Voices"]
 
-_AUDIBLE = 10 ** (-50 / 20) * 32768
-"""Root mean square below which a phone line is silent: -50 dBFS."""
 _WINDOW = 0.02
+"""Seconds of sound that are enough to be heard."""
 
 
 @dataclass
@@ -135,7 +135,8 @@ class _Speech(tts.ChunkedStream):
         now = self._member.stage.clock()
         if self._played_until is None:
             self._held.append(frame)
-            if not audible(frame):
+            samples = np.frombuffer(frame.data, np.int16)
+            if not audible(Pcm(samples, frame.sample_rate * frame.num_channels), _WINDOW):
                 return
             if not probe:
                 self._member.stage.turn.begins()
@@ -249,11 +250,3 @@ class _Sentence(tts.ChunkedStream):
                 return
             output_emitter.flush()
         raise APIConnectionError("every voice stopped in mid-sentence", retryable=False)
-
-
-def audible(frame: rtc.AudioFrame) -> bool:
-    """Return whether any 20 ms of a frame are louder than -50 dBFS."""
-    samples = np.frombuffer(frame.data, dtype=np.int16).astype(np.float64)
-    window = max(1, int(frame.sample_rate * frame.num_channels * _WINDOW))
-    parts = [samples[at : at + window] for at in range(0, len(samples), window)]
-    return any(np.sqrt((part**2).mean()) >= _AUDIBLE for part in parts)

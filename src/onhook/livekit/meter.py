@@ -9,10 +9,9 @@ import numpy as np
 from livekit import rtc
 from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
 
-__all__ = ["Listener", "Meter"]
+from onhook.livekit.pcm import SILENT, level
 
-_AUDIBLE = 10 ** (-50 / 20) * 32768
-"""Root mean square below which a phone line is silent: -50 dBFS, as for prompts."""
+__all__ = ["Listener", "Meter"]
 
 
 class Listener(Protocol):
@@ -63,7 +62,8 @@ class Meter(AudioOutput):
         await super().capture_frame(frame)
         if self.next_in_chain is not None:
             await self.next_in_chain.capture_frame(frame)
-        self._listener.agent_sends(self._clock(), frame.duration, audible=_audible(frame))
+        audible = level(np.frombuffer(frame.data, np.int16)) >= SILENT
+        self._listener.agent_sends(self._clock(), frame.duration, audible=audible)
 
     def flush(self) -> None:
         """See `AudioOutput.flush`."""
@@ -87,8 +87,3 @@ class Meter(AudioOutput):
         """See `AudioOutput.resume`."""
         super().resume()
         self._listener.agent_resumes(self._clock())
-
-
-def _audible(frame: rtc.AudioFrame) -> bool:
-    samples = np.frombuffer(frame.data, dtype=np.int16).astype(np.float64)
-    return bool(samples.size and np.sqrt((samples**2).mean()) >= _AUDIBLE)

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from onhook.errors import AudioError
 
-__all__ = ["Pcm", "audible", "built_in_prompt", "load_wav", "save_wav"]
+__all__ = ["SILENT", "Pcm", "audible", "built_in_prompt", "level", "load_wav", "save_wav"]
 
 _RATES = (8000, 48000)
 _SHORTEST = 0.1
-_QUIETEST = 10 ** (-50 / 20)
-"""Root mean square of full scale below which a prompt would be silence on a phone line."""
-_WINDOW = 0.1
+SILENT = 10 ** (-50 / 20) * 32768
+"""Level below which a phone line is silent: -50 dBFS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,21 @@ class Pcm:
         return len(self.samples) / self.rate
 
 
-def audible(pcm: Pcm) -> bool:
-    """Return whether any tenth of a second is louder than -50 dBFS, as any speech is."""
-    window = max(1, int(pcm.rate * _WINDOW))
-    whole = len(pcm.samples) // window * window
-    if not whole:
-        return False
-    frames = pcm.samples[:whole].reshape(-1, window).astype(np.float64) / 32768
-    return bool(np.sqrt((frames**2).mean(axis=1)).max() >= _QUIETEST)
+def level(samples: npt.NDArray[Any]) -> float:
+    """Return the root mean square of 16-bit samples, 0 to 32768; silence where there are none."""
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float32)))) if len(samples) else 0.0
+
+
+def audible(pcm: Pcm, window: float = 0.1) -> bool:
+    """Return whether any part is louder than silence, as any speech is.
+
+    Args:
+        pcm: The audio.
+        window: Seconds of a part; what is left over counts only where there is no whole one.
+    """
+    size = max(1, int(pcm.rate * window))
+    whole = len(pcm.samples) // size * size or len(pcm.samples)
+    return any(level(pcm.samples[at : at + size]) >= SILENT for at in range(0, whole, size))
 
 
 def load_wav(path: Path) -> Pcm:

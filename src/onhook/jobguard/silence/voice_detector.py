@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onhook.jobguard.silence.utterances import Utterance
+from onhook.livekit.pcm import SILENT, level
 
 __all__ = ["BLOCK", "RATE", "VoiceDetector"]
 
@@ -19,8 +20,6 @@ RATE = 8000
 BLOCK = 0.1
 """Seconds that are judged at a time."""
 
-_SILENT = 10 ** (-50 / 20) * 32768
-"""Root mean square below which a phone line is silent: -50 dBFS."""
 _ABOVE_NOISE = 2.0
 """How much louder than the line's noise a voice is, at least: 6 dB."""
 _PERIODIC = 0.5
@@ -41,7 +40,7 @@ class VoiceDetector:
     """Cuts one leg's audio into utterances. All times are seconds of the caller's clock."""
 
     def __init__(self) -> None:
-        self._noise = _SILENT / 2
+        self._noise = SILENT / 2
         self._began: float | None = None
         self.heard_at = 0.0
         """When voice was heard last."""
@@ -63,8 +62,8 @@ class VoiceDetector:
             The utterance that is over by it, if one is.
         """
         wide = samples.astype(np.float32)
-        level = float(np.sqrt(np.mean(wide * wide))) if len(wide) else 0.0
-        loud = level > max(_SILENT, _ABOVE_NOISE * self._noise)
+        loudness = level(wide)
+        loud = loudness > max(SILENT, _ABOVE_NOISE * self._noise)
         voiced = loud and _is_voice(wide)
         if voiced:
             if self._began is None:
@@ -73,8 +72,8 @@ class VoiceDetector:
             self._periodic += 1
         else:
             rate = 0.02 if self._began is not None else 0.1
-            self._noise += rate * (min(level, 8 * self._noise) - self._noise)
-            self._noise = max(self._noise, _SILENT / 4)
+            self._noise += rate * (min(loudness, 8 * self._noise) - self._noise)
+            self._noise = max(self._noise, SILENT / 4)
         if self._began is not None:
             self._loud += loud
             if at - self.heard_at >= _PAUSE:
