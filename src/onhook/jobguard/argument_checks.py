@@ -7,7 +7,6 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any, TypeAlias, get_args
 
 from livekit.agents import AgentServer, JobContext
@@ -45,15 +44,14 @@ def name_of(entrypoint: object) -> str:
     return str(getattr(entrypoint, "__qualname__", None) or repr(entrypoint))
 
 
-def check_entrypoint(entrypoint: object, frame: FrameType | None) -> None:
+def check_entrypoint(entrypoint: object) -> None:
     """Refuse what cannot be guarded.
 
     Args:
         entrypoint: What the decorator was put on.
-        frame: Where the decorator was used; its variables are searched for a server.
 
     Raises:
-        DecorationError: It is no `async def`, or a server has it already.
+        DecorationError: It is no `async def`, or a server of its module has it already.
     """
     name = name_of(entrypoint)
     inner: Any = entrypoint
@@ -69,7 +67,7 @@ def check_entrypoint(entrypoint: object, frame: FrameType | None) -> None:
             f"onhook.guard cannot guard {name}: it is no coroutine function. Write "
             f"`async def {name}(ctx: JobContext)`, or let the decorator below return one"
         )
-    if any(serves(server, entrypoint) for server in _servers(inner, frame)):
+    if any(serves(server, entrypoint) for server in _servers(inner)):
         raise DecorationError(
             f"{name} is registered with the server unguarded: @onhook.guard stands above "
             "@server.rtc_session(...). Swap the two lines, so that @onhook.guard is the lower one"
@@ -149,10 +147,7 @@ def _call_of(inner: object) -> object:
     return inspect.getattr_static(type(inner), "__call__", None)
 
 
-def _servers(inner: object, frame: FrameType | None) -> Iterator[AgentServer]:
+def _servers(inner: object) -> Iterator[AgentServer]:
     module = sys.modules.get(getattr(inner, "__module__", None) or "")
-    places = [vars(module)] if module is not None else []
-    if frame is not None:
-        places += [frame.f_globals, frame.f_locals]
-    for names in places:
-        yield from (value for value in list(names.values()) if isinstance(value, AgentServer))
+    names = {} if module is None else vars(module)
+    yield from (value for value in list(names.values()) if isinstance(value, AgentServer))

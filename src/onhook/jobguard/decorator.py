@@ -7,7 +7,6 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any, overload
 
 from livekit.agents import JobContext
@@ -145,12 +144,12 @@ def guard(
     settings.mode()  # what it says is refused now, and not when a caller is there
     options = _Options(policy, reraise, seen, kept, mode)
     if entrypoint is None or isinstance(entrypoint, Policy):
-        return lambda target: _guarded(target, options, sys._getframe(1))
-    return _guarded(entrypoint, options, sys._getframe(1))
+        return lambda target: _guarded(target, options)
+    return _guarded(entrypoint, options)
 
 
-def _guarded(target: Entrypoint, options: _Options, frame: FrameType) -> Guarded:
+def _guarded(target: Entrypoint, options: _Options) -> Guarded:
     if isinstance(target, Guarded):
         raise DecorationError(f"{target!r} is guarded already: use one @onhook.guard")
-    check_entrypoint(target, frame)
+    check_entrypoint(target)
     return Guarded(target, options)
