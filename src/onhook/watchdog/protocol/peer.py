@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import select
 import signal
@@ -26,9 +25,6 @@ _UCRED = struct.Struct("3i")
 _SOL_LOCAL, _LOCAL_PEERCRED, _LOCAL_PEERPID = 0, 1, 2
 """macOS, `sys/un.h`."""
 _XUCRED = struct.Struct("=IIh")
-_INFO, _INFO_EXIT = struct.Struct("=QQ11Ii"), 1 << 3
-_GET_INFO = (3 << 30) | (_INFO.size << 16) | (0xFF << 8) | 11
-"""Linux, `linux/pidfd.h`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +104,8 @@ class Process:
     def ended_by(self) -> str:
         """Return what ended it, `"SIGKILL"` or `"exit code 1"`; empty where that is not known.
 
-        Only its parent may wait for it: the kernel tells others while it is a zombie (proc(5)), and
-        later on the pidfd (`PIDFD_GET_INFO`, Linux 6.15). macOS does not tell.
+        Only its parent may wait for it: the kernel tells others while it is a zombie (proc(5)).
+        macOS does not tell.
         """
         if sys.platform != "linux" or not self.known or self.alive():
             return ""
@@ -123,14 +119,6 @@ class Process:
 
     def _status(self) -> int | None:
         """Return its wait status (wait(2))."""
-        if self._fd is None:
-            return None
-        info = bytearray(_INFO.pack(_INFO_EXIT, *([0] * 13)))
-        with contextlib.suppress(OSError):
-            fcntl.ioctl(self._fd, _GET_INFO, info)
-            mask, *_, status = _INFO.unpack(info)
-            if mask & _INFO_EXIT:
-                return int(status)
         try:
             stat = Path(f"/proc/{self.pid}/stat").read_text()
         except OSError:
