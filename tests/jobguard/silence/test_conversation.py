@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from onhook.faults import Severity
 from onhook.jobguard.silence.conversation import Conversation, Surroundings
 from onhook.jobguard.silence.standing import Limits, Standing, Warned, judge
 from onhook.jobguard.silence.utterances import Utterance
@@ -14,6 +15,7 @@ from tests.jobguard.fakes import FakeSpeech
 pytestmark = pytest.mark.looptime
 
 SENTENCE = 2.0
+NEVER = float("inf")
 
 
 def now() -> float:
@@ -40,12 +42,12 @@ class Call:
         self.conversation.agent_is_done()
         await asyncio.sleep(seconds)
 
-    async def caller_speaks(self, seconds: float = SENTENCE) -> None:
+    async def caller_speaks(self, seconds: float = SENTENCE, *, level: float | None = None) -> None:
         began = now()
         self.conversation.caller_voice(began, speaking=True)
         await asyncio.sleep(seconds)
         self.conversation.caller_voice(now(), speaking=False)
-        self.conversation.caller_said(Utterance(began, now(), seconds))
+        self.conversation.caller_said(Utterance(began, now(), seconds, level))
 
     def begins(self, *, said: bool = False) -> FakeSpeech:
         speech = FakeSpeech()
@@ -295,3 +297,65 @@ async def test_a_second_sentence_that_nothing_stirs_for_counts_while_it_is_said(
     judgement = judge(facts, call.conversation.limits, call.conversation.warned)
     assert judgement.standing is Standing.CALLER_WAS_NOT_ANSWERED
     assert judgement.due == spoke_until + 12.0
+
+
+async def test_a_voice_in_the_background_is_not_the_callers() -> None:
+    call = await greeted()
+    await call.caller_speaks(level=-50.0)
+    assert call.standing() is Standing.NOBODY_OWES, "nobody speaks so faintly into a telephone"
+    await call.caller_speaks(level=-20.0)
+    call.conversation.understood(whole=True)
+    await call.agent_speaks()
+    await call.caller_speaks(level=-35.0)
+    assert call.standing() is Standing.NOBODY_OWES, "a television behind them"
+    await call.caller_speaks(level=-26.0)
+    assert call.standing() is Standing.CALLER_WAS_NOT_ANSWERED
+
+
+async def test_a_realtime_model_may_ignore_what_it_has_understood() -> None:
+    call = await greeted(realtime=True)
+
+    async def speaks_aside() -> float:
+        await call.caller_speaks(level=-20.0)
+        call.conversation.caller_said(Utterance(now() - SENTENCE, now(), SENTENCE))  # its own ears
+        call.conversation.understood(whole=True)
+        call.conversation.callbacks_are_over()
+        facts = call.conversation.facts(call.around)
+        return judge(facts, call.conversation.limits, call.conversation.warned).due
+
+    assert await speaks_aside() < NEVER, "words"
+    await asyncio.sleep(7)
+    call.conversation.is_warned()
+    assert await speaks_aside() == NEVER
+    await asyncio.sleep(7)
+    assert await speaks_aside() < NEVER, "three sentences in a row are none too many"
+
+
+async def test_a_realtime_model_that_understands_nothing_is_lost_by_a_second_sentence() -> None:
+    call = await greeted(realtime=True)
+    await call.caller_speaks()
+    await asyncio.sleep(7)
+    call.conversation.is_warned()
+    await asyncio.sleep(5)
+    call.conversation.caller_voice(now(), speaking=True)
+    await asyncio.sleep(1.3)
+    facts = call.conversation.facts(call.around)
+    judgement = judge(facts, call.conversation.limits, call.conversation.warned)
+    assert (judgement.standing, judgement.severity) == (
+        Standing.CALLER_WAS_NOT_ANSWERED,
+        Severity.LOST,
+    )
+    assert judgement.due <= now()
+
+
+async def test_music_on_a_track_of_the_agents_own_ends_and_silence_counts_from_then_on() -> None:
+    call = await greeted(ambience=True)
+    await call.caller_speaks()
+    reply = call.begins()
+    call.tool()
+    await asyncio.sleep(20)
+    assert call.standing() is Standing.AGENT_WORKS_AND_SAID_SO
+    call.around = Surroundings()
+    assert call.standing() is Standing.AGENT_WORKS_AND_SAID_SO
+    assert call.owed_since() == now()
+    reply.ends()

@@ -26,6 +26,10 @@ _ENDPOINTING = 4.0
 """Seconds from a caller's last word in which a reply that is begun answers it."""
 _OVERLAP = 0.3
 """Seconds by which a caller may begin to speak into the agent's last sound."""
+_FAINT = -42.0
+"""dBFS below which a voice is nobody's who speaks into a telephone; speech has -26 (ITU-T P.56)."""
+_BEHIND = 12.0
+"""Decibels by which a voice in the background, a television, is below the caller's own."""
 _TALKS_WITH_US = 60.0
 """Seconds for which a person who was answered audibly is known not to be a menu or on hold."""
 
@@ -108,6 +112,9 @@ class Conversation:
         self._speaks_since = NEVER
         self._quiet_at = 0.0
         self._unanswered: Utterance | None = None
+        self._sentences = 0
+        self._sentence_until = NEVER
+        self._level = self._callers_level = NEVER
         self._understood_at = NEVER
         self._answered_caller_at = NEVER
 
@@ -153,6 +160,8 @@ class Conversation:
             nothings=self._nothings,
             callback_since=self._callback_since,
             unanswered_since=self._not_answered() if around.alone and not around.manual else None,
+            sentences=self._sentences,
+            heeded=self._heeded(),
             still=self._still(),
             conversed=self._answered_caller_at > NEVER and (talks or not around.outbound),
             outbound=around.outbound,
@@ -168,6 +177,11 @@ class Conversation:
         if since is None and self._not_answered() is not None and said is not None:
             since = said.began if said.voiced >= _SAID_A_SENTENCE else None
         return self._realtime and since is not None and self._understood_at < since
+
+    def _heeded(self) -> bool:
+        """Return whether a realtime model has a transcript of what it does not answer."""
+        said = self._unanswered
+        return self._realtime and said is not None and self._understood_at > said.began
 
     def _asks_again(self, now: float) -> bool:
         """Return whether the caller is saying a second sentence that nothing stirs for."""
@@ -407,6 +421,7 @@ class Conversation:
         self.heard_by_session_at = now
         if whole:
             self._understood_at = now
+            self._callers_level = self._level
             if not self._speeches:
                 self._callback_since = self._callback_since or now
         self._changed.set()
@@ -414,6 +429,7 @@ class Conversation:
     def turn_taken(self) -> None:
         """What the caller said was taken as a turn: the debts of the one before are history."""
         self._understood_at = self._clock()
+        self._callers_level = self._level
         if not self._realtime:  # there it may come when the answer is over
             self._nothing_at = self._failed_at = None
         self._changed.set()
@@ -449,8 +465,11 @@ class Conversation:
         """See `VoiceListener.caller_said`."""
         self._quiet_at = max(self._quiet_at, utterance.ended)
         into_the_agent = utterance.began < self.audio.heard_until - _OVERLAP
-        if into_the_agent:
+        if into_the_agent or self._is_behind(utterance):
             return
+        if utterance.voiced >= _SAID_A_SENTENCE and utterance.began >= self._sentence_until:
+            self._sentences += 1  # each is told twice, by the ears and by the session
+            self._sentence_until = utterance.ended
         if utterance.voiced >= _SAID_SOMETHING and self._not_answered() is None:
             self._unanswered = utterance
         warned = self.warned
@@ -459,6 +478,14 @@ class Conversation:
             if min(after, utterance.voiced) >= _SAID_A_SENTENCE:
                 self.warned = Warned(warned.at, utterance.ended)
         self._changed.set()
+
+    def _is_behind(self, utterance: Utterance) -> bool:
+        """Return whether a voice is too faint to be the caller's: another's, a television's."""
+        if utterance.level is None:
+            return False
+        behind = utterance.level < max(_FAINT, self._callers_level - _BEHIND)
+        self._level = self._level if behind else utterance.level
+        return behind
 
     # -- what the meter tells, see `Listener`
 
@@ -471,8 +498,9 @@ class Conversation:
         spoke_at = max(self._quiet_at, self._understood_at)
         if spoke_at > was_heard_until > 0 or self._answered_caller_at > NEVER:
             self._answered_caller_at = at
+            self._callers_level = self._level
         self.warned = self.raised = None
-        self._nothings = 0
+        self._nothings = self._sentences = 0
         self._forget_debts()
         self._settled.set()
         if was_heard_until < at:

@@ -22,7 +22,8 @@ _STIRS = 4.0
 """Seconds from a caller's last word in which a session that takes it shows a sign: a transcript of
 a slow recogniser, a reply that begins."""
 _BY_INTENT = 2
-"""Turns in a row that a model may leave without any content on purpose: a caller who mumbles."""
+"""Turns in a row that a model may leave without an answer on purpose: a caller who mumbles, or who
+speaks with somebody else."""
 
 
 class Standing(StrEnum):
@@ -69,6 +70,8 @@ class Facts:
         callback_since: An agent has entered, or a turn was transcribed, and nothing has followed:
             its own callback may run.
         unanswered_since: The caller has said something that nothing of the session answered.
+        sentences: How many sentences the caller has said since the agent was heard.
+        heeded: Whether a realtime model has understood what it does not answer.
         still: Whether a realtime model has shown no sign of life at all since it owes something.
         conversed: Whether this agent has answered this caller audibly before.
         outbound: Whether we dialled: there may be a machine or a menu at the other end.
@@ -91,6 +94,8 @@ class Facts:
     nothings: int = 0
     callback_since: float | None = None
     unanswered_since: float | None = None
+    sentences: int = 0
+    heeded: bool = False
     still: bool = False
     conversed: bool = True
     outbound: bool = False
@@ -227,7 +232,7 @@ TABLE: tuple[Row, ...] = (
         lambda f: f.unanswered_since is not None and (f.conversed or not f.outbound),
         lambda f: f.unanswered_since,
         "dead_air",
-        lambda f: not f.outbound or f.conversed,
+        lambda f: (not f.outbound or f.conversed) and (not f.heeded or f.sentences > _BY_INTENT),
         why="the caller's voice is on the phone's track, and nothing of the session followed",
     ),
     Row(Standing.NOBODY_OWES, _yes, why="the caller's own silence on a healthy line"),

@@ -16,11 +16,13 @@ class Utterance:
         began: When it began, in seconds of the job's monotonic clock.
         ended: When its last voiced frame was.
         voiced: Seconds of it that were voice.
+        level: How loud they were, in dBFS (root mean square); `None` where nobody measured it.
     """
 
     began: float
     ended: float
     voiced: float
+    level: float | None = None
 
 
 class VoiceListener(Protocol):

@@ -7,6 +7,8 @@ tone is not. Silence costs one sum of squares.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,6 +47,7 @@ class VoiceDetector:
         self.heard_at = 0.0
         """When voice was heard last."""
         self._loud = self._periodic = 0
+        self._power = 0.0
 
     @property
     def speaking(self) -> bool:
@@ -67,9 +70,10 @@ class VoiceDetector:
         voiced = loud and _is_voice(wide)
         if voiced:
             if self._began is None:
-                self._began, self._loud, self._periodic = at - BLOCK, 0, 0
+                self._began, self._loud, self._periodic, self._power = at - BLOCK, 0, 0, 0.0
             self.heard_at = at
             self._periodic += 1
+            self._power += level * level
         else:
             rate = 0.02 if self._began is not None else 0.1
             self._noise += rate * (min(loudness, 8 * self._noise) - self._noise)
@@ -86,7 +90,8 @@ class VoiceDetector:
         seconds = self._loud * BLOCK
         if seconds < _LEAST or self._periodic < _VOICED * self._loud:
             return None
-        return Utterance(began, self.heard_at, min(seconds, self.heard_at - began))
+        loudness = 10 * math.log10(self._power / self._periodic / 32768**2)
+        return Utterance(began, self.heard_at, min(seconds, self.heard_at - began), loudness)
 
 
 def _is_voice(wide: NDArray[np.float32]) -> bool:
