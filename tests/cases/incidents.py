@@ -16,7 +16,7 @@ from typing import Any
 __all__ = ["Incident", "incidents_of"]
 
 _NEWEST = "1000"
-_COMMAND = 30.0
+_COMMAND = 60.0
 
 
 @dataclass(frozen=True, slots=True)
