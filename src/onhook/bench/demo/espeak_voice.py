@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import uuid
 import wave
 
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectionError, APIConnectOptions, tts
+
+from onhook.bench.espeak import espeak
+from onhook.errors import OnhookError
 
 __all__ = ["EspeakTTS"]
 
@@ -48,19 +50,9 @@ class EspeakTTS(tts.TTS[str]):
 class _Stream(tts.ChunkedStream):
     async def _run(self, output_emitter: tts.AudioEmitter) -> None:
         try:
-            program = await asyncio.create_subprocess_exec(
-                "espeak-ng",
-                *("-v", self._tts.model, "--stdout", "--", self.input_text),
-                stdout=asyncio.subprocess.PIPE,
-            )
-        except FileNotFoundError as error:
-            raise APIConnectionError("espeak-ng is not installed") from error
-        try:
-            data, _ = await program.communicate()
-        finally:
-            if program.returncode is None:
-                program.kill()
-                await program.wait()
+            data = await espeak(self.input_text, self._tts.model)
+        except OnhookError as error:
+            raise APIConnectionError(str(error)) from error
         with wave.open(io.BytesIO(data)) as file:
             pcm = file.readframes(file.getnframes())
         output_emitter.initialize(

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import io
-import shutil
 import wave
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from onhook.bench.espeak import espeak
 from onhook.bench.phone.codec import RATE, Samples
 from onhook.bench.phone.phone_errors import PhoneError
-from onhook.errors import AudioError
+from onhook.errors import AudioError, OnhookError
 
 __all__ = ["check_samples", "load_audio", "save_wav", "speech"]
-
-_ESPEAK_SECONDS = 20.0
 
 
 def load_audio(path: Path | str) -> Samples:
@@ -76,25 +74,10 @@ async def speech(text: str, *, voice: str = "en-us") -> Samples:
     Raises:
         PhoneError: espeak-ng is not installed, fails or hangs.
     """
-    program = shutil.which("espeak-ng")
-    if program is None:
-        raise PhoneError("espeak-ng is not installed: apt install espeak-ng, or play a WAV file")
-    process = await asyncio.create_subprocess_exec(
-        *(program, "-v", voice, "--stdout", "--", text),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
     try:
-        async with asyncio.timeout(_ESPEAK_SECONDS):
-            data, complaint = await process.communicate()
-    except TimeoutError as error:
-        raise PhoneError(f"espeak-ng did not finish {text!r} in {_ESPEAK_SECONDS:g} s") from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode or not data:
-        raise PhoneError(f"espeak-ng cannot say {text!r}: {complaint.decode().strip()!r}")
+        data = await espeak(text, voice)
+    except OnhookError as error:
+        raise PhoneError(str(error)) from error
     return await asyncio.to_thread(_decode, io.BytesIO(data), f"the speech {text!r}")
 
 

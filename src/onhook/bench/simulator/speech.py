@@ -12,7 +12,9 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from onhook.bench.espeak import espeak
 from onhook.bench.simulator.simulator_errors import SimulatorError
+from onhook.errors import OnhookError
 
 __all__ = ["CONTENT_TYPES", "RATE", "encode", "level", "speak"]
 
@@ -34,7 +36,6 @@ _CODECS = {
 }
 _OPUS_RATE = 48000
 """libopus takes 8, 12, 16, 24 and 48 kHz; the container counts in 48 kHz (RFC 7845)."""
-_SPEAK = 20.0
 _SILENCE = -120.0
 
 Samples = npt.NDArray[np.int16]
@@ -52,22 +53,9 @@ async def speak(text: str, rate: int = RATE, voice: str = "en-gb") -> Samples:
         SimulatorError: espeak-ng is missing or fails.
     """
     try:
-        program = await asyncio.create_subprocess_exec(
-            *("espeak-ng", "-v", voice, "--stdout", "--", text),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-    except FileNotFoundError as error:
-        raise SimulatorError("espeak-ng is missing: install it (apt install espeak-ng)") from error
-    try:
-        async with asyncio.timeout(_SPEAK):
-            data, _ = await program.communicate()
-    finally:
-        if program.returncode is None:
-            program.kill()
-            await program.wait()
-    if program.returncode or not data:
-        raise SimulatorError(f"espeak-ng could not speak {text!r} (status {program.returncode})")
+        data = await espeak(text, voice)
+    except OnhookError as error:
+        raise SimulatorError(str(error)) from error
     return await asyncio.to_thread(_resampled, data, rate)
 
 
