@@ -73,7 +73,7 @@ class VoiceDetector:
                 self._began, self._loud, self._periodic, self._power = at - BLOCK, 0, 0, 0.0
             self.heard_at = at
             self._periodic += 1
-            self._power += loudness * level
+            self._power += loudness * loudness
         else:
             rate = 0.02 if self._began is not None else 0.1
             self._noise += rate * (min(loudness, 8 * self._noise) - self._noise)
