@@ -13,6 +13,7 @@ from pathlib import Path
 from livekit import api, rtc
 from livekit.agents import Agent, AgentSession, JobContext
 
+import onhook
 from onhook.bench.demo.espeak_voice import EspeakTTS
 
 FAULTS: dict[str, Callable[[JobContext], Awaitable[None]]] = {}
@@ -196,6 +197,7 @@ async def shuts_down(ctx: JobContext) -> None:
 async def ends_its_session(ctx: JobContext) -> None:
     await reach(ctx)
     session = await greet(ctx)
+    note("explained", json.loads(ctx.job.metadata)["id"], text=onhook.explain(ctx))
     strike(ctx)
     session.shutdown()
 

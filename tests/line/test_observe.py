@@ -85,6 +85,10 @@ async def struck(
     call = await bench.call_in(phone, scenario)
     if not talks:
         at = await bench.struck(scenario)
+        if fault == "ends_its_session":
+            told = (bench.worker.event("explained", scenario["id"]) or {})["text"]
+            assert f"Mode {mode}: a turn judged impaired" in told
+            assert "Next: nothing: no sound is owed to the caller" in told, told
         return call, str((bench.worker.event("fault", scenario["id"]) or {})["room"]), at
     await bench.worker.wait("greeted", scenario["id"])
     room = str((bench.worker.event("greeted", scenario["id"]) or {})["room"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,6 +53,7 @@ CALL = call_of(caller(), human())
 REPORT = RungReport("say", Result.TIMED_OUT, "not done", 1.0, 2.5)
 MESSAGES: list[Message] = [
     HELLO,
+    replace(HELLO, mode="observe"),
     Beat(0.01, "speaking"),
     Opened(
         "inc_1",

@@ -1,0 +1,81 @@
+"""What the watchdog does to a call for a job, in each mode."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from onhook.faults import Fault, Severity
+from onhook.incident import Failure, Incident
+from onhook.ladder import Ladder
+from onhook.livekit.credentials import Credentials
+from onhook.policy import Policy
+from onhook.rescue.progress import Progress
+from onhook.rungs import HangUp, Say
+from onhook.sinks.journal import MemoryJournal, Step
+from onhook.watchdog.daemon.job_rescuer import JobRescuer
+from onhook.watchdog.protocol.messages import Hello
+from tests.fakes import AGENT, FakeLine, call_of, caller
+
+pytestmark = pytest.mark.looptime
+
+ACTS = Hello("room", "AJ_1", AGENT, 7, Policy())
+OBSERVES = replace(ACTS, mode="observe")
+HUNG = Failure(Fault.JOB_HUNG, "no sign of life", 0.0)
+WORDS = replace(HUNG, severity=Severity.IMPAIRED)
+
+
+class AnyLine(FakeLine):
+    """Stands in for the watchdog's own line."""
+
+    async def __aenter__(self) -> AnyLine:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+
+def rescuing(monkeypatch: pytest.MonkeyPatch) -> tuple[JobRescuer, AnyLine, MemoryJournal]:
+    line, journal = AnyLine(call_of(caller())), MemoryJournal()
+
+    def opened(*_: Any, **__: Any) -> AnyLine:
+        return line
+
+    monkeypatch.setattr("onhook.watchdog.daemon.bounded_line.BoundedLine", opened)
+    clock = asyncio.get_running_loop().time
+    rescuer = JobRescuer(Credentials("ws://host", "key", "secret"), journal, clock=clock)
+
+    async def prepare() -> None:
+        pass
+
+    monkeypatch.setattr(rescuer, "prepare", prepare)
+    return rescuer, line, journal
+
+
+async def test_a_hung_job_s_agent_is_removed_and_its_caller_released(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rescuer, line, _ = rescuing(monkeypatch)
+    await rescuer.rescue(ACTS, HUNG, intruder=True)
+    assert line.asked == [f"remove {AGENT}", "say", "delete"]
+
+
+async def test_where_it_only_observes_nothing_is_asked_of_the_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rescuer, line, journal = rescuing(monkeypatch)
+    await rescuer.soften(OBSERVES, WORDS)
+    await rescuer.rescue(OBSERVES, HUNG, intruder=True)
+    begun = Progress(Ladder((Say(), HangUp())), begun="say", reason="the job has died")
+    incident = Incident(HUNG, call_of(caller()), "inc_begun")
+    outcome = await rescuer.resume(OBSERVES, incident, begun, intruder=True)
+    assert outcome.ending == "observed"
+    assert line.asked == []
+    closed = [entry for entry in journal.entries() if entry.step is Step.CLOSED]
+    assert [entry.subject for entry in closed] == ["observed"] * 3
+    assert [entry.detail.rpartition(": ")[2] for entry in closed] == ["say, keep"] + [
+        "say, hang_up"
+    ] * 2
