@@ -81,6 +81,10 @@ async def struck(
     """Place a call, and have the fault strike; return the call, its room, and when it was."""
     talks = fault == "converses"
     more = {"provider": simulator.base_url} if talks else {}
+    if fault == "is_killed":  # nobody rescues who is killed before the first watchdog has come up
+        async with asyncio.timeout(ENDED):
+            while bench.worker.watchdog() is None:  # noqa: ASYNC110 - it is another process
+                await asyncio.sleep(0.1)
     scenario = bench.scenario(fault, "talk" if talks else "default", mode=mode, **more)
     call = await bench.call_in(phone, scenario)
     if not talks:
