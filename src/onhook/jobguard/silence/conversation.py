@@ -9,27 +9,16 @@ from dataclasses import dataclass
 from livekit.agents.voice import SpeechHandle
 
 from onhook.jobguard.silence.agent_audio import AgentAudio
+from onhook.jobguard.silence.caller_side import A_SENTENCE, NEVER, CallerSide
 from onhook.jobguard.silence.standing import Facts, Limits, Warned
 from onhook.jobguard.silence.utterances import Utterance
 from onhook.livekit.framework.session_internals import error_of
 
 __all__ = ["Conversation", "Surroundings"]
 
-NEVER = float("-inf")
-"""The time of what has not happened yet."""
 
-_SAID_SOMETHING = 1.0
-"""Seconds of the caller's voice that are no cough and no murmur: worth soft words."""
-_SAID_A_SENTENCE = 1.2
-"""Seconds of voice that are a sentence: with it a call may end, as it may not by noise."""
 _ENDPOINTING = 4.0
 """Seconds from a caller's last word in which a reply that is begun answers it."""
-_OVERLAP = 0.3
-"""Seconds by which a caller may begin to speak into the agent's last sound."""
-_FAINT = -42.0
-"""dBFS below which a voice is nobody's who speaks into a telephone; speech has -26 (ITU-T P.56)."""
-_BEHIND = 12.0
-"""Decibels by which a voice in the background, a television, is below the caller's own."""
 _TALKS_WITH_US = 60.0
 """Seconds for which a person who was answered audibly is known not to be a menu or on hold."""
 
@@ -108,14 +97,7 @@ class Conversation:
         self._nothing_at: float | None = None
         self._nothings = 0
         self._callback_since: float | None = None
-        self._speaking: set[str] = set()
-        self._speaks_since = NEVER
-        self._quiet_at = 0.0
-        self._unanswered: Utterance | None = None
-        self._sentences = 0
-        self._sentence_until = NEVER
-        self._level = self._callers_level = NEVER
-        self._understood_at = NEVER
+        self._caller = CallerSide()
         self._answered_caller_at = NEVER
 
     # -- the facts
@@ -148,8 +130,8 @@ class Conversation:
             answered_at=self._answered_at,
             gone=self.gone,
             held=held,
-            caller_speaks=bool(self._speaking) and not self._asks_again(now),
-            quiet_since=max(self.audio.heard_until, self._quiet_at, floor),
+            caller_speaks=self._caller.speaks and not self._asks_again(now),
+            quiet_since=max(self.audio.heard_until, self._caller.quiet_at, floor),
             heard_until=self.audio.heard_until,
             broken_off_at=self.audio.broken_off_at,
             tools_since=self._tools_since if waits else None,
@@ -160,7 +142,7 @@ class Conversation:
             nothings=self._nothings,
             callback_since=self._callback_since,
             unanswered_since=self._not_answered() if around.alone and not around.manual else None,
-            sentences=self._sentences,
+            sentences=self._caller.sentences,
             heeded=self._heeded(),
             still=self._still(),
             conversed=self._answered_caller_at > NEVER and (talks or not around.outbound),
@@ -173,22 +155,22 @@ class Conversation:
         It owes the rest of a turn, or an answer to a sentence: a murmur it may well ignore, and
         what it has a transcript of, too. That it hears a voice says little: another part does that.
         """
-        said, since = self._unanswered, self._answer_due()
+        said, since = self._caller.unanswered, self._answer_due()
         if since is None and self._not_answered() is not None and said is not None:
-            since = said.began if said.voiced >= _SAID_A_SENTENCE else None
-        return self._realtime and since is not None and self._understood_at < since
+            since = said.began if said.voiced >= A_SENTENCE else None
+        return self._realtime and since is not None and self._caller.understood_at < since
 
     def _heeded(self) -> bool:
         """Return whether a realtime model has a transcript of what it does not answer."""
-        said = self._unanswered
-        return self._realtime and said is not None and self._understood_at > said.began
+        said = self._caller.unanswered
+        return self._realtime and said is not None and self._caller.understood_at > said.began
 
     def _asks_again(self, now: float) -> bool:
         """Return whether the caller is saying a second sentence that nothing stirs for."""
         warned = self.warned
         if warned is None or not self._still():
             return False
-        if now - max(self._speaks_since, warned.at) < _SAID_A_SENTENCE:
+        if now - max(self._caller.speaks_since, warned.at) < A_SENTENCE:
             return False
         self.warned = Warned(warned.at, warned.spoke_again_at or now)
         return True
@@ -223,12 +205,12 @@ class Conversation:
 
     def _not_answered(self) -> float | None:
         """Return when the caller ended what nothing of the session followed, if they did."""
-        said = self._unanswered
+        said = self._caller.unanswered
         if said is None:
             return None
         signs = [self.audio.frames_at, self.audio.heard_until]
         if not self._realtime:  # there a transcript is no sign that the model answers
-            signs.append(self._understood_at)
+            signs.append(self._caller.understood_at)
         return None if max(signs) > said.began else said.ended
 
     @property
@@ -247,7 +229,8 @@ class Conversation:
     @property
     def quiet_since(self) -> float | None:
         """Since when neither of the two is heard; `None` while the caller speaks."""
-        return None if self._speaking else max(self.audio.heard_until, self._quiet_at)
+        caller = self._caller
+        return None if caller.speaks else max(self.audio.heard_until, caller.quiet_at)
 
     # -- waiting
 
@@ -346,7 +329,7 @@ class Conversation:
         """
         if speech.done() or any(speech is known.handle for known in self._speeches):
             return
-        now, quiet_at = self._clock(), self._quiet_at
+        now, quiet_at = self._clock(), self._caller.quiet_at
         answers = not said and now - quiet_at < _ENDPOINTING and quiet_at >= self.audio.heard_until
         made = _Speech(speech, quiet_at if answers else now, said)
         self._speeches.append(made)
@@ -420,16 +403,14 @@ class Conversation:
         now = self._clock()
         self.heard_by_session_at = now
         if whole:
-            self._understood_at = now
-            self._callers_level = self._level
+            self._caller.is_understood(now)
             if not self._speeches:
                 self._callback_since = self._callback_since or now
         self._changed.set()
 
     def turn_taken(self) -> None:
         """What the caller said was taken as a turn: the debts of the one before are history."""
-        self._understood_at = self._clock()
-        self._callers_level = self._level
+        self._caller.is_understood(self._clock())
         if not self._realtime:  # there it may come when the answer is over
             self._nothing_at = self._failed_at = None
         self._changed.set()
@@ -452,40 +433,20 @@ class Conversation:
 
     def caller_voice(self, at: float, *, speaking: bool, by: str = "ears") -> None:
         """See `VoiceListener.caller_voice`."""
-        if speaking:
-            if not self._speaking:
-                self._speaks_since = at
-            self._speaking.add(by)
-        else:
-            self._speaking.discard(by)
-            self._quiet_at = max(self._quiet_at, at)
+        self._caller.voice(at, speaking=speaking, by=by)
         self._changed.set()
 
     def caller_said(self, utterance: Utterance) -> None:
         """See `VoiceListener.caller_said`."""
-        self._quiet_at = max(self._quiet_at, utterance.ended)
-        into_the_agent = utterance.began < self.audio.heard_until - _OVERLAP
-        if into_the_agent or self._is_behind(utterance):
+        heard_until, answered = self.audio.heard_until, self._not_answered() is None
+        if not self._caller.said(utterance, agent_heard_until=heard_until, answered=answered):
             return
-        if utterance.voiced >= _SAID_A_SENTENCE and utterance.began >= self._sentence_until:
-            self._sentences += 1  # each is told twice, by the ears and by the session
-            self._sentence_until = utterance.ended
-        if utterance.voiced >= _SAID_SOMETHING and self._not_answered() is None:
-            self._unanswered = utterance
         warned = self.warned
         if warned is not None:  # only what they say after the words: before it may be their echo
             after = utterance.ended - max(utterance.began, warned.at)
-            if min(after, utterance.voiced) >= _SAID_A_SENTENCE:
+            if min(after, utterance.voiced) >= A_SENTENCE:
                 self.warned = Warned(warned.at, utterance.ended)
         self._changed.set()
-
-    def _is_behind(self, utterance: Utterance) -> bool:
-        """Return whether a voice is too faint to be the caller's: another's, a television's."""
-        if utterance.level is None:
-            return False
-        behind = utterance.level < max(_FAINT, self._callers_level - _BEHIND)
-        self._level = self._level if behind else utterance.level
-        return behind
 
     # -- what the meter tells, see `Listener`
 
@@ -495,12 +456,12 @@ class Conversation:
         self.audio.sends(at, seconds, audible=audible)
         if not audible:
             return
-        spoke_at = max(self._quiet_at, self._understood_at)
+        spoke_at = max(self._caller.quiet_at, self._caller.understood_at)
         if spoke_at > was_heard_until > 0 or self._answered_caller_at > NEVER:
             self._answered_caller_at = at
-            self._callers_level = self._level
+            self._caller.is_recognised()
         self.warned = self.raised = None
-        self._nothings = self._sentences = 0
+        self._nothings = 0
         self._forget_debts()
         self._settled.set()
         if was_heard_until < at:
@@ -527,4 +488,5 @@ class Conversation:
         self._changed.set()
 
     def _forget_debts(self) -> None:
-        self._failed_at = self._nothing_at = self._callback_since = self._unanswered = None
+        self._failed_at = self._nothing_at = self._callback_since = None
+        self._caller.is_answered()
