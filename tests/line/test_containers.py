@@ -1,4 +1,4 @@
-"""Surroundings as in containers: an unknown user, no home or `/`, nothing writable but /tmp."""
+"""Surroundings as in containers: a user whom nobody knows, no home or `/`, a read-only system."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ NOISE = 1.0
 RAISED, DIED = 0.4, 1.0
 """Seconds until the caller hears the first word: the bounds of the fault matrix."""
 QUIET = 3.0
+STARTING = 60.0
+"""Seconds for a job to start, in workers of several users at once."""
 
 UNSET = [
     part
@@ -49,9 +51,8 @@ def user(number: int) -> tuple[str, ...]:
 
 
 SURROUNDINGS = {
-    "no-home": (4251, ("env", *UNSET, "-u", "HOME")),
+    "nothing": (4251, (*READ_ONLY, "env", *UNSET, "-u", "HOME")),
     "root-home": (4252, ("env", *UNSET, "HOME=/")),
-    "read-only": (4253, (*READ_ONLY, "env", *UNSET, "HOME=/root")),
 }
 
 
@@ -73,17 +74,17 @@ async def in_surroundings(
     shutil.rmtree(kept, ignore_errors=True)
     folder.mkdir()
     os.chown(folder, uid, uid)
-    env = {"ONHOOK_TEST_AGENT": name, "ONHOOK_TEST_IDLE": "1", "ONHOOK_RUNTIME_DIR": str(kept)}
+    env = {"ONHOOK_TEST_AGENT": name, "ONHOOK_TEST_IDLE": "2", "ONHOOK_RUNTIME_DIR": str(kept)}
     try:
         async with worker(stack, folder, wrap=(*wrap, *user(uid)), **env) as running:
             bench = Bench(stack, running, agent=name)
             await all_well(
                 [
                     ("healthy", is_untouched(bench)),
-                    ("raised", is_spoken_to(bench, "raises_in_mid_call", RAISED + NOISE)),
                     ("killed", is_spoken_to(bench, "is_killed", DIED + NOISE)),
                 ]
             )
+            await is_spoken_to(bench, "raises_after_answer", RAISED + NOISE)
             log = running.log.read_text(errors="replace")
             assert log.count(f"incidents are kept in {kept}/incidents.db") == 3, "once for each job"
             assert f"{kept}/renderings" in log
@@ -98,7 +99,7 @@ async def is_untouched(bench: Bench) -> None:
     scenario = bench.scenario("is_quiet", "default")
     async with Phone() as phone:
         call = await bench.call_in(phone, scenario)
-        greeted = await bench.worker.wait("greeted", scenario["id"])
+        greeted = await bench.worker.wait("greeted", scenario["id"], deadline=STARTING)
         await asyncio.sleep(QUIET)  # that nothing is said takes time to hear
         report = call.report()
         assert report.ending is None, report.how
@@ -110,7 +111,7 @@ async def is_spoken_to(bench: Bench, fault: str, bound: float) -> None:
     scenario = bench.scenario(fault, "default")
     async with Phone() as phone:
         call = await bench.call_in(phone, scenario)
-        struck = await bench.struck(scenario)
+        struck = await bench.worker.wait("fault", scenario["id"], deadline=STARTING)
         report = await call.ended(timeout=15 + bound)
         words = report.hearing.first_sound(struck + 0.1, new=True)
         assert words is not None, bench.worker.tail()

@@ -43,7 +43,7 @@ async def prepare(
         try:
             await in_thread(journal.prepare)
         except JournalError as error:
-            logger.warning("incidents of this call will not be kept: %s", error)
+            logger.warning("the journal is not ready for this call: %s", error)
     if renderings is None:
         return
     for say in announcements(policy):
