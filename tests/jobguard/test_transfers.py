@@ -148,6 +148,21 @@ async def test_where_nobody_can_be_asked_the_window_and_the_leg_tell(far_end: Tw
     assert clock.time == 29.8
 
 
+async def test_who_only_observes_asks_for_no_transfer(far_end: Twirp) -> None:
+    line = FakeLine(call_of(caller()))
+    transfers = Transfers(ROOM, now)
+    await seen(transfers, far_end)
+    transfer = transfers.under_way(line.call)
+    assert transfer is not None
+    waiting = asyncio.create_task(transfers.ends(line, transfer, ask=False))
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    line.call = call_of()
+    async with asyncio.timeout(5):
+        assert await waiting == ""
+    assert line.asked == []
+
+
 async def test_a_window_that_has_passed_and_another_room_hold_nothing(far_end: Twirp) -> None:
     clock = Clock()
     transfers = Transfers(ROOM, clock)

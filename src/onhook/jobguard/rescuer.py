@@ -225,7 +225,7 @@ class Rescuer:
         The agent left its caller to the transfer: when that fails, they get words.
         """
         try:
-            why = await self._transfers.ends(line, transfer)
+            why = await self._transfers.ends(line, transfer, ask=self._mode == "act")
         except asyncio.CancelledError:
             self.under_way = False  # nothing was done: what comes after the job may still act
             raise

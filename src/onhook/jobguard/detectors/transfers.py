@@ -84,7 +84,7 @@ class Transfers:
                 return transfer
         return None
 
-    async def ends(self, line: Line, transfer: Transfer) -> str:
+    async def ends(self, line: Line, transfer: Transfer, *, ask: bool = True) -> str:
         """Wait for the end of a transfer; return why it failed, empty where its leg has left.
 
         Asking again for the same transfer sends nothing while it is under way: livekit-sip answers
@@ -94,19 +94,23 @@ class Transfers:
         Args:
             line: The call's line.
             transfer: What is under way.
+            ask: Whether it may be asked for again; else time and the leg tell.
         """
-        why = await self._outcome(line, transfer)
+        why = await self._outcome(line, transfer, ask=ask)
         self._asked.pop(transfer.identity, None)
         return why
 
-    async def _outcome(self, line: Line, transfer: Transfer) -> str:
+    async def _outcome(self, line: Line, transfer: Transfer, *, ask: bool) -> str:
         identity, referral = transfer.identity, transfer.referral
         left = max(1.0, transfer.until - self._clock())
         logger.info("%s is being transferred to %s: waiting for it", identity, referral.to)
         again = Referral(referral.to, left, referral.headers, referral.play_dialtone)
         patience, why = _LEAVING, f"{identity} was transferred to {referral.to}, and is still here"
         try:
-            await line.transfer(identity, again)
+            if ask:
+                await line.transfer(identity, again)
+            else:
+                patience = left
         except ApiError as error:
             if error.code in _FAILED:
                 return str(error)
