@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
+import openai.resources as _loaded  # noqa: F401 - else the first request takes a second to load it
 from livekit import rtc
 from livekit.agents.llm import ChatContext
 from livekit.plugins import openai
