@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from onhook.livekit.credentials import Credentials
 from onhook.policy import Policy
 from onhook.watchdog import Link
+from onhook.watchdog.client.backoff import LONGEST, SHORTEST, pause
 from onhook.watchdog.daemon.server import bind
-from onhook.watchdog.protocol.frames import Frames, decode
-from onhook.watchdog.protocol.messages import Beat, Hello
+from onhook.watchdog.protocol.frames import Frames, decode, encode
+from onhook.watchdog.protocol.messages import Beat, Hello, Welcome
 from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
 
 HELLO = Hello("room", "AJ_1", "agent-1", 7, Policy())
@@ -60,8 +62,9 @@ async def test_a_change_of_what_the_agent_does_is_told_with_the_next_beat(
         await gone.wait()
 
 
+@pytest.mark.parametrize("welcomes", [False, True])
 async def test_a_watchdog_that_drops_its_jobs_is_called_less_and_less_often(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, welcomes: bool
 ) -> None:
     monkeypatch.setenv("ONHOOK_WATCHDOG", "")
     files = place(tmp_path)
@@ -70,7 +73,11 @@ async def test_a_watchdog_that_drops_its_jobs_is_called_less_and_less_often(
     async def drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal calls
         calls += 1
+        if welcomes:
+            writer.write(encode(Welcome(1)))
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
     server = await asyncio.start_unix_server(drop, sock=bind(files.socket))
     link = Link(HELLO, CREDENTIALS, mode="external", files=files)
@@ -79,6 +86,45 @@ async def test_a_watchdog_that_drops_its_jobs_is_called_less_and_less_often(
         await asyncio.sleep(2.0)  # as long as the storm was counted
         await link.aclose()
     assert 2 <= calls <= 8
+
+
+async def test_a_job_is_covered_again_soon_after_a_watchdog_that_kept_it_has_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONHOOK_WATCHDOG", "")
+    files = place(tmp_path)
+    now = [0.0]
+    came: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+
+    async def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(encode(Welcome(1)))
+        came.put_nowait(writer)
+
+    server = await asyncio.start_unix_server(welcome, sock=bind(files.socket))
+    link = Link(HELLO, CREDENTIALS, mode="external", files=files, clock=lambda: now[0])
+    async with server, asyncio.timeout(10.0):
+        await link.start()
+        for _ in range(8):  # so many in a row would make it wait for seconds
+            writer = await came.get()
+            while not link.covered:  # noqa: ASYNC110 - the link has no event for its owner
+                await asyncio.sleep(0.01)
+            now[0] += 60.0
+            writer.close()
+            await writer.wait_closed()
+        writer = await came.get()
+        await link.aclose()
+        writer.close()
+        await writer.wait_closed()
+
+
+def test_pauses_grow_from_moments_to_seconds_and_differ_between_jobs() -> None:
+    assert pause(0) == 0.0
+    shortest = [pause(count, lambda: 0.0) for count in range(1, 40)]
+    longest = [pause(count, lambda: 1.0) for count in range(1, 40)]
+    assert shortest[0] == SHORTEST
+    assert shortest == sorted(shortest)
+    assert shortest[-1] == longest[-1] == LONGEST
+    assert all(SHORTEST <= a < b for a, b in zip(shortest[:6], longest[:6], strict=True))
 
 
 async def test_a_failure_of_ours_is_logged_and_the_search_goes_on(

@@ -15,6 +15,7 @@ from onhook.faults import Severity
 from onhook.incident import Incident, Outcome, RungReport
 from onhook.livekit.credentials import Credentials
 from onhook.tasks import end
+from onhook.watchdog.client.backoff import pause
 from onhook.watchdog.client.connection import Wire
 from onhook.watchdog.client.replay_log import ReplayLog
 from onhook.watchdog.client.spawn import start
@@ -34,8 +35,8 @@ _NEWS = 5.0
 """Seconds between beats that say more than that the loop runs, while the agent does the same."""
 _LATE = 0.1
 """Seconds of lag that are worth telling at once."""
-_RETRY = (0.1, 0.2, 0.5, 1.0, 2.0)
-"""Seconds until the next attempt to connect; the last repeats."""
+_HELD = 1.0
+"""Seconds that a welcomed connection must last for the next search to begin without patience."""
 _GIVEN_UP = 3
 """Attempts in vain after which the log says that ring 2 is missing; the attempts go on."""
 _WELCOME = 5.0
@@ -84,6 +85,7 @@ class Link:
         self._task: asyncio.Task[None] | None = None
         self._story = ReplayLog(hello.policy)
         self._complained = False
+        self._welcomed_at = 0.0
         self._told_at = 0.0
         self._told_state = ""
         self.covered = False
@@ -170,10 +172,9 @@ class Link:
                 self._disconnect()
 
     async def _find(self) -> None:
-        """Try once more to connect, later with every attempt since the last welcome."""
+        """Try once more to connect, later with every attempt since the last welcome that held."""
         attempts, self._attempts = self._attempts, self._attempts + 1
-        if attempts:
-            await asyncio.sleep(_RETRY[min(attempts, len(_RETRY)) - 1])
+        await asyncio.sleep(pause(attempts))
         self._connect()
         if self._wire is None and self._mode == "auto":
             await self._start()
@@ -225,6 +226,10 @@ class Link:
 
     def _disconnect(self) -> None:
         wire, self._wire = self._wire, None
+        if self.covered and self._clock() - self._welcomed_at >= _HELD:
+            self._attempts = 0
+        if wire is not None:
+            self._attempts = max(self._attempts, 1)  # whoever drops us is not called at once
         self.covered = False
         self._changed.set()
         if wire is not None:
@@ -238,7 +243,7 @@ class Link:
 
     def _take(self, message: Message) -> None:
         if isinstance(message, Welcome):
-            self.covered, self._attempts = True, 0
+            self.covered, self._welcomed_at = True, self._clock()
             self._changed.set()
 
     def _tell(self, told: Callable[..., bytes], incident: Incident, *facts: object) -> None:
