@@ -15,7 +15,8 @@ from livekit.agents import (
 from livekit.agents.tts import TTSError
 
 from onhook.faults import Fault, Severity
-from onhook.jobguard.detectors.session_watch import JobView, LineView, SessionWatch
+from onhook.jobguard.detectors.session_view import JobView, LineView
+from onhook.jobguard.detectors.session_watch import SessionWatch
 from onhook.jobguard.silence.utterances import Utterance
 from onhook.policy import Policy
 from tests.jobguard.fakes import FakeSession

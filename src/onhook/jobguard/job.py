@@ -22,7 +22,7 @@ from onhook.jobguard.detectors.call_limit import CallLimit
 from onhook.jobguard.detectors.caller_voice import CallerVoice
 from onhook.jobguard.detectors.first_audio import FirstWait, first_audio
 from onhook.jobguard.detectors.own_voice import OwnVoice
-from onhook.jobguard.detectors.session_watch import JobView
+from onhook.jobguard.detectors.session_view import JobView
 from onhook.jobguard.detectors.sessions import Sessions
 from onhook.jobguard.detectors.transfers import Transfers
 from onhook.jobguard.explanation import LastJudgements, call_in_words, policy_in_words

@@ -5,15 +5,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeAlias
 
 from livekit.agents import (
-    Agent,
     AgentSession,
     AgentStateChangedEvent,
-    AgentTask,
     CloseEvent,
     CloseReason,
     ConversationItemAddedEvent,
@@ -29,32 +26,28 @@ from livekit.agents.voice import SpeechHandle
 
 from onhook.faults import Fault
 from onhook.incident import Failure
-from onhook.jobguard.coroutines import is_running
+from onhook.jobguard.detectors.session_view import JobView, LineView, SessionView
 from onhook.jobguard.failures import shut_down
-from onhook.jobguard.silence.conversation import Conversation, Surroundings
+from onhook.jobguard.silence.conversation import Conversation
 from onhook.jobguard.silence.diagnosis import Turn, diagnose
 from onhook.jobguard.silence.explanation import evidence, now_and_next
 from onhook.jobguard.silence.standing import Judgement, Limits, Standing, judge
 from onhook.jobguard.silence.utterances import Utterance
 from onhook.livekit import Meter
 from onhook.livekit.framework.session_internals import (
-    detects_machines,
     is_closing,
     linked_identity,
     provider_error,
     running_tools,
     tells_of_tools,
     tool_update,
-    turn_detection,
 )
 from onhook.policy import Policy
 
-__all__ = ["JobView", "LineView", "SessionWatch"]
+__all__ = ["SessionWatch"]
 
 Session: TypeAlias = AgentSession[Any]
 
-_CALLBACKS = ("on_enter", "on_user_turn_completed")
-"""Callbacks of an agent that a turn may hang in."""
 _LOOK = 0.25
 """Seconds between looks at what no event tells of: a disabled output, a session that closes."""
 _LEFT = 0.5
@@ -64,40 +57,6 @@ _CLOSES_ON_ERROR = 5.0
 _AT_ONCE = 1e-3
 """Seconds that are not worth a wait."""
 _REMEMBERED = 40
-
-
-@dataclass(frozen=True, slots=True)
-class LineView:
-    """The call as its room shows it.
-
-    Args:
-        answered: Whether a caller's line is answered.
-        outbound: Whether we dialled.
-        alone: Whether nobody but this agent could answer the caller.
-        callers: Identities of the callers.
-        ambience: Whether the agent plays sounds on a track of its own.
-    """
-
-    answered: bool = True
-    outbound: bool = False
-    alone: bool = True
-    callers: frozenset[str] = frozenset()
-    ambience: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class JobView:
-    """The job as its session's end is judged by it.
-
-    Args:
-        entrypoint_runs: Whether the entrypoint has not returned: it may go on without the session.
-        other_session_runs: Whether another session of the job has the call.
-        shutdown: Why the job is shutting down; `None` while it is not.
-    """
-
-    entrypoint_runs: bool = False
-    other_session_runs: bool = False
-    shutdown: str | None = None
 
 
 class SessionWatch:
@@ -120,6 +79,7 @@ class SessionWatch:
         job: Callable[[], JobView] = JobView,
     ) -> None:
         self._session = session
+        self._view = SessionView(session)
         self._clock = clock
         self._line = line
         self._job = job
@@ -193,7 +153,7 @@ class SessionWatch:
             left = judgement.due - self._clock()
             if left > _AT_ONCE:
                 await conversation.changes(min(left, _LOOK))
-            elif judgement.standing is Standing.CALLBACK_MAY_HANG and not self._callbacks():
+            elif judgement.standing is Standing.CALLBACK_MAY_HANG and not self._view.callbacks:
                 conversation.callbacks_are_over()
             else:
                 return self._failure(judgement)
@@ -244,7 +204,7 @@ class SessionWatch:
 
     def _judge(self) -> Judgement:
         conversation = self.conversation
-        facts = conversation.facts(self._around())
+        facts = conversation.facts(self._view.surroundings(self._line()))
         judgement = judge(facts, conversation.limits, conversation.warned)
         if not self._history or self._history[-1][1].row is not judgement.row:
             self._history.append((self._clock(), judgement))
@@ -273,15 +233,15 @@ class SessionWatch:
         turn = Turn(
             self._session.agent_state,
             tuple(conversation.tools.values()) if "works" in judgement.standing else (),
-            self._callbacks(),
+            self._view.callbacks,
             meaning,
             provider,
             conversation.answered,
             conversation.speaking,
             conversation.audio.sending,
             judgement.standing is Standing.AGENT_OWES_THE_REST,
-            self._realtime(),
-            self._listens_to_caller(),
+            self._view.realtime,
+            self._view.listens_to(self._line().callers),
             conversation.heard_by_session_at >= (judgement.since or now) - _NOTICED,
         )
         fault, why = diagnose(judgement.standing, turn)
@@ -292,56 +252,7 @@ class SessionWatch:
         detail = f"the caller has heard nothing for {now - since:.1f} s: {why}"
         return Failure(fault, detail, now, error, told, judgement.severity)
 
-    # -- what the session and the room look like
-
-    def _around(self) -> Surroundings:
-        line, session = self._line(), self._session
-        hears = session.input.audio is not None and session.input.audio_enabled
-        task = isinstance(self._agent(), AgentTask) and not self._runs("on_enter")
-        return Surroundings(
-            answered=line.answered,
-            outbound=line.outbound,
-            held=self._held(),
-            alone=line.alone and hears,
-            manual=turn_detection(session, self._agent()) == "manual",
-            realtime=self._realtime(),
-            task_listens=task,
-            ambience=line.ambience,
-        )
-
-    def _held(self) -> str:
-        output = self._session.output
-        if output.audio is None:
-            return "the session has no audio output: nobody is meant to hear it"
-        if not output.audio_enabled:
-            return "the session's output is disabled"
-        if detects_machines(self._session):
-            return "answering machine detection holds the agent's speech"
-        return ""
-
-    def _realtime(self) -> bool:
-        agent = self._agent()
-        model = getattr(agent, "llm", None)
-        if not isinstance(model, llm.LLM | llm.RealtimeModel):
-            model = self._session.llm
-        return isinstance(model, llm.RealtimeModel)
-
-    def _listens_to_caller(self) -> bool:
-        linked, callers = linked_identity(self._session), self._line().callers
-        return linked is None or not callers or linked in callers
-
-    def _agent(self) -> Agent | None:
-        try:
-            return self._session.current_agent
-        except RuntimeError:  # the session has not started yet, or is closed
-            return None
-
-    def _callbacks(self) -> tuple[str, ...]:
-        return tuple(name for name in _CALLBACKS if self._runs(name))
-
-    def _runs(self, callback: str) -> bool:
-        method = getattr(type(self._agent()), callback, None)
-        return method is not None and is_running(method)
+    # -- the session
 
     def _attach(self) -> None:
         """Put the meter into the output chain, between two segments and not within one."""
@@ -355,7 +266,7 @@ class SessionWatch:
     def _agent_entered(self) -> None:
         """Follow the agent that has the call now: its own model, and its first words."""
         self.conversation.agent_entered()
-        for model in (self._session.llm, getattr(self._agent(), "llm", None)):
+        for model in (self._session.llm, getattr(self._view.agent, "llm", None)):
             if isinstance(model, llm.LLM) and model not in self._models:
                 self._models.add(model)
                 model.on("metrics_collected", self._on_metrics)

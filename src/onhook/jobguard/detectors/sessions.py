@@ -17,7 +17,8 @@ from onhook.faults import Severity
 from onhook.incident import Failure
 from onhook.jobguard.detectors.first_audio import plays_ambience
 from onhook.jobguard.detectors.framework_log import FrameworkLog
-from onhook.jobguard.detectors.session_watch import JobView, LineView, SessionWatch
+from onhook.jobguard.detectors.session_view import JobView, LineView
+from onhook.jobguard.detectors.session_watch import SessionWatch
 from onhook.jobguard.rescuer import Rescuer
 from onhook.jobguard.silence.conversation import Conversation
 from onhook.livekit.framework.session_internals import is_closing
