@@ -73,7 +73,7 @@ async def test_dashboard_when_the_agent_shuts_down(s: Scene) -> None:
     await strikes(s)
 
 
-@case("is_killed_when_told", KILLED, brief=True)
+@case("is_killed_when_told", KILLED)
 async def test_dashboards_when_the_job_is_killed(s: Scene) -> None:
     await looks_on(s, "transcript-viewer")
     await strikes(s)
@@ -91,7 +91,7 @@ async def test_dashboard_at_a_deploy(s: Scene) -> None:
     await strikes(s)
 
 
-@case("says_goodbye_when_told", released(2), brief=True)
+@case("says_goodbye_when_told", released(2))
 async def test_transcript_agent_when_the_agent_shuts_down(s: Scene) -> None:
     await takes_notes(s)
     await strikes(s)

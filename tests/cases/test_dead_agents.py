@@ -31,7 +31,7 @@ async def test_entrypoint_that_raises_while_it_rings(s: Scene) -> None:
     await s.stays(20)
 
 
-@case("crashes_when_told", CRASHED, brief=True)
+@case("crashes_when_told", CRASHED)
 async def test_entrypoint_that_raises(s: Scene) -> None:
     await is_told(s)
 

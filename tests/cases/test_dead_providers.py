@@ -24,7 +24,7 @@ async def is_dead(s: Scene, endpoint: Endpoint, fault: ProviderFault, *, again: 
         await s.stays(18)
 
 
-@case("plain_desk", DEAD, brief=True)
+@case("plain_desk", DEAD)
 async def test_model_that_refuses_everything(s: Scene) -> None:
     await is_dead(s, Endpoint.CHAT, ProviderFault.error(401), again=True)
 

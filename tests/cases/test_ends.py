@@ -46,7 +46,7 @@ async def test_session_closed_by_a_task(s: Scene) -> None:
     await asks(s)
 
 
-@case("closes_its_session_and_returns", AT_ONCE, brief=True)
+@case("closes_its_session_and_returns", AT_ONCE)
 async def test_session_closed_at_the_end_of_the_entrypoint(s: Scene) -> None:
     await is_told(s)
 

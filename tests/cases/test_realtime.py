@@ -28,7 +28,7 @@ async def test_transcript_at_the_end_of_the_turn(s: Scene) -> None:
     s.see("the transcript", s.told("transcript"))
 
 
-@case("realtime_with_transcripts_a_second_late", NOTHING, brief=True)
+@case("realtime_with_transcripts_a_second_late", NOTHING)
 async def test_transcript_a_second_after_a_short_answer(s: Scene) -> None:
     """As OpenAI's does: what the caller said is told a second later, here after the answer."""
     await asks_and_thinks(s)
@@ -95,7 +95,7 @@ async def test_model_that_tells_when_the_caller_speaks_goes_quiet(s: Scene) -> N
     await is_not_answered(s)
 
 
-@case("realtime_that_is_stuck_after_a_tool", QUIET, brief=True)
+@case("realtime_that_is_stuck_after_a_tool", QUIET)
 async def test_model_never_goes_on_after_a_tool(s: Scene) -> None:
     await s.dial()
     await s.greeted()

@@ -60,7 +60,7 @@ async def test_constant_noise_in_the_background(s: Scene) -> None:
     await is_in_a_noisy_place(s, noise(40))
 
 
-@case("plain_desk", WORDS_AT_MOST, brief=True)
+@case("plain_desk", WORDS_AT_MOST)
 async def test_babble_of_a_crowd(s: Scene) -> None:
     await is_in_a_noisy_place(s, babble(60))
 
@@ -88,7 +88,7 @@ async def test_are_you_still_there(s: Scene) -> None:
     s.see("the question", s.told("asked"))
 
 
-@case("has_a_menu", NOTHING, brief=True)
+@case("has_a_menu", NOTHING)
 async def test_menu_by_keys(s: Scene) -> None:
     await s.dial()
     s.struck = await s.greeted()
@@ -129,7 +129,7 @@ async def test_loop_that_hangs_for_ten_seconds(s: Scene) -> None:
     await s.stays(3)
 
 
-@case("blocks_its_loop_when_told", words(4, released=25), brief=True)
+@case("blocks_its_loop_when_told", words(4, released=25))
 async def test_loop_that_hangs_for_good(s: Scene) -> None:
     """Longer than the limit of 15 s: words at 4 s, the apology, and the release."""
     await s.dial(seconds=600)

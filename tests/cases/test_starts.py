@@ -52,7 +52,7 @@ async def test_hangs_behind_a_placeholder(s: Scene) -> None:
     await s.stays(25)
 
 
-@case("hangs_behind_an_empty_track", PLACEHOLDER, brief=True)
+@case("hangs_behind_an_empty_track", PLACEHOLDER)
 async def test_hangs_behind_an_empty_track(s: Scene) -> None:
     await s.dial()
     s.struck = await s.event("struck", 15)

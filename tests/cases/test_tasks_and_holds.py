@@ -46,7 +46,7 @@ async def test_card_number_by_keys(s: Scene) -> None:
         await s.stays(3)
 
 
-@case("takes_an_email_address", NOTHING, script=EMAIL, brief=True)
+@case("takes_an_email_address", NOTHING, script=EMAIL)
 async def test_email_address_by_voice(s: Scene) -> None:
     await asks(s)
     await s.hears("the question", 10)
@@ -191,7 +191,6 @@ async def test_thinking_sounds_while_a_tool_runs(s: Scene) -> None:
     "hands_over_to_a_slow_manager",
     NOTHING,
     script=Script(answers=(ToolCall("hand_over"), "Certainly.")),
-    brief=True,
 )
 async def test_handoff_that_loads_for_five_seconds(s: Scene) -> None:
     await asks(s)
