@@ -13,6 +13,7 @@ from livekit import api
 from livekit.protocol.room import PerformRpcRequest, PerformRpcResponse
 
 from onhook.jobguard.coroutines import frames_of
+from onhook.livekit.framework import api_requests, versions
 from onhook.livekit.framework.api_requests import is_answered, perform_rpc, transfer_asked
 from tests.livekit.twirp import SECRET, Answer, error, hang, ok, says, twirp
 
@@ -86,6 +87,21 @@ async def test_other_coroutines_ask_for_nothing() -> None:
     frames = [frame for task in asyncio.all_tasks() for frame in frames_of(task)]
     assert frames
     assert not any(transfer_asked(frame) for frame in frames)
+
+
+async def test_without_the_client_it_is_said_once_what_does_not_work(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    versions.tell_once.cache_clear()
+    monkeypatch.setattr(api_requests, "_CLIENT", None)
+    monkeypatch.setattr(api_requests, "_REQUEST", None)
+    frames = [frame for task in asyncio.all_tasks() for frame in frames_of(task)]
+    assert not any(transfer_asked(frame) for frame in (*frames, *frames))
+    async with aiohttp.ClientSession() as session:
+        for _ in range(2):
+            with pytest.raises(NotImplementedError):
+                await perform_rpc(session, "http://127.0.0.1:1", "token", PerformRpcRequest())
+    assert len(caplog.messages) == 2
 
 
 async def test_a_participants_method_is_called_by_the_librarys_own_client() -> None:

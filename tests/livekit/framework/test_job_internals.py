@@ -87,7 +87,11 @@ async def test_a_job_that_keeps_its_end_elsewhere_is_told_of_once(
     versions.tell_once.cache_clear()
     for _ in range(2):
         assert shutdown_reason(cast(Any, object())) is None
+        assert primary_session(cast(Any, object())) is None
+        assert not serves(cast(Any, object()), print)
     assert caplog.text.count("the end of a job is noticed only when") == 1
+    assert caplog.text.count("only sessions given to onhook.watch") == 1
+    assert caplog.text.count("above @rtc_session is not refused") == 1
 
 
 async def test_a_plain_function_is_taken_for_a_shutdown_callback(process: Any) -> None:

@@ -1,6 +1,7 @@
-"""Undocumented details of livekit-agents and livekit-api that we lean on: a function each.
+"""Undocumented details of livekit-agents, livekit-api and livekit's rtc: a function each.
 
-None ever raises; where one finds nothing it says so once in the log, and what that costs. Read from
+None raises because a detail has changed: the log says once what is not there, and what that costs.
+Only `plugin_streams` cannot do without: a provider that cannot be a plugin is none. Read from
 livekit-agents 1.5.0 to 1.8.9 and livekit-api 1.2.2; `tests/livekit/framework/` says what breaks
 when one changes.
 """

@@ -10,6 +10,8 @@ from livekit import api
 from livekit.api import twirp_client
 from livekit.protocol.room import PerformRpcRequest, PerformRpcResponse
 
+from onhook.livekit.framework.versions import tell_once
+
 __all__ = ["is_answered", "perform_rpc", "transfer_asked"]
 
 _CLIENT: Any = getattr(twirp_client, "TwirpClient", None)
@@ -31,6 +33,9 @@ async def perform_rpc(
         ServerError: The server refuses, or nobody has answered.
         Exception: Whatever else went wrong: the client is not the one that we know.
     """
+    if _CLIENT is None:
+        tell_once("TwirpClient", "no job can be asked whether it lives")
+        raise NotImplementedError("this version of livekit-api has no TwirpClient")
     client = _CLIENT(session, url, "livekit", failover=False)
     headers = {"Authorization": f"Bearer {token}"}
     answer: PerformRpcResponse = await client.request(
@@ -47,7 +52,10 @@ def transfer_asked(frame: FrameType) -> api.TransferSIPParticipantRequest | None
     Args:
         frame: The frame of a coroutine.
     """
-    if frame.f_code is not getattr(_REQUEST, "__code__", None):
+    code = getattr(_REQUEST, "__code__", None)
+    if code is None:
+        tell_once("TwirpClient.request", "a transfer that still rings when its job ends is cut off")
+    if frame.f_code is not code:
         return None
     asked = frame.f_locals.get("data")
     return asked if isinstance(asked, api.TransferSIPParticipantRequest) else None

@@ -69,6 +69,9 @@ def primary_session(ctx: JobContext) -> AgentSession[Any] | None:
         return ctx.primary_session
     except RuntimeError:  # no session was started
         return None
+    except AttributeError:
+        tell_once("JobContext.primary_session", "only sessions given to onhook.watch are followed")
+        return None
 
 
 def came_through_start(error: BaseException) -> bool:
