@@ -15,10 +15,12 @@ from livekit.agents import (
 from livekit.agents.tts import TTSError
 
 from onhook.faults import Fault, Severity
+from onhook.jobguard.detectors import session_watch
 from onhook.jobguard.detectors.session_view import JobView, LineView
 from onhook.jobguard.detectors.session_watch import SessionWatch
 from onhook.jobguard.silence.utterances import Utterance
 from onhook.policy import Policy
+from tests.jobguard import fakes
 from tests.jobguard.fakes import FakeSession
 
 pytestmark = pytest.mark.looptime
@@ -67,7 +69,13 @@ async def test_a_caller_who_speaks_again_into_silence_is_waited_for_no_longer() 
         assert failure.at - again == pytest.approx(LIMIT, abs=0.01)
 
 
-async def test_a_tool_that_still_runs_gets_its_own_limit() -> None:
+@pytest.mark.parametrize("told", [True, False], ids=["by its event", "by its task"])
+async def test_a_tool_that_still_runs_gets_its_own_limit(
+    told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not told:  # as before livekit-agents 1.6.5
+        monkeypatch.setattr(fakes, "tells_of_tools", lambda: False)
+        monkeypatch.setattr(session_watch, "tells_of_tools", lambda: False)
     session = FakeSession()
     with watch_of(session) as watch:
         reply = session.takes_turn()
@@ -78,6 +86,26 @@ async def test_a_tool_that_still_runs_gets_its_own_limit() -> None:
         assert (failure.fault, failure.severity) == (Fault.TURN_STUCK, Severity.LOST)
         assert "book" in failure.detail
         assert failure.at - asked == pytest.approx(30.0, abs=0.01)
+
+
+async def test_without_an_event_the_end_of_a_tool_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fakes, "tells_of_tools", lambda: False)
+    monkeypatch.setattr(session_watch, "tells_of_tools", lambda: False)
+    session = FakeSession()
+    with watch_of(session) as watch:
+        session.calls_tool("book", session.takes_turn())
+        failing = asyncio.create_task(watch.failure())
+        await asyncio.sleep(1)
+        assert watch.conversation.tools == {"book": "book"}
+        session.tool.cancel()
+        await asyncio.sleep(0.5)
+        assert watch.conversation.tools == {}
+        over = now()
+        failure = await failing
+        assert failure.severity is Severity.IMPAIRED
+        assert failure.at - over == pytest.approx(LIMIT, abs=0.5)
 
 
 @pytest.mark.parametrize("told", [False, True])
