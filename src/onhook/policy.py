@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from onhook.call import Call, Direction
 from onhook.errors import LadderError, PolicyError
@@ -14,7 +14,7 @@ from onhook.ladder import Ladder
 from onhook.rungs import ONE_MOMENT, TIME_LIMIT, HangUp, Keep, Rung, Say
 from onhook.validation import require_seconds
 
-__all__ = ["Policy", "plan"]
+__all__ = ["Policy", "RescuePolicy", "plan"]
 
 _PATIENCE = Keep("the agent may recover")
 _ENDS = (Fault.AGENT_SHUTDOWN, Fault.SESSION_ENDED)
@@ -127,7 +127,34 @@ class Policy:
         return Ladder.of(self.on.get(fault, self.lost))
 
 
-def plan(policy: Policy, incident: Incident, call: Call) -> Ladder:
+class RescuePolicy(Protocol):
+    """What planning and rescuing read of a policy; see `Policy`."""
+
+    @property
+    def impaired(self) -> Ladder | Iterable[Rung]:
+        """The ladder for a turn that failed."""
+
+    @property
+    def on(self) -> Container[object]:
+        """The faults that have a ladder of their own."""
+
+    @property
+    def ringing(self) -> Literal["say", "reject"]:
+        """What to do with a line that still rings."""
+
+    @property
+    def api_timeout(self) -> float:
+        """Seconds for one request to the LiveKit server."""
+
+    @property
+    def cancel_grace(self) -> float:
+        """Seconds for releasing the line once the rescue itself is cancelled."""
+
+    def ladder_for(self, fault: Fault) -> Ladder:
+        """Return the ladder for a fault."""
+
+
+def plan(policy: RescuePolicy, incident: Incident, call: Call) -> Ladder:
     """Decide what to do about an incident.
 
     Args:
@@ -146,7 +173,7 @@ def plan(policy: Policy, incident: Incident, call: Call) -> Ladder:
     return _rescue(policy, incident, call)
 
 
-def _soften(policy: Policy, call: Call) -> Ladder:
+def _soften(policy: RescuePolicy, call: Call) -> Ladder:
     if call.ringing:
         return _keep("the line still rings: soft words would answer it")
     ladder = Ladder.of(policy.impaired)
@@ -156,7 +183,7 @@ def _soften(policy: Policy, call: Call) -> Ladder:
     return ladder
 
 
-def _rescue(policy: Policy, incident: Incident, call: Call) -> Ladder:
+def _rescue(policy: RescuePolicy, incident: Incident, call: Call) -> Ladder:
     asked = incident.failure.evidence.get("by") == "agent"
     if incident.fault in _ENDS and asked and incident.fault not in policy.on:
         return Ladder((HangUp(),))  # it has said what it wanted

@@ -9,6 +9,7 @@ import sys
 from onhook.livekit.credentials import Credentials
 from onhook.policy import Policy
 from onhook.watchdog import Link
+from onhook.watchdog.protocol.job_policy import JobPolicy
 from onhook.watchdog.protocol.messages import Hello
 
 
@@ -17,7 +18,7 @@ async def main(count: int) -> None:
     for number in range(count):
         job = f"AJ_{number}"
         link = Link(
-            Hello(f"room-{number}", job, "agent", os.getppid(), Policy()),
+            Hello(f"room-{number}", job, "agent", os.getppid(), JobPolicy.of(Policy())),
             Credentials.from_env(),
         )
         await link.start()

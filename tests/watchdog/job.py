@@ -16,6 +16,7 @@ from onhook.livekit.credentials import Credentials
 from onhook.policy import Policy
 from onhook.rungs import HangUp, Say
 from onhook.watchdog import Link
+from onhook.watchdog.protocol.job_policy import JobPolicy
 from onhook.watchdog.protocol.messages import Hello
 
 AGENT = "agent-1"
@@ -28,7 +29,7 @@ QUIET = Policy(lost=[HangUp()], hang_limit=5.0, late_caller=0, api_timeout=2.0)
 async def main(room: str, job: str, mode: str, story: str) -> None:
     policy = POLICY if story == "said" or os.environ.get("ONHOOK_TEST_SAY") else QUIET
     policy = HASTY if story == "stalls" else policy
-    hello = Hello(room, job, AGENT, os.getppid(), policy)
+    hello = Hello(room, job, AGENT, os.getppid(), JobPolicy.of(policy))
     link = Link(hello, Credentials.from_env(), mode=mode)  # type: ignore[arg-type]
     await link.start()
     while not link.covered:  # noqa: ASYNC110 - the link has no event for its owner

@@ -17,12 +17,13 @@ from onhook.rescue.progress import Progress
 from onhook.rungs import HangUp, Say
 from onhook.sinks.journal import MemoryJournal, Step
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
+from onhook.watchdog.protocol.job_policy import JobPolicy
 from onhook.watchdog.protocol.messages import Hello
 from tests.fakes import AGENT, FakeLine, call_of, caller
 
 pytestmark = pytest.mark.looptime
 
-ACTS = Hello("room", "AJ_1", AGENT, 7, Policy())
+ACTS = Hello("room", "AJ_1", AGENT, 7, JobPolicy.of(Policy()))
 OBSERVES = replace(ACTS, mode="observe")
 HUNG = Failure(Fault.JOB_HUNG, "no sign of life", 0.0)
 WORDS = replace(HUNG, severity=Severity.IMPAIRED)

@@ -21,12 +21,13 @@ from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.job_table import JobTable
 from onhook.watchdog.daemon.liveness import BEAT
 from onhook.watchdog.daemon.watched_job import Job
+from onhook.watchdog.protocol.job_policy import JobPolicy
 from onhook.watchdog.protocol.messages import Beat, Closed, Hello, Opened
 from tests.fakes import call_of, caller
 
 pytestmark = pytest.mark.looptime
 
-HELLO = Hello("room", "AJ_1", "agent-1", 7, Policy())
+HELLO = Hello("room", "AJ_1", "agent-1", 7, JobPolicy.of(Policy()))
 OPENED = Opened(
     *("inc_1", Fault.ENTRYPOINT_RAISED, Severity.LOST, "it broke", 0.0, ""),
     Ladder((HangUp(),)),

@@ -14,10 +14,11 @@ from onhook.watchdog import Link
 from onhook.watchdog.client.backoff import LONGEST, SHORTEST, pause
 from onhook.watchdog.daemon.server import bind
 from onhook.watchdog.protocol.frames import Frames, decode, encode
+from onhook.watchdog.protocol.job_policy import JobPolicy
 from onhook.watchdog.protocol.messages import Beat, Hello, Welcome
 from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
 
-HELLO = Hello("room", "AJ_1", "agent-1", 7, Policy())
+HELLO = Hello("room", "AJ_1", "agent-1", 7, JobPolicy.of(Policy()))
 CREDENTIALS = Credentials("ws://host", "key", "secret")
 DEADLINE = 3.0
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from onhook.livekit.proof import Proof
 from onhook.policy import Policy
 from onhook.watchdog.daemon.liveness import BEAT, PROBE, TICK, Naps, Pulse, Verdict, judge, patience
+from onhook.watchdog.protocol.job_policy import JobPolicy
 
 ALIVE, SILENT, ABSENT, UNKNOWN = Proof.ALIVE, Proof.SILENT, Proof.ABSENT, Proof.UNKNOWN
-LIMIT = patience(Policy(), up=True)
-SETUP = patience(Policy(), up=False)
+LIMIT = patience(JobPolicy.of(Policy()), up=True)
+SETUP = patience(JobPolicy.of(Policy()), up=False)
 
 
 def pulse(*proofs: Proof) -> Pulse:
@@ -87,11 +88,11 @@ def test_a_beat_clears_what_was_held_against_a_job() -> None:
 def test_a_job_that_is_setting_up_may_block_as_long_as_its_caller_may_wait(
     setup: float | None, limit: float
 ) -> None:
-    assert patience(Policy(setup=setup), up=False) == limit
+    assert patience(JobPolicy.of(Policy(setup=setup)), up=False) == limit
 
 
 def test_a_limit_below_the_words_is_theirs() -> None:
-    assert patience(Policy(hang_limit=0.1), up=True) == 2.9
+    assert patience(JobPolicy.of(Policy(hang_limit=0.1)), up=True) == 2.9
 
 
 def test_a_watchdog_that_was_stopped_itself_notices() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 from dataclasses import replace
 from typing import Any
@@ -25,6 +26,7 @@ from onhook.watchdog.protocol.frames import (
     decode,
     encode,
 )
+from onhook.watchdog.protocol.job_policy import JobPolicy
 from onhook.watchdog.protocol.messages import (
     Answer,
     Ask,
@@ -48,7 +50,7 @@ POLICY = Policy(
     hang_limit=7.0,
     late_caller=0,
 )
-HELLO = Hello("call-1", "AJ_1", "agent-1", 42, POLICY)
+HELLO = Hello("call-1", "AJ_1", "agent-1", 42, JobPolicy.of(POLICY))
 CALL = call_of(caller(), human())
 REPORT = RungReport("say", Result.TIMED_OUT, "not done", 1.0, 2.5)
 MESSAGES: list[Message] = [
@@ -82,14 +84,37 @@ def bodies(data: bytes) -> list[bytes]:
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda m: type(m).__name__)
 def test_every_message_arrives_as_it_was_sent(message: Message) -> None:
     (body,) = bodies(encode(message))
-    assert decode(body) == message or isinstance(message, Hello)
+    assert decode(body) == message
 
 
 def test_a_policy_keeps_what_a_rescue_from_outside_needs() -> None:
     got = decode(bodies(encode(HELLO))[0])
     assert isinstance(got, Hello)
-    for name in ("lost", "impaired", "on", "ringing", "setup", "hang_limit", "late_caller"):
-        assert getattr(got.policy, name) == getattr(POLICY, name)
+    for field in dataclasses.fields(JobPolicy):
+        assert field.default is field.default_factory is dataclasses.MISSING, "nothing is guessed"
+        assert getattr(got.policy, field.name) == getattr(POLICY, field.name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("hang_limit", 0),
+        ("hang_limit", None),
+        ("api_timeout", "5"),
+        ("late_caller", -1),
+        ("setup", True),
+        ("ringing", "wait"),
+        ("on", {"job.bored": Ladder((HangUp(),)).to_json()}),
+        ("on", []),
+        ("lost", Ladder((Say(),)).to_json()),
+        ("first_audio", 8.0),
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused(name: str, value: object) -> None:
+    content = json.loads(bodies(encode(HELLO))[0])
+    content["policy"][name] = value
+    with pytest.raises(ProtocolError, match="hello: "):
+        decode(json.dumps(content).encode())
 
 
 @given(st.lists(st.sampled_from(MESSAGES), max_size=5), st.integers(1, 40))

@@ -9,10 +9,11 @@ import pytest
 from onhook.policy import Policy
 from onhook.watchdog.daemon.liveness import Pulse
 from onhook.watchdog.daemon.watched_job import Job, evidence
+from onhook.watchdog.protocol.job_policy import JobPolicy
 from onhook.watchdog.protocol.messages import Beat, Hello
 from onhook.watchdog.protocol.peer import Process
 
-HELLO = Hello("room", "AJ_1", "agent-1", 7, Policy())
+HELLO = Hello("room", "AJ_1", "agent-1", 7, JobPolicy.of(Policy()))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from onhook.policy import Policy
 from onhook.sinks import Observer
 from onhook.tasks import end
 from onhook.watchdog import Link, Mode
+from onhook.watchdog.protocol.job_policy import JobPolicy
 from onhook.watchdog.protocol.messages import Hello
 
 __all__ = ["WatchdogClient"]
@@ -66,7 +67,7 @@ class WatchdogClient:
             self._ctx.job.id,
             agent,
             _worker(),
-            self._policy,
+            JobPolicy.of(self._policy),
             self._mode,
         )
         self._link = link = Link(hello, Credentials.from_env(), mode=mode, news=self._news)

@@ -13,7 +13,7 @@ from onhook.errors import ApiError, OnhookError
 from onhook.faults import Fault, Severity
 from onhook.incident import Ending, Failure, Incident, Mode, Outcome, Result, RungReport
 from onhook.line import Line
-from onhook.policy import Policy, plan
+from onhook.policy import Policy, RescuePolicy, plan
 from onhook.rescue.progress import PendingRung, Progress, rest, settled
 from onhook.rungs import Climb, Rung
 from onhook.sinks import Observer
@@ -46,7 +46,7 @@ class Engine:
         self,
         line: Line,
         *,
-        policy: Policy | None = None,
+        policy: RescuePolicy | None = None,
         journal: Journal | None = None,
         observers: Sequence[Observer] = (),
         clock: Callable[[], float] = time.monotonic,
@@ -56,7 +56,7 @@ class Engine:
         mode: Mode = "act",
     ) -> None:
         self._line = line
-        self._policy = policy or Policy()
+        self._policy: RescuePolicy = policy or Policy()
         self._journal = journal if journal is not None else MemoryJournal()
         self._observers = tuple(observers)
         self._clock = clock

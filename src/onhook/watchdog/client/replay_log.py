@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from onhook.incident import Incident, Outcome, RungReport
-from onhook.policy import Policy, plan
+from onhook.policy import RescuePolicy, plan
 from onhook.redaction import masked
 from onhook.watchdog.protocol.frames import encode
 from onhook.watchdog.protocol.messages import TEXT, Climbed, Closed, Intent, Opened
@@ -23,7 +23,7 @@ class ReplayLog:
         policy: What the job would do; the incident's ladder is its.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: RescuePolicy) -> None:
         self._policy = policy
         self._frames: deque[bytes] = deque(maxlen=_REMEMBERED)
 

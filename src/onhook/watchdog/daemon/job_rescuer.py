@@ -15,12 +15,12 @@ from onhook.incident import Failure, Incident, Outcome
 from onhook.ladder import Ladder
 from onhook.line import Line
 from onhook.livekit.credentials import Credentials
-from onhook.policy import Policy
 from onhook.rescue.engine import Engine
 from onhook.rescue.progress import Progress
 from onhook.rungs import Keep, Say
 from onhook.sinks import LoggingObserver, Observer
 from onhook.sinks.journal import Journal, MemoryJournal, Ring
+from onhook.watchdog.protocol.job_policy import JobPolicy
 from onhook.watchdog.protocol.messages import Hello
 
 __all__ = ["JobRescuer"]
@@ -130,7 +130,7 @@ class JobRescuer:
                 await self._silence(line, job)
             yield line
 
-    def _engine(self, line: Line, job: Hello, policy: Policy | None = None) -> Engine:
+    def _engine(self, line: Line, job: Hello, policy: JobPolicy | None = None) -> Engine:
         return Engine(
             line,
             policy=policy or job.policy,
@@ -167,9 +167,9 @@ class JobRescuer:
         return call
 
 
-def _words_only(policy: Policy) -> Policy:
+def _words_only(policy: JobPolicy) -> JobPolicy:
     """Keep of the soft ladder what is said: a loop that may come back keeps its call."""
-    words = [rung for rung in Ladder.of(policy.impaired).rungs if isinstance(rung, Say)]
+    words = [rung for rung in policy.impaired.rungs if isinstance(rung, Say)]
     return replace(policy, impaired=Ladder((*words, Keep("the loop may come back"))))
 
 

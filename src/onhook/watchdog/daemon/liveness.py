@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from onhook.livekit.proof import Proof
-from onhook.policy import Policy
+from onhook.watchdog.protocol.job_policy import JobPolicy
 
 __all__ = ["BEAT", "PROBE", "TICK", "Naps", "Pulse", "Verdict", "judge", "patience"]
 
@@ -86,7 +86,7 @@ class Verdict(Enum):
     """It has stood still for longer than anybody should wait."""
 
 
-def patience(policy: Policy, *, up: bool) -> float:
+def patience(policy: JobPolicy, *, up: bool) -> float:
     """Return the seconds after which a job that shows no sign of life is hung.
 
     Args:

@@ -11,18 +11,17 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_h
 
 from onhook.call import Leg
 from onhook.errors import OnhookError
+from onhook.faults import Fault
 from onhook.ladder import Ladder
-from onhook.policy import Policy
 
 __all__ = ["FieldError", "from_wire", "to_wire"]
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 
 _LONGEST = 48 * 1024
 """Characters of one text."""
 _MOST_LEGS = 100
-_POLICY = ("api_timeout", "cancel_grace", "hang_limit", "late_caller", "ringing", "setup")
-"""What a rescue from outside needs of a policy, beside the ladders."""
 
 
 class FieldError(OnhookError, ValueError):
@@ -65,8 +64,8 @@ def _hints(kind: Any) -> dict[str, Any]:
 def _encode(value: Any) -> Any:
     if isinstance(value, Ladder):
         return value.to_json()
-    if isinstance(value, Policy):
-        return _policy_to_wire(value)
+    if isinstance(value, Mapping):
+        return {str(key): _encode(item) for key, item in value.items()}
     if isinstance(value, tuple):
         return [_encode(item) for item in value]
     if dataclasses.is_dataclass(value):
@@ -116,7 +115,7 @@ def _bool(name: str, value: Any) -> bool:
     return value
 
 
-def _enum(kind: type[StrEnum], name: str, value: Any) -> StrEnum:
+def _enum(kind: type[E], name: str, value: Any) -> E:
     try:
         return kind(value)
     except ValueError:
@@ -136,26 +135,14 @@ def _legs(name: str, value: Any) -> tuple[Leg, ...]:
     return tuple(_decode(name, Leg, leg) for leg in value)
 
 
-def _policy_to_wire(policy: Policy) -> dict[str, Any]:
-    facts = {name: getattr(policy, name) for name in _POLICY}
-    on = {str(fault): Ladder.of(rungs).to_json() for fault, rungs in policy.on.items()}
-    ladders = {name: Ladder.of(getattr(policy, name)).to_json() for name in ("lost", "impaired")}
-    return {**facts, **ladders, "on": on}
+def _seconds_or_none(name: str, value: Any) -> float | None:
+    return None if value is None else _float(name, value)
 
 
-def _policy(name: str, value: Any) -> Policy:
-    if not isinstance(value, dict) or set(value) != {*_POLICY, "lost", "impaired", "on"}:
-        raise _wrong(name, value, "a policy")
-    on = value["on"]
-    if not isinstance(on, dict):
-        raise _wrong(f"{name}.on", on, "an object of ladders")
-    facts = {key: value[key] for key in _POLICY}
-    lost, soft = (_ladder(f"{name}.{each}", value[each]) for each in ("lost", "impaired"))
-    others = {fault: _ladder(f"{name}.on", text) for fault, text in on.items()}
-    try:
-        return Policy(lost=lost, impaired=soft, on=others, **facts)
-    except (OnhookError, TypeError, ValueError, OverflowError) as error:
-        raise FieldError(f"{name}: {str(error)[:300]}") from error
+def _ladders(name: str, value: Any) -> Mapping[Fault, Ladder]:
+    if not isinstance(value, dict):
+        raise _wrong(name, value, "an object of ladders")
+    return {_enum(Fault, name, fault): _ladder(name, text) for fault, text in value.items()}
 
 
 def _wrong(name: str, value: Any, wanted: str) -> FieldError:
@@ -167,6 +154,7 @@ _DECODERS: Mapping[Any, Callable[[str, Any], Any]] = {
     int: _int,
     float: _float,
     bool: _bool,
+    float | None: _seconds_or_none,
     Ladder: _ladder,
-    Policy: _policy,
+    Mapping[Fault, Ladder]: _ladders,
 }

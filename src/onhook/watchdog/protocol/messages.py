@@ -8,7 +8,7 @@ from onhook.call import Call
 from onhook.faults import Fault, Severity
 from onhook.incident import Ending, Mode, RungReport
 from onhook.ladder import Ladder
-from onhook.policy import Policy
+from onhook.watchdog.protocol.job_policy import JobPolicy
 
 __all__ = [
     "TEXT",
@@ -48,7 +48,7 @@ class Hello:
     job: str
     agent: str
     worker: int
-    policy: Policy
+    policy: JobPolicy
     mode: Mode = "act"
 
 
