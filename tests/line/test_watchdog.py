@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import time
 from pathlib import Path
@@ -28,6 +29,7 @@ LIMIT, RELEASED = 15.0, 12.0
 BEYOND = 2.0
 """Seconds beyond the bound for which the unguarded caller is watched."""
 POLL = 0.05
+_LITTLE = 400_000 * 1024
 STORM = 12
 """Jobs that die at once; `make bench-watchdog` has 50."""
 
@@ -246,3 +248,18 @@ async def is_safe(call: Call, since: float, bound: float) -> None:
     safe = min(ended, ended if heard is None else heard) - since
     assert report.ending is Ending.BYE_RECEIVED
     assert safe <= bound, f"safe after {safe:.2f} s"
+
+
+async def test_a_watchdog_under_a_memory_limit_speaks_in_time(stack: Stack, tmp_path: Path) -> None:
+    """`ulimit -v 400000`: what the README says that it needs."""
+    async with worker(stack, tmp_path, ONHOOK_TEST_AGENT="small") as running:
+        bench = Bench(stack, running, agent="small")
+        scenario = bench.scenario("is_killed", "default")
+        async with Phone() as phone:
+            call = await bench.call_in(phone, scenario)
+            async with asyncio.timeout(DIED + NOISE):
+                while (watchdog := running.watchdog()) is None:  # noqa: ASYNC110 - a process
+                    await asyncio.sleep(POLL)
+            resource.prlimit(watchdog, resource.RLIMIT_AS, (_LITTLE, _LITTLE))
+            await is_safe(call, await bench.struck(scenario), DIED + NOISE)
+        assert running.watchdog() == watchdog, "it is still there"

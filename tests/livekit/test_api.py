@@ -11,7 +11,8 @@ from livekit.protocol.room import ListParticipantsResponse
 
 from onhook.errors import ApiError, ConfigurationError
 from onhook.livekit import Credentials, ServerApi
-from onhook.livekit.proof import Proof, ProofOfLife
+from onhook.livekit.proof import Proof
+from onhook.livekit.proof_of_life import ProofOfLife
 from tests.livekit.twirp import SECRET, Twirp, error, hang, ok, twirp
 
 

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from livekit import api
-
 from onhook.errors import ConfigurationError
 
 __all__ = ["ANNOUNCER", "ROLE", "WITHDRAWN", "Credentials"]
@@ -94,6 +92,8 @@ class Credentials:
                 f"cannot join room {room!r} for the caller's sake: LIVEKIT_TOKEN alone "
                 "cannot sign a join token. Set LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
             )
+        from livekit import api  # noqa: PLC0415 - heavy, and a watchdog listens before it loads it
+
         from onhook.livekit.framework.room_internals import joins_unsubscribed  # noqa: PLC0415 - rtc
 
         grants = api.VideoGrants(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import ctypes
 import logging
 import os
 import sys
@@ -16,11 +18,14 @@ from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
 
 _LOG_BYTES = 1_000_000
 _FAILED, _RUNNING = 1, 3
+_M_ARENA_MAX = -8
+"""glibc, malloc.h."""
 
 
 def main() -> int:
     """Watch in the foreground, or detached from whoever started it."""
     options = _options()
+    _share_memory()
     try:
         credentials = Credentials.from_env()  # without them nobody could be rescued
         files = RuntimeDir.of_this_user().of(credentials)
@@ -81,6 +86,17 @@ def _detach(files: WatchdogFiles) -> None:
     os.dup2(null, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
+
+
+def _share_memory() -> None:
+    """Let all threads allocate from one pool, where the C library is glibc.
+
+    By default each of LiveKit's ten threads reserves up to 128 MB of address space of its own, and
+    under a limit (`ulimit -v`) the first rescue would end the watchdog. Measured until the first
+    announcement: 1120 MB without this, 270 MB with it.
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _log(files: WatchdogFiles, *, detached: bool) -> None:

@@ -174,4 +174,5 @@ def _words_only(policy: JobPolicy) -> JobPolicy:
 
 
 def _load() -> None:
-    import onhook.watchdog.daemon.bounded_line  # noqa: F401, PLC0415 - see `JobRescuer.prepare`
+    import onhook.livekit.proof_of_life  # noqa: PLC0415 - see `JobRescuer.prepare`
+    import onhook.watchdog.daemon.bounded_line  # noqa: F401, PLC0415

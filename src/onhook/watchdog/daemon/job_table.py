@@ -7,10 +7,11 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from onhook.faults import Fault, Severity
 from onhook.incident import Failure
-from onhook.livekit.proof import Proof, ProofOfLife
+from onhook.livekit.proof import Proof
 from onhook.watchdog.daemon.guard_progress import Recorded
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.liveness import PROBE, TICK, Naps, Pulse, Verdict, judge, patience
@@ -28,6 +29,9 @@ from onhook.watchdog.protocol.messages import (
     Opened,
 )
 from onhook.watchdog.protocol.peer import Process, end
+
+if TYPE_CHECKING:
+    from onhook.livekit.proof_of_life import ProofOfLife
 
 __all__ = ["JobTable"]
 
@@ -248,6 +252,9 @@ class JobTable:
 
     async def _prove(self, job: Job) -> Proof:
         if self._proof is None:
+            await self._rescuer.prepare()
+            from onhook.livekit.proof_of_life import ProofOfLife  # noqa: PLC0415 - see `prepare`
+
             self._proof = ProofOfLife(self._rescuer.credentials)
         return await self._proof.of(job.hello.room, job.hello.agent, deadline=PROBE)
 
