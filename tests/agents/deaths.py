@@ -12,7 +12,7 @@ from pathlib import Path
 
 from livekit.agents import JobContext
 
-from tests.agents.faults import fault, greet, note, reach, strike
+from tests.agents.faults import fault, greet, note, reach, strike, wait_for_signal
 
 LONG = 30
 """Seconds; LiveKit itself kills a job whose loop is blocked after 60."""
@@ -132,3 +132,10 @@ def compute(seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         sum(range(1000))
+
+
+@fault
+async def is_killed_on_signal(ctx: JobContext) -> None:
+    await wait_for_signal(ctx)
+    strike(ctx)
+    os.kill(os.getpid(), signal.SIGKILL)

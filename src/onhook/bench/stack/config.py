@@ -27,7 +27,7 @@ def redis_arguments(ports: Ports) -> list[str]:
     return ["--bind", HOST, "--port", str(ports.redis), "--save", "", "--appendonly", "no"]
 
 
-def livekit_server(ports: Ports, keys: Keys) -> dict[str, Any]:
+def livekit_server(ports: Ports, *keys: Keys) -> dict[str, Any]:
     """Return livekit-server's configuration (its `config-sample.yaml`)."""
     return {
         "port": ports.http,
@@ -41,7 +41,7 @@ def livekit_server(ports: Ports, keys: Keys) -> dict[str, Any]:
             "udp_port": ports.rtc_udp,
         },
         "redis": {"address": f"{HOST}:{ports.redis}"},
-        "keys": {keys.key: keys.secret},
+        "keys": {each.key: each.secret for each in keys},
         "logging": {"level": "info", "json": False},
     }
 
