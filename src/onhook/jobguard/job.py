@@ -126,7 +126,6 @@ class GuardedJob:
             logger.error("this call is not guarded: %s", error)  # noqa: TRY400 - no traceback helps
             await entrypoint(self._ctx)
             return
-        tell_of_version()
         self._entrypoint = entrypoint
         entry = asyncio.current_task()
         self._entrypoint_runs = True
@@ -145,6 +144,7 @@ class GuardedJob:
             register(self._ctx, self)
             self._ctx.add_shutdown_callback(self._shutdown_callback())
             self.rescuer.tell(await self._ring2.start(self._agent))
+            tell_of_version()
         except Exception:
             logger.exception("onhook cannot guard this call in full; the agent runs all the same")
 
