@@ -6,7 +6,6 @@ import dataclasses
 import difflib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,6 @@ _STAYS_HERE = ("tts",)
 """Fields that hold a living object and are left out of the JSON."""
 
 
-@dataclass(frozen=True, slots=True)
 class Ladder:
     """One or more rungs; a `Policy` completes one that would not end by itself.
 
@@ -44,15 +42,13 @@ class Ladder:
         LadderError: No rung, something that is none, or a rung below one that ends the ladder.
     """
 
-    rungs: tuple[Rung, ...]
+    __slots__ = ("_rungs",)
 
-    def __post_init__(self) -> None:
-        given: object = self.rungs
+    def __init__(self, rungs: Iterable[Rung]) -> None:
+        given: object = rungs
         if not isinstance(given, Iterable) or isinstance(given, str | bytes):
-            raise LadderError(
-                f"{self.rungs!r} is no ladder: give a list of rungs, [Say(), HangUp()]"
-            )
-        rungs = tuple(self.rungs)
+            raise LadderError(f"{rungs!r} is no ladder: give a list of rungs, [Say(), HangUp()]")
+        rungs = tuple(rungs)
         if not rungs:
             raise LadderError("a ladder needs a rung, for example Ladder([Say(), HangUp()])")
         for place, rung in enumerate(rungs):
@@ -64,7 +60,26 @@ class Ladder:
                     f"rung {place} is {rung!r}, which ends the ladder: nothing below it would ever "
                     "run. Put it last"
                 )
-        object.__setattr__(self, "rungs", rungs)
+        self._rungs = rungs
+
+    # no dataclass: msgspec would write its rungs by itself, and could not read them back
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """The rungs, in order."""
+        return self._rungs
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ladder) and self._rungs == other._rungs
+
+    def __hash__(self) -> int:
+        return hash(self._rungs)
+
+    def __repr__(self) -> str:
+        return f"Ladder({self._rungs!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Ladder, (self._rungs,))
 
     @classmethod
     def of(cls, rungs: Ladder | Iterable[Rung]) -> Ladder:
@@ -73,9 +88,7 @@ class Ladder:
         Raises:
             LadderError: It is neither.
         """
-        if isinstance(rungs, Ladder):
-            return rungs
-        return cls(rungs)  # type: ignore[arg-type] # any iterable becomes a tuple
+        return rungs if isinstance(rungs, Ladder) else cls(rungs)
 
     def ended_by(self, rung: Rung) -> Ladder:
         """Return this ladder, with a last rung where its own would not end it.

@@ -13,10 +13,11 @@ from onhook.incident import Failure, Incident, Outcome, Result, RungReport
 from onhook.ladder import Ladder
 from onhook.policy import Policy
 from onhook.rescue.engine import Engine
+from onhook.rescue.events import Climbed, Closed, Intent, Opened
 from onhook.rungs import DeleteRoom, HangUp, Keep, RemoveCallers, Say
-from onhook.sinks import LoggingObserver
-from onhook.sinks.journal import MemoryJournal, Step
+from onhook.sinks import LoggingObserver, ObserverSink
 from tests.fakes import FakeLine, call_of, caller, done, fails, hangs, human, refused, takes
+from tests.rescue.telling import Kept
 
 pytestmark = pytest.mark.looptime
 
@@ -172,8 +173,7 @@ async def test_cancelled_during_the_words_it_releases_the_line_first() -> None:
 @pytest.mark.parametrize("soft", [[Say(), HangUp()], Ladder((Say(), HangUp())), Ladder((Say(),))])
 async def test_a_soft_ladder_that_is_cancelled_stops_and_leaves_the_call(soft: Ladder) -> None:
     line = FakeLine(call_of(caller()), says=[takes(10)])
-    journal = MemoryJournal()
-    rescuer = engine(line, Policy(impaired=soft), journal=journal)
+    rescuer = engine(line, Policy(impaired=soft))
     failure = Failure(Fault.LLM_STALLED, "it hangs", 0.0, severity=Severity.IMPAIRED)
     task = asyncio.create_task(rescuer.handle(Incident(failure, line.call)))
     await asyncio.sleep(1)
@@ -223,26 +223,18 @@ async def test_an_exit_during_the_words_goes_on_once_the_line_is_released() -> N
 
 
 async def test_intent_is_written_before_and_outcome_after_each_rung() -> None:
-    journal = MemoryJournal()
+    kept = Kept()
     line = FakeLine(call_of(caller()))
 
     async def look() -> None:
-        assert journal.entries()[-1].step is Step.INTENT
+        assert kept.kinds[-1] is Intent
 
     line.says = [look]
     line.deletions = [look]
-    happened = incident(line.call)
-    outcome = await engine(line, journal=journal).handle(happened)
+    outcome = await engine(line, sinks=[kept]).handle(incident(line.call))
     assert outcome.reports[0].result is Result.DONE, outcome
-    told = [(entry.step, entry.subject) for entry in journal.entries(happened.id)]
-    assert told == [
-        (Step.OPENED, "entrypoint.raised"),
-        (Step.INTENT, "say"),
-        (Step.RUNG, "say"),
-        (Step.INTENT, "hang_up"),
-        (Step.RUNG, "hang_up"),
-        (Step.CLOSED, "released"),
-    ]
+    assert kept.kinds == [Opened, Intent, Climbed, Intent, Climbed, Closed]
+    assert tuple(e.report for e in kept.events if isinstance(e, Climbed)) == outcome.reports
 
 
 async def test_an_engine_handles_one_incident() -> None:
@@ -271,9 +263,9 @@ class Rude:
 
 async def test_an_observer_that_raises_disturbs_nobody(caplog: pytest.LogCaptureFixture) -> None:
     line = FakeLine(call_of(caller()))
-    watch = [Rude(), LoggingObserver()]
+    watch = [ObserverSink(Rude()), ObserverSink(LoggingObserver())]
     with caplog.at_level(logging.DEBUG, "onhook"):
-        outcome = await engine(line, observers=watch).handle(incident(line.call))
+        outcome = await engine(line, sinks=watch).handle(incident(line.call))
     assert outcome.ending == "released"
     assert "released" in caplog.text
 
@@ -293,7 +285,7 @@ async def test_the_original_error_is_logged_with_all_ids_before_anything_is_done
     line.says = [look]
     happened = incident(line.call)
     with caplog.at_level(logging.INFO, "onhook"):
-        outcome = await engine(line, observers=[LoggingObserver()]).handle(happened)
+        outcome = await engine(line, sinks=[ObserverSink(LoggingObserver())]).handle(happened)
     assert outcome.reports[0].result is Result.DONE, outcome.reports[0].detail
     fields = vars(caplog.records[-1])
     assert fields["onhook_incident"] == happened.id

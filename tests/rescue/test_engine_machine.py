@@ -18,7 +18,7 @@ from onhook.ladder import Ladder
 from onhook.line import Dispatch
 from onhook.policy import Policy
 from onhook.rescue.engine import Engine
-from onhook.rescue.progress import Progress
+from onhook.rescue.events import Climbed, Closed, Intent
 from onhook.rungs import (
     DeleteRoom,
     HandOver,
@@ -30,8 +30,9 @@ from onhook.rungs import (
     Say,
     Transfer,
 )
-from onhook.sinks.journal import MemoryJournal, Step
+from onhook.sinks import ObserverSink
 from tests.fakes import AGENT, JOB, ROOM, agent, call_of, caller, human, refused
+from tests.rescue.telling import Kept, story
 
 ERROR = RuntimeError("the original error")
 API_TIMEOUT, GRACE, SAY, RELEASE = 2.0, 1.5, 4.0, 3.0
@@ -186,7 +187,7 @@ class EngineMachine(RuleBasedStateMachine):
         legs = (caller(),) if company == "none" else (caller(), human())
         call = call_of(*legs)
         self.line = StepwiseLine(call)
-        self.journal = MemoryJournal()
+        self.kept = Kept()
         self.watch = Closings()
         policy = Policy(lost=ladder, api_timeout=API_TIMEOUT, cancel_grace=GRACE)
         before = call if seen else Call(ROOM, agent=AGENT, job=JOB, complete=False)
@@ -195,18 +196,19 @@ class EngineMachine(RuleBasedStateMachine):
         self.engine = Engine(
             self.line,
             policy=policy,
-            journal=self.journal,
-            observers=[self.watch],
+            sinks=[self.kept, ObserverSink(self.watch)],
             clock=self.loop.time,
         )
         self.began = self.loop.time()
         says = [rung for rung in ladder.rungs if isinstance(rung, Say)]
         done = [RungReport(rung.name, Result.DONE, "told", 0.0, 0.0) for rung in says[:told]]
         begun = ladder.rungs[len(done)].name if told else ""
-        past = Progress(ladder, tuple(done), begun) if resumes else None
+        events = story(self.incident, ladder, tuple(done), begun)
         self.told = len(done) if resumes else 0
+        self.begun = bool(begun) and resumes
         self.says_left = len(says) - self.told
-        self.task = self.loop.create_task(self.engine.handle(self.incident, past))
+        going_on = self.engine.resume(events, "it died") if resumes else None
+        self.task = self.loop.create_task(going_on or self.engine.handle(self.incident))
         self.settle()
 
     def settle(self, seconds: float = 0.0) -> None:
@@ -268,12 +270,12 @@ class EngineMachine(RuleBasedStateMachine):
     def no_rung_after_the_outcome(self) -> None:
         if self.task is None:
             return
-        steps = [entry.step for entry in self.journal.entries(self.incident.id)]
-        assert steps.count(Step.CLOSED) <= 1
-        if Step.CLOSED in steps:
-            assert steps[-1] is Step.CLOSED
+        steps = self.kept.kinds
+        assert steps.count(Closed) <= 1
+        if Closed in steps:
+            assert steps[-1] is Closed
             assert self.engine.outcome is not None
-        assert self.watch.stages.count("closed") == steps.count(Step.CLOSED)
+        assert self.watch.stages.count("closed") == steps.count(Closed)
 
     @invariant()
     def nothing_that_was_done_is_repeated(self) -> None:
@@ -338,11 +340,10 @@ class EngineMachine(RuleBasedStateMachine):
             assert outcome.failure is not None
             assert outcome.failure.fault is Fault.CLEANUP_FAILED
             assert outcome.failure.error is not ERROR
-        steps = [entry.step for entry in self.journal.entries(self.incident.id)]
-        assert steps.count(Step.CLOSED) == 1
-        assert (
-            steps.count(Step.INTENT) + self.told == steps.count(Step.RUNG) == len(outcome.reports)
-        )
+        steps = self.kept.kinds
+        assert steps.count(Closed) == 1
+        assert steps.count(Climbed) == len(outcome.reports)
+        assert steps.count(Intent) - self.begun + self.told == len(outcome.reports)
         if self.cancelled:
             assert task.cancelled() or task.exception() is None
         else:

@@ -10,10 +10,12 @@ from onhook.faults import Fault
 from onhook.incident import Failure, Incident, Result, RungReport
 from onhook.ladder import Ladder
 from onhook.rescue.engine import Engine
+from onhook.rescue.events import Climbed, Closed, Intent, Opened, Resumed
 from onhook.rescue.progress import Progress, rest, settled
 from onhook.rungs import HangUp, Keep, Say
 from onhook.sinks.journal import MemoryJournal, Step
 from tests.fakes import FakeLine, call_of, caller, done, fails, human, refused
+from tests.rescue.telling import Kept, story
 
 pytestmark = pytest.mark.looptime
 
@@ -65,23 +67,20 @@ def test_whatever_was_told_the_last_rung_remains(
 
 async def test_a_rung_that_was_done_is_not_repeated_and_the_next_one_is_climbed() -> None:
     line = FakeLine(call_of(caller()))
-    journal = MemoryJournal()
-    happened = incident(line)
-    outcome = await Engine(line, journal=journal).handle(
-        happened, Progress(Ladder((Say(), HangUp())), (report("say"),), "hang_up")
-    )
+    kept = Kept()
+    events = story(incident(line), Ladder((Say(), HangUp())), (report("say"),), "hang_up")
+    outcome = await Engine(line, sinks=[kept]).resume(events, "it died")
     assert outcome.ending == "released"
     assert line.asked == ["delete"]
     assert [r.rung for r in outcome.reports] == ["say", "hang_up"]
-    steps = [entry.step for entry in journal.entries(happened.id)]
-    told, ours = [Step.OPENED, Step.RUNG], [Step.RESUMED, Step.INTENT, Step.RUNG, Step.CLOSED]
-    assert steps == [*told, *ours]
+    told, ours = [Opened, Climbed, Intent], [Resumed, Intent, Climbed, Closed]
+    assert kept.kinds == [*told, *ours]
 
 
 async def test_an_incident_that_had_ended_is_closed_and_nothing_is_done() -> None:
     line = FakeLine(call_of(caller()))
-    past = Progress(Ladder((HangUp(),)), (report("hang_up"),))
-    outcome = await Engine(line).handle(incident(line), past)
+    events = story(incident(line), Ladder((HangUp(),)), (report("hang_up"),))
+    outcome = await Engine(line).resume(events, "it died")
     assert outcome.ending == "released"
     assert outcome.detail == "told by the guard"
     assert not line.asked
@@ -89,13 +88,11 @@ async def test_an_incident_that_had_ended_is_closed_and_nothing_is_done() -> Non
 
 async def test_a_journal_that_has_the_incident_gets_no_second_beginning() -> None:
     line = FakeLine(call_of(caller()), deletions=[fails(refused())], removals=[fails(refused())])
-    journal, happened = MemoryJournal(), incident(line)
-    first = await Engine(line, journal=journal).handle(happened)
+    journal, kept = MemoryJournal(), Kept()
+    first = await Engine(line, sinks=[journal, kept]).handle(happened := incident(line))
     assert first.ending == "handed_outward"
     line.deletions = [done]
-    second = await Engine(line, journal=journal).handle(
-        happened, Progress(Ladder((Say(), HangUp())), first.reports)
-    )
+    second = await Engine(line, sinks=[journal]).resume(kept.events, "the guard could not")
     assert second.ending == "released"
     assert line.asked.count("say") == 1, "the words are not said again"
     steps = [entry.step for entry in journal.entries(happened.id)]
@@ -106,14 +103,16 @@ async def test_who_has_taken_over_meanwhile_keeps_the_call() -> None:
     line = FakeLine(call_of(caller()))
     happened = incident(line)
     line.join(human("colleague"))
-    outcome = await Engine(line).handle(happened, Progress(LADDER, (report("say"), report("say"))))
+    events = story(happened, LADDER, (report("say"), report("say")))
+    outcome = await Engine(line).resume(events, "it died")
     assert outcome.ending == "taken_over"
     assert not line.asked
 
 
 async def test_what_was_left_on_purpose_stays_so() -> None:
     line = FakeLine(call_of(caller()))
-    past = Progress(Ladder((Say(), Keep("on purpose"))), (report("say"), report("keep")))
-    outcome = await Engine(line).handle(incident(line), past)
+    ladder = Ladder((Say(), Keep("on purpose")))
+    events = story(incident(line), ladder, (report("say"), report("keep")))
+    outcome = await Engine(line).resume(events, "it died")
     assert outcome.ending == "kept"
     assert not line.asked

@@ -12,12 +12,14 @@ import sys
 from onhook.call import Call, Leg, LegKind, LineState
 from onhook.faults import Fault
 from onhook.incident import Failure, Incident, Outcome, Result, RungReport
+from onhook.ladder import Ladder
 from onhook.livekit.credentials import Credentials
 from onhook.policy import Policy
 from onhook.rungs import HangUp, Say
 from onhook.watchdog import Link
 from onhook.watchdog.protocol.job_policy import JobPolicy
 from onhook.watchdog.protocol.messages import Hello
+from tests.rescue.telling import climbed, closed, intent, opened
 
 AGENT = "agent-1"
 POLICY = Policy(lost=[Say(deadline=10.0), HangUp()], late_caller=0, api_timeout=2.0)
@@ -35,7 +37,7 @@ async def main(room: str, job: str, mode: str, story: str) -> None:
     while not link.covered:  # noqa: ASYNC110 - the link has no event for its owner
         await asyncio.sleep(0.01)
     link.up()
-    tell(link, room, story)
+    tell(link, room, story, policy)
     sys.stdout.write("covered\n")
     sys.stdout.flush()
     if story == "bye":
@@ -45,7 +47,7 @@ async def main(room: str, job: str, mode: str, story: str) -> None:
     await asyncio.Event().wait()
 
 
-def tell(link: Link, room: str, story: str) -> None:
+def tell(link: Link, room: str, story: str, policy: Policy) -> None:
     """The guard's rescue, until it was cut off."""
     if story not in ("said", "released", "handed_outward", "stalls"):
         return
@@ -53,18 +55,19 @@ def tell(link: Link, room: str, story: str) -> None:
     call = Call(room, (Leg(AGENT, LegKind.AGENT), caller), AGENT)
     failure = Failure(Fault.ENTRYPOINT_RAISED, "it broke", 0.0, RuntimeError("broken"))
     incident = Incident(failure, call, "inc_test")
-    link.opened(incident)
+    link.handle(opened(incident, Ladder.of(policy.lost)))
     if story == "said":
-        link.intent(incident, "say")
-        link.climbed(incident, RungReport("say", Result.DONE, "said it", 0.0, 1.0))
-        link.intent(incident, "hang_up")
+        link.handle(intent(incident.id, "say"))
+        said = RungReport("say", Result.DONE, "said it", 0.0, 1.0)
+        link.handle(climbed(incident.id, said))
+        link.handle(intent(incident.id, "hang_up", 1.0))
         return
-    link.intent(incident, "hang_up")
+    link.handle(intent(incident.id, "hang_up"))
     if story == "stalls":
         return
     result = Result.DONE if story == "released" else Result.FAILED
-    link.climbed(incident, RungReport("hang_up", result, "tried", 0.0, 1.0))
-    link.closed(incident, Outcome("inc_test", story, "told"))  # type: ignore[arg-type]
+    link.handle(climbed(incident.id, RungReport("hang_up", result, "tried", 0.0, 1.0)))
+    link.handle(closed(Outcome("inc_test", story, "told")))  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from onhook.faults import Fault, Severity
@@ -13,18 +14,18 @@ from onhook.incident import Failure, Incident
 from onhook.ladder import Ladder
 from onhook.livekit.credentials import Credentials
 from onhook.policy import Policy
-from onhook.rescue.progress import Progress
 from onhook.rungs import HangUp, Say
 from onhook.sinks.journal import MemoryJournal, Step
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.protocol.job_policy import JobPolicy
 from onhook.watchdog.protocol.messages import Hello
 from tests.fakes import AGENT, FakeLine, call_of, caller
+from tests.rescue.telling import story
 
 pytestmark = pytest.mark.looptime
 
 ACTS = Hello("room", "AJ_1", AGENT, 7, JobPolicy.of(Policy()))
-OBSERVES = replace(ACTS, mode="observe")
+OBSERVES = msgspec.structs.replace(ACTS, mode="observe")
 HUNG = Failure(Fault.JOB_HUNG, "no sign of life", 0.0)
 WORDS = replace(HUNG, severity=Severity.IMPAIRED)
 
@@ -70,9 +71,9 @@ async def test_where_it_only_observes_nothing_is_asked_of_the_line(
     rescuer, line, journal = rescuing(monkeypatch)
     await rescuer.soften(OBSERVES, WORDS)
     await rescuer.rescue(OBSERVES, HUNG, intruder=True)
-    begun = Progress(Ladder((Say(), HangUp())), begun="say", reason="the job has died")
     incident = Incident(HUNG, call_of(caller()), "inc_begun")
-    outcome = await rescuer.resume(OBSERVES, incident, begun, intruder=True)
+    begun = story(incident, Ladder((Say(), HangUp())), begun="say")
+    outcome = await rescuer.resume(OBSERVES, begun, "the job has died", intruder=True)
     assert outcome.ending == "observed"
     assert line.asked == []
     closed = [entry for entry in journal.entries() if entry.step is Step.CLOSED]

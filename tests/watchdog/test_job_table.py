@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Sequence
 
+import msgspec
 import pytest
 
 from onhook.faults import Fault, Severity
@@ -15,24 +15,23 @@ from onhook.ladder import Ladder
 from onhook.livekit.credentials import Credentials
 from onhook.livekit.proof import Proof
 from onhook.policy import Policy
-from onhook.rescue.progress import Progress
+from onhook.rescue.events import RescueEvent
 from onhook.rungs import HangUp
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.job_table import JobTable
 from onhook.watchdog.daemon.liveness import BEAT
 from onhook.watchdog.daemon.watched_job import Job
 from onhook.watchdog.protocol.job_policy import JobPolicy
-from onhook.watchdog.protocol.messages import Beat, Closed, Hello, Opened
+from onhook.watchdog.protocol.messages import Beat, Hello
 from tests.fakes import call_of, caller
+from tests.rescue.telling import closed, opened
 
 pytestmark = pytest.mark.looptime
 
 HELLO = Hello("room", "AJ_1", "agent-1", 7, JobPolicy.of(Policy()))
-OPENED = Opened(
-    *("inc_1", Fault.ENTRYPOINT_RAISED, Severity.LOST, "it broke", 0.0, ""),
-    Ladder((HangUp(),)),
-    call_of(caller()),
-)
+FAILURE = Failure(Fault.ENTRYPOINT_RAISED, "it broke", 0.0)
+OPENED = opened(Incident(FAILURE, call_of(caller()), "inc_1"), Ladder((HangUp(),)))
+HANDED = closed(Outcome("inc_1", "handed_outward", "no"))
 
 
 class Recorder(JobRescuer):
@@ -69,11 +68,11 @@ class Recorder(JobRescuer):
         return None
 
     async def resume(
-        self, job: Hello, incident: Incident, past: Progress, *, intruder: bool
+        self, job: Hello, events: Sequence[RescueEvent], reason: str, *, intruder: bool
     ) -> Outcome:
         self.note("resume")
         await asyncio.sleep(5.0)
-        return Outcome(incident.id, "released", "")
+        return Outcome(events[0].incident, "released", "")
 
 
 class Room:
@@ -144,7 +143,7 @@ async def test_a_job_that_is_observed_is_judged_the_same_and_its_process_is_left
         ended.append(process)
 
     monkeypatch.setattr("onhook.watchdog.daemon.job_table.end", end)
-    for hello, killed in ((HELLO, 1), (replace(HELLO, mode="observe"), 0)):
+    for hello, killed in ((HELLO, 1), (msgspec.structs.replace(HELLO, mode="observe"), 0)):
         ended.clear()
         async with table(Proof.SILENT) as (running, rescuer):
             running.told(running.joined(hello, 0), Beat(0.0, "listening"))
@@ -185,11 +184,11 @@ async def test_a_guard_that_tells_late_that_it_could_not_is_rescued_once() -> No
     async with table(Proof.SILENT) as (running, rescuer):
         job = running.joined(HELLO, 0)
         running.told(job, OPENED)
-        running.told(job, Closed("inc_1", "handed_outward", "no"))
-        running.told(job, Closed("inc_1", "handed_outward", "no"))
+        running.told(job, HANDED)
+        running.told(job, HANDED)
         again = running.joined(HELLO, 0)
         running.told(again, OPENED)
-        running.told(again, Closed("inc_1", "handed_outward", "no"))
+        running.told(again, HANDED)
         running.left(again)
         await asyncio.sleep(3.0)
         assert rescuer.names == ["resume"]

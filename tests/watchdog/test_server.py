@@ -21,7 +21,8 @@ from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.job_table import JobTable
 from onhook.watchdog.daemon.server import Server, bind
 from onhook.watchdog.protocol.frames import HEADER, LIMIT, PULSE, Frames, decode, encode
-from onhook.watchdog.protocol.messages import Ask, Beat, Bye, Intent, Welcome
+from onhook.watchdog.protocol.messages import Ask, Beat, Bye, Welcome
+from tests.rescue.telling import intent
 from tests.watchdog.test_protocol import HELLO, MESSAGES
 
 DEADLINE = 10.0
@@ -98,7 +99,7 @@ GARBAGE = [
     HEADER.pack(2**32 - 1) + b"x" * 100,
     HEADER.pack(3) + b"abc",
     PULSE,
-    encode(Intent("inc", "say")),
+    encode(intent("inc", "say")),
     encode(HELLO) + encode(HELLO),
     encode(HELLO) + encode(Ask("stop")),
     encode(Welcome(1)),

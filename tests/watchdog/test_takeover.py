@@ -9,16 +9,16 @@ import pytest
 
 from onhook.call import Call
 from onhook.faults import Fault
-from onhook.incident import Ending, Failure, Incident, Outcome, Result, RungReport
+from onhook.incident import Ending, Failure, Incident, Outcome, Result
 from onhook.ladder import Ladder
 from onhook.policy import Policy
 from onhook.rescue.engine import Engine
+from onhook.rescue.events import Intent, Opened, RescueEvent, Ring
+from onhook.rescue.progress import Progress
 from onhook.rungs import DeleteRoom, HangUp, Redispatch, RemoveCallers, Rung, Say, Transfer
-from onhook.sinks.journal import Entry, MemoryJournal, Opening, Ring, Step
-from onhook.watchdog.client.replay_log import ReplayLog
-from onhook.watchdog.daemon.guard_progress import Recorded
-from onhook.watchdog.protocol.frames import Frames, decode
-from onhook.watchdog.protocol.messages import Opened
+from onhook.sinks.journal import MemoryJournal, Step
+from onhook.watchdog.daemon.guard_progress import GuardRescue
+from onhook.watchdog.protocol.frames import Frames, decode, encode
 from tests.fakes import FakeLine, agent, call_of, caller, fails, hangs, refused
 
 pytestmark = pytest.mark.looptime
@@ -30,43 +30,30 @@ ALL: tuple[Rung, ...] = (SAY, REFER, SEND)
 class Teller:
     """Tells over the wire as a job does, and is cut off once a rung is about to be climbed."""
 
-    def __init__(self, policy: Policy, last: str) -> None:
-        self._story = ReplayLog(policy)
+    def __init__(self, last: str) -> None:
         self._last = last
         self._frames = Frames()
-        self.recorded: Recorded | None = None
+        self.recorded: GuardRescue | None = None
         self.struck = asyncio.Event()
 
-    def opened(self, incident: Incident) -> None:
-        self._take(self._story.opened(incident))
-
-    def intent(self, incident: Incident, rung: str) -> None:
-        self._take(self._story.intent(incident, rung))
-        if rung == self._last:
-            self.struck.set()
-
-    def climbed(self, incident: Incident, report: RungReport) -> None:
-        self._take(self._story.climbed(incident, report))
-
-    def closed(self, incident: Incident, outcome: Outcome) -> None:
-        self._take(self._story.closed(incident, outcome))
-
-    def _take(self, frame: bytes) -> None:
+    def handle(self, event: RescueEvent) -> None:
         if self.struck.is_set():
             return
-        for body in self._frames.feed(frame):
-            message = decode(body)
-            if isinstance(message, Opened):
-                self.recorded = Recorded(message, since=0.0)
+        for body in self._frames.feed(encode(event)):
+            told = decode(body)
+            if isinstance(told, Opened):
+                self.recorded = GuardRescue(told, since=0.0)
             elif self.recorded is not None:
-                self.recorded.told(message)  # type: ignore[arg-type]
+                self.recorded.take(told)  # type: ignore[arg-type]
+        if isinstance(event, Intent) and event.rung == self._last:
+            self.struck.set()
 
 
 @dataclass
 class Killed:
     """What a guard leaves behind."""
 
-    recorded: Recorded
+    recorded: GuardRescue
     asked: list[str]
     """What it had asked of the line."""
     world: FakeLine
@@ -76,9 +63,9 @@ class Killed:
 async def killed(ladder: Ladder, at: Rung, line: FakeLine) -> Killed:
     """Let a guard climb until it hangs in a rung; then it is no more."""
     policy = Policy(lost=ladder)
-    teller = Teller(policy, at.name)
+    teller = Teller(at.name)
     incident = Incident(Failure(Fault.ENTRYPOINT_RAISED, "it broke", 0.0), line.call)
-    guard = asyncio.create_task(Engine(line, policy=policy, observers=[teller]).handle(incident))
+    guard = asyncio.create_task(Engine(line, policy=policy, sinks=[teller]).handle(incident))
     await teller.struck.wait()
     await asyncio.sleep(1.0)
     left = FakeLine(line.call, sent=list(line.sent))
@@ -86,14 +73,13 @@ async def killed(ladder: Ladder, at: Rung, line: FakeLine) -> Killed:
     guard.cancel()
     await asyncio.gather(guard, return_exceptions=True)
     assert teller.recorded is not None
-    assert teller.recorded.begun == at.name
+    assert Progress.of(teller.recorded.events).begun == at.name
     return Killed(teller.recorded, asked, left)
 
 
 async def taken_over(left: Killed, journal: MemoryJournal | None = None) -> Outcome:
-    recorded = left.recorded
-    engine = Engine(left.world, journal=journal, ring=Ring.WATCHDOG)
-    return await engine.handle(recorded.incident, recorded.past("the job has died"))
+    engine = Engine(left.world, sinks=[journal or MemoryJournal()], ring=Ring.WATCHDOG)
+    return await engine.resume(left.recorded.events, "the job has died")
 
 
 def nobody() -> Call:
@@ -161,11 +147,14 @@ async def test_in_a_release_it_is_done_and_the_words_are_not_repeated(last: Rung
     assert left.world.asked == [act]
     assert outcome.ending == "released"
     entries = journal.entries(outcome.incident)
-    assert [e.subject for e in entries if e.step is Step.INTENT] == [last.name]
+    ours = [e for e in entries if e.ring is Ring.WATCHDOG]
+    assert [e.subject for e in ours if e.step is Step.INTENT] == [last.name]
     told = [e for e in entries if e.ring is Ring.GUARD]
     assert [(e.step, e.subject) for e in told] == [
         (Step.OPENED, "entrypoint.raised"),
+        (Step.INTENT, "say"),
         (Step.RUNG, "say"),
+        (Step.INTENT, last.name),
     ]
 
 
@@ -187,12 +176,11 @@ async def test_the_journal_tells_why_another_goes_on(*, same: bool) -> None:
     left = await killed(Ladder((SAY, HangUp())), SAY, line)
     journal = MemoryJournal()
     if same:
-        opening = Opening.of(left.recorded.incident)
-        incident = left.recorded.opened.incident
-        journal.record(Entry(incident, Step.OPENED, 0.0, "entrypoint.raised", opening=opening))
+        for event in left.recorded.events:
+            journal.handle(event)
     await taken_over(left, journal)
     entries = journal.entries(left.recorded.opened.incident)
-    opened, resumed, *_ = entries
+    opened, _, resumed, *_ = entries
     assert opened.ring is Ring.GUARD, "it was the guard's, whoever wrote it down"
     assert [e.step for e in entries].count(Step.OPENED) == 1
     assert opened.step is Step.OPENED

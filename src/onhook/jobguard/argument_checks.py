@@ -33,7 +33,7 @@ Entrypoint: TypeAlias = Callable[[JobContext], Awaitable[None]]
 
 
 _OBSERVER = ("opened", "intent", "climbed", "closed")
-_JOURNAL = ("prepare", "record", "entries", "incidents")
+_JOURNAL = ("prepare", "handle", "entries", "incidents")
 """The methods of the Protocols `Observer` and `Journal`."""
 
 

@@ -6,9 +6,10 @@ from collections import deque
 from dataclasses import dataclass
 
 from onhook.call import Call
-from onhook.incident import Incident, Mode, Outcome, RungReport
+from onhook.incident import Mode
 from onhook.ladder import Ladder
 from onhook.policy import Policy
+from onhook.rescue.events import Closed, Opened, RescueEvent
 
 __all__ = ["LastJudgements", "call_in_words", "policy_in_words"]
 
@@ -17,31 +18,24 @@ _KEPT = 8
 
 @dataclass(slots=True)
 class _Judged:
-    incident: Incident
-    outcome: Outcome | None = None
+    opened: Opened
+    closed: Closed | None = None
 
 
 class LastJudgements:
-    """An `Observer` that remembers what was judged in one call, and what became of it."""
+    """A `Sink` that remembers what was judged in one call, and what became of it."""
 
     def __init__(self) -> None:
         self._judged: deque[_Judged] = deque(maxlen=_KEPT)
 
-    def opened(self, incident: Incident) -> None:
-        """See `Observer.opened`."""
-        self._judged.append(_Judged(incident))
-
-    def intent(self, incident: Incident, rung: str) -> None:
-        """See `Observer.intent`: nothing to remember."""
-
-    def climbed(self, incident: Incident, report: RungReport) -> None:
-        """See `Observer.climbed`: nothing to remember."""
-
-    def closed(self, incident: Incident, outcome: Outcome) -> None:
-        """See `Observer.closed`."""
-        for judged in self._judged:
-            if judged.incident.id == incident.id:
-                judged.outcome = outcome
+    def handle(self, event: RescueEvent) -> None:
+        """See `Sink.handle`."""
+        if isinstance(event, Opened):
+            self._judged.append(_Judged(event))
+        elif isinstance(event, Closed):
+            for judged in self._judged:
+                if judged.opened.incident == event.incident:
+                    judged.closed = event
 
     def in_words(self, now: float) -> str:
         """Tell what was judged, oldest first.
@@ -57,12 +51,11 @@ class LastJudgements:
 
 
 def _line(judged: _Judged, now: float) -> str:
-    incident, outcome = judged.incident, judged.outcome
-    became = "under way" if outcome is None else f"{outcome.ending}, {outcome.detail}"
-    failure = incident.failure
+    failure, closed = judged.opened.failure, judged.closed
+    became = "under way" if closed is None else f"{closed.ending}, {closed.detail}"
     return (
-        f"  {now - failure.at:5.1f} s ago: {incident.fault} ({incident.severity}), "
-        f"{failure.detail} -> {became} ({incident.id})"
+        f"  {now - failure.at:5.1f} s ago: {failure.fault} ({failure.severity}), "
+        f"{failure.detail} -> {became} ({judged.opened.incident})"
     )
 
 

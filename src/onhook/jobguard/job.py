@@ -86,11 +86,12 @@ class GuardedJob:
         self._stall: EntrypointStalledError | None = None
         self._transfers = Transfers(ctx.job.room.name, clock)
         self.rescuer = Rescuer(
-            *(ctx, policy, (*observers, self._judged), journal),
+            *(ctx, policy),
+            (*([] if journal is None else [journal]), self._judged),
+            observers,
             clock=clock,
             open_line=self.open_line,
             unseen=self._unseen,
-            covered=lambda: self._ring2.covered,
             transfers=self._transfers,
             mode=mode,
         )

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from onhook.call import Call
 from onhook.errors import OnhookError
 from onhook.faults import Fault
 from onhook.incident import Failure, Incident
 from onhook.line import Line
-from onhook.policy import Policy
-from onhook.sinks.journal import Opening
+from onhook.policy import Policy, plan
+from onhook.rescue.events import Opened, Ring
 from onhook.threads import in_thread
-from onhook.watchdog.client.replay_log import ReplayLog
+from onhook.watchdog.protocol.frames import encode
 
 __all__ = ["rehearse"]
 
@@ -24,7 +25,7 @@ logger = logging.getLogger("onhook")
 async def rehearse(
     policy: Policy, call: Call, open_line: Callable[[], AbstractAsyncContextManager[Line]]
 ) -> None:
-    """Go through a rescue up to the act: what would be kept and sent, and one harmless request.
+    """Go through a rescue up to the act: what would be sent, and one harmless request.
 
     What refuses that request would refuse the rescue too, and is told now.
 
@@ -47,6 +48,8 @@ def _write(policy: Policy, call: Call) -> None:
     try:
         int("a rehearsal")
     except ValueError as error:
-        incident = Incident(Failure(Fault.ENTRYPOINT_RAISED, str(error), 0.0, error), call)
-    Opening.of(incident)
-    ReplayLog(policy).opened(incident)
+        failure = Failure(Fault.ENTRYPOINT_RAISED, str(error), 0.0, error)
+    incident = Incident(failure, call)
+    ladder = plan(policy, incident, call)
+    facts: dict[str, Any] = {"incident": incident.id, "at": 0.0, "wall": 0.0, "ring": Ring.GUARD}
+    encode(Opened(**facts, failure=failure, call=call, ladder=ladder))

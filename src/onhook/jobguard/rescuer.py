@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from livekit.agents import JobContext
 
 from onhook.call import Call
-from onhook.errors import JournalError, OnhookError
+from onhook.errors import OnhookError
 from onhook.incident import Failure, Incident, Mode, Outcome
 from onhook.jobguard.detectors.first_audio import late_caller
 from onhook.jobguard.detectors.transfers import Transfer, Transfers
 from onhook.line import Line
 from onhook.policy import Policy
 from onhook.rescue.engine import Engine
-from onhook.sinks import Observer
-from onhook.sinks.journal import Entry, Journal, Soon, Step
+from onhook.rescue.events import Closed, Ring, Sink
+from onhook.sinks import Observer, ObserverSink
 from onhook.tasks import end
 
 __all__ = ["Rescuer"]
@@ -36,12 +37,11 @@ class Rescuer:
     Args:
         ctx: The job.
         policy: What to do.
-        observers: Who is told.
-        journal: Keeps the evidence.
+        sinks: Are given every event, in this order.
+        observers: Are told of every incident after that.
         clock: Seconds of a monotonic clock.
         open_line: Opens the call's line.
         unseen: Returns the picture of a call that nobody could look at.
-        covered: Returns whether a watchdog knows of each act before it is done.
         transfers: Knows which callers are being transferred; none when omitted.
         mode: Whether it acts, or records what it would have done.
     """
@@ -50,24 +50,22 @@ class Rescuer:
         self,
         ctx: JobContext,
         policy: Policy,
-        observers: Sequence[Observer],
-        journal: Journal | None,
+        sinks: Sequence[Sink],
+        observers: Sequence[Observer] = (),
         *,
         clock: Callable[[], float],
         open_line: Callable[[], AbstractAsyncContextManager[Line]],
         unseen: Callable[[], Call],
-        covered: Callable[[], bool] = lambda: False,
         transfers: Transfers | None = None,
         mode: Mode = "act",
     ) -> None:
         self._ctx = ctx
         self._policy = policy
+        self._sinks = tuple(sinks)
         self._observers = tuple(observers)
-        self._journal = journal
         self._clock = clock
         self._open_line = open_line
         self._unseen = unseen
-        self._covered = covered
         self._mode: Mode = mode
         self._transfers = transfers or Transfers(ctx.job.room.name, clock)
         self._lock = asyncio.Lock()
@@ -80,9 +78,9 @@ class Rescuer:
         self.outcome: Outcome | None = None
         """The outcome of the rescue, once there is one."""
 
-    def tell(self, observer: Observer) -> None:
-        """Tell one more observer of every incident, before all others."""
-        self._observers = (observer, *self._observers)
+    def tell(self, sink: Sink) -> None:
+        """Give one more sink every event, before all others."""
+        self._sinks = (sink, *self._sinks)
 
     async def rescue(self, failure: Failure) -> None:
         """Open the one incident of this call and see it to its outcome; later causes wait for it.
@@ -162,12 +160,20 @@ class Rescuer:
         now = self._clock()
         detail = f"{outcome.detail}; the agent was heard again {now - failure.at:.1f} s later"
         logger.info("%s %s: %s", outcome.incident, outcome.ending, detail)
-        entry = Entry(outcome.incident, Step.CLOSED, now, outcome.ending, "recovered", detail)
-        try:
-            if self._journal is not None:
-                self._journal.record(entry)
-        except JournalError as error:
-            logger.warning("%s: that could not be recorded: %s", outcome.incident, error)
+        told = Closed(
+            incident=outcome.incident,
+            at=now,
+            wall=time.time(),
+            ring=Ring.GUARD,
+            ending=outcome.ending,
+            detail=detail,
+            recovered=True,
+        )
+        for sink in self._sinks:
+            try:
+                sink.handle(told)
+            except Exception:
+                logger.exception("%s: %r could not take this", outcome.incident, sink)
 
     async def settled(self) -> None:
         """Wait until a rescue that is under way has its outcome."""
@@ -236,16 +242,9 @@ class Rescuer:
         return dataclasses.replace(failure, detail=detail, evidence=evidence)
 
     def _engine(self, line: Line) -> Engine:
-        journal = self._journal
-        if journal is not None and self._covered():
-            journal = Soon(journal)
-        return Engine(
-            line,
-            policy=self._policy,
-            journal=journal,
-            observers=self._observers,
-            mode=self._mode,
-        )
+        observers = (ObserverSink(observer) for observer in self._observers)
+        sinks = (*self._sinks, *observers)
+        return Engine(line, policy=self._policy, sinks=sinks, clock=self._clock, mode=self._mode)
 
     @property
     def _room(self) -> str:

@@ -14,7 +14,7 @@ from onhook.incident import Mode as GuardMode
 from onhook.livekit import Credentials
 from onhook.livekit.proof import ALIVE_METHOD
 from onhook.policy import Policy
-from onhook.sinks import Observer
+from onhook.rescue.events import Sink
 from onhook.tasks import end
 from onhook.watchdog import Link, Mode
 from onhook.watchdog.protocol.job_policy import JobPolicy
@@ -49,8 +49,8 @@ class WatchdogClient:
         self._link: Link | None = None
         self._leaving: asyncio.Task[None] | None = None
 
-    async def start(self, agent: str) -> Observer:
-        """Take hold; returns at once, with the observer that tells the watchdog of each rescue.
+    async def start(self, agent: str) -> Sink:
+        """Take hold; returns at once, with the sink that tells the watchdog of each rescue.
 
         Args:
             agent: The agent's identity.

@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from onhook.call import Call
 from onhook.errors import ApiError, OnhookError
@@ -14,10 +15,19 @@ from onhook.faults import Fault, Severity
 from onhook.incident import Ending, Failure, Incident, Mode, Outcome, Result, RungReport
 from onhook.line import Line
 from onhook.policy import Policy, RescuePolicy, plan
+from onhook.redaction import bounded, described
+from onhook.rescue.events import (
+    Climbed,
+    Closed,
+    Intent,
+    Opened,
+    RescueEvent,
+    Resumed,
+    Ring,
+    Sink,
+)
 from onhook.rescue.progress import PendingRung, Progress, rest, settled
 from onhook.rungs import Climb, Rung
-from onhook.sinks import Observer
-from onhook.sinks.journal import Entry, Journal, MemoryJournal, Opening, Ring, Step
 
 __all__ = ["Engine"]
 
@@ -33,12 +43,12 @@ class Engine:
     Args:
         line: The call's line.
         policy: What the developer wants.
-        journal: Keeps the evidence; in memory when omitted.
-        observers: Are told of every stage.
+        sinks: Are given every event, in this order.
         clock: Seconds of a monotonic clock.
+        wall: Seconds since 1970.
         sleep: Waits for some seconds between retries.
         jitter: Returns a number from 0 to 1, by which pauses are spread.
-        ring: Who rescues, for the journal.
+        ring: Who rescues.
         mode: In `"observe"` nothing is climbed; the outcome names what would have been.
     """
 
@@ -47,9 +57,9 @@ class Engine:
         line: Line,
         *,
         policy: RescuePolicy | None = None,
-        journal: Journal | None = None,
-        observers: Sequence[Observer] = (),
+        sinks: Sequence[Sink] = (),
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
         ring: Ring = Ring.GUARD,
@@ -57,9 +67,9 @@ class Engine:
     ) -> None:
         self._line = line
         self._policy: RescuePolicy = policy or Policy()
-        self._journal = journal if journal is not None else MemoryJournal()
-        self._observers = tuple(observers)
+        self._sinks = tuple(sinks)
         self._clock = clock
+        self._wall = wall
         self._sleep = sleep
         self._jitter = jitter
         self._ring = ring
@@ -68,10 +78,10 @@ class Engine:
         self._reports: list[RungReport] = []
         self._last_error: Exception | None = None
         self.outcome: Outcome | None = None
-        """The outcome, once there is one; also when `handle` was left by a cancellation."""
+        """The outcome, once there is one; also when it was left by a cancellation."""
 
-    async def handle(self, incident: Incident, past: Progress | None = None) -> Outcome:
-        """Plan, act and record.
+    async def handle(self, incident: Incident) -> Outcome:
+        """Plan, act, and tell of it.
 
         Cancelled once while the agent is lost, it leaves out what does not release the line,
         releases it within `Policy.cancel_grace`, and lets the cancellation go on; cancelled twice,
@@ -80,21 +90,41 @@ class Engine:
 
         Args:
             incident: What happened. An engine handles one.
-            past: What another rescuer of this incident had recorded before it was stopped; its
-                ladder is climbed on from there, and no rung whose outcome is known is repeated.
 
         Raises:
             OnhookError: This engine has an incident already.
         """
+        self._take(incident)
+        failure, call = incident.failure, incident.call
+        ladder = plan(self._policy, incident, call)
+        self._emit(Opened(**self._now(incident), failure=failure, call=call, ladder=ladder))
+        return await self._go_on(incident, Progress(ladder))
+
+    async def resume(self, events: Sequence[RescueEvent], reason: str) -> Outcome:
+        """Go on where another rescuer was stopped; no rung whose outcome is known is repeated.
+
+        Args:
+            events: Of its rescue, from the first one on. The sinks get them again.
+            reason: Why another goes on, in one sentence.
+
+        Raises:
+            OnhookError: This engine has an incident already, or none of the events opens one.
+        """
+        past = Progress.of(events)
+        incident = next(event for event in events if isinstance(event, Opened)).happened
+        self._take(incident)
+        for event in events:
+            if not isinstance(event, Closed):  # it goes on
+                self._emit(event)
+        self._emit(Resumed(**self._now(incident), rung=past.begun, detail=reason))
+        return await self._go_on(incident, past)
+
+    def _take(self, incident: Incident) -> None:
         if self._taken:
             raise OnhookError(f"{incident.id}: an engine handles one incident; make another")
         self._taken = True
-        if past is None:
-            self._record(incident, Step.OPENED, incident.fault, detail=incident.failure.detail)
-            past = Progress(plan(self._policy, incident, incident.call))
-        else:
-            self._recall(incident, past)
-        self._tell("opened", incident)
+
+    async def _go_on(self, incident: Incident, past: Progress) -> Outcome:
         self._reports.extend(past.reports)
         if ended := settled(past):
             return self._close(incident, self._outcome(incident, *ended))
@@ -169,8 +199,7 @@ class Engine:
     async def _run(self, rung: Rung, climb: Climb) -> RungReport:
         """Climb one rung under its deadline; only cancellations come out of here."""
         incident = climb.incident
-        self._record(incident, Step.INTENT, rung.name)
-        self._tell("intent", incident, rung.name)
+        self._emit(Intent(**self._now(incident), rung=rung.name))
         started = self._clock()
         errors: list[Exception] = []
         result, detail = Result.CANCELLED, "cancelled"
@@ -180,17 +209,16 @@ class Engine:
             result = Result.DONE
         except TimeoutError:
             result = Result.TIMED_OUT
-            because = f"; last: {errors[-1]}" if errors else ""
+            because = f"; last: {_words_of(errors[-1])}" if errors else ""
             detail = f"not done within {rung.deadline:g} s{because}"
         except Exception as error:  # noqa: BLE001 - what a rung raises is its outcome
             errors.append(error)
-            result, detail = Result.FAILED, str(error) or repr(error)
+            result, detail = Result.FAILED, _words_of(error)
         finally:
             self._last_error = errors[-1] if errors else None
-            report = RungReport(rung.name, result, detail, started, self._clock())
+            report = RungReport(rung.name, result, bounded(detail), started, self._clock())
             self._reports.append(report)
-            self._record(incident, Step.RUNG, rung.name, result, detail)
-            self._tell("climbed", incident, report)
+            self._emit(Climbed(**self._now(incident), report=report))
         return report
 
     async def _attempt(self, rung: Rung, climb: Climb, errors: list[Exception]) -> str:
@@ -215,55 +243,31 @@ class Engine:
 
     def _close(self, incident: Incident, outcome: Outcome) -> Outcome:
         self.outcome = outcome
-        self._record(incident, Step.CLOSED, outcome.ending, detail=outcome.detail)
-        self._tell("closed", incident, outcome)
+        ending, detail, failure = outcome.ending, bounded(outcome.detail), outcome.failure
+        self._emit(Closed(**self._now(incident), ending=ending, detail=detail, failure=failure))
         return outcome
 
-    def _recall(self, incident: Incident, past: Progress) -> None:
-        """Record that we go on, and first what the guard told, where that stands nowhere yet."""
-        if not self._is_recorded(incident):
-            failure, guard = incident.failure, Ring.GUARD
-            opened = (incident, Step.OPENED, incident.fault)
-            self._record(*opened, detail=failure.detail, at=failure.at, ring=guard)
-            for done in past.reports:
-                told = (incident, Step.RUNG, done.rung, done.result, done.detail)
-                self._record(*told, at=done.ended, ring=guard)
-        self._record(incident, Step.RESUMED, past.begun, detail=past.reason)
+    def _now(self, incident: Incident) -> dict[str, Any]:
+        """Return what every event of this rescue has."""
+        at, wall = self._clock(), self._wall()
+        return {"incident": incident.id, "at": at, "wall": wall, "ring": self._ring}
 
-    def _is_recorded(self, incident: Incident) -> bool:
-        """Return whether the earlier rescuer wrote into this very journal."""
-        try:
-            return bool(self._journal.entries(incident.id))
-        except Exception:
-            logger.exception("%s could not be looked up; the rescue goes on", incident.id)
-            return False
-
-    def _record(
-        self,
-        incident: Incident,
-        step: Step,
-        subject: str,
-        result: str = "",
-        detail: str = "",
-        *,
-        at: float | None = None,
-        ring: Ring | None = None,
-    ) -> None:
-        told = (str(subject), str(result), detail)
-        opening = Opening.of(incident) if step is Step.OPENED else None
-        when, who = self._clock() if at is None else at, ring or self._ring
-        entry = Entry(incident.id, step, when, *told, ring=who, opening=opening)
-        try:
-            self._journal.record(entry)
-        except Exception:
-            logger.exception("%s could not be recorded; the rescue goes on", incident.id)
-
-    def _tell(self, stage: str, *facts: object) -> None:
-        for observer in self._observers:
+    def _emit(self, event: RescueEvent) -> None:
+        for sink in self._sinks:
             try:
-                getattr(observer, stage)(*facts)
+                sink.handle(event)
             except Exception:
-                logger.exception("the observer %r raised; the rescue goes on", observer)
+                what = type(event).__name__.lower()
+                logger.exception(
+                    "%s: %r could not take %r; the rescue goes on", event.incident, sink, what
+                )
+
+
+def _words_of(error: Exception) -> str:
+    try:
+        return str(error) or repr(error)
+    except Exception:  # noqa: BLE001 - what an exception says of itself may raise anything
+        return described(error)
 
 
 def _stopped(error: BaseException) -> str:

@@ -1,11 +1,14 @@
-"""Going on where another rescuer was stopped: pure, from what it had recorded."""
+"""How far a rescue came, and what is left of it: a fold over its events, for whoever goes on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from onhook.errors import OnhookError
 from onhook.incident import Ending, Result, RungReport
 from onhook.ladder import Ladder
+from onhook.rescue.events import Climbed, Intent, Opened, RescueEvent
 from onhook.rungs import Rung
 
 __all__ = ["PendingRung", "Progress", "rest", "settled"]
@@ -13,19 +16,40 @@ __all__ = ["PendingRung", "Progress", "rest", "settled"]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What an earlier rescuer of the same incident had recorded when it ended.
+    """How far a rescuer came.
 
     Args:
-        ladder: The ladder that it climbed.
+        ladder: The ladder that it climbs.
         reports: What its rungs did, in order.
         begun: The rung that it meant to climb and told no outcome of; empty when there is none.
-        reason: Why another goes on, in one sentence.
     """
 
     ladder: Ladder
     reports: tuple[RungReport, ...] = ()
     begun: str = ""
-    reason: str = ""
+
+    @classmethod
+    def of(cls, events: Iterable[RescueEvent]) -> Progress:
+        """Fold the events of one incident.
+
+        Raises:
+            OnhookError: None of them opens it.
+        """
+        ladder: Ladder | None = None
+        reports: list[RungReport] = []
+        begun = ""
+        for event in events:
+            match event:
+                case Opened():
+                    ladder = event.ladder
+                case Intent():
+                    begun = event.rung
+                case Climbed():
+                    begun = ""
+                    reports.append(event.report)
+        if ladder is None:
+            raise OnhookError("no event tells how this incident began: nobody can go on with it")
+        return cls(ladder, tuple(reports), begun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +71,7 @@ def rest(past: Progress) -> tuple[PendingRung, ...]:
     A rung that was cancelled for a hurried release has been left out on purpose, and stays so.
 
     Args:
-        past: What was recorded.
+        past: How far an earlier rescuer came.
     """
     rungs = past.ladder.rungs
     place = 0
@@ -62,7 +86,7 @@ def settled(past: Progress) -> tuple[Ending, str] | None:
     """Return how the incident had ended already, and the report's words, if it had.
 
     Args:
-        past: What was recorded.
+        past: How far an earlier rescuer came.
     """
     kinds = {rung.name: rung for rung in past.ladder.rungs}
     for report in past.reports:

@@ -1,8 +1,8 @@
-"""Observers: they look on, and never disturb a rescue."""
+"""Sinks of the rescue events: they look on, and never disturb a rescue."""
 
 from __future__ import annotations
 
 from onhook.sinks.log import LoggingObserver
-from onhook.sinks.sink import Observer
+from onhook.sinks.observer import Observer, ObserverSink
 
-__all__ = ["LoggingObserver", "Observer"]
+__all__ = ["LoggingObserver", "Observer", "ObserverSink"]

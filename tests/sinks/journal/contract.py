@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import TypeAlias
+
 import pytest
 
-from onhook.sinks.journal import Entry, Journal, Opening, Ring, Step
+from onhook.call import Call
+from onhook.faults import Fault
+from onhook.incident import Failure, Incident
+from onhook.ladder import Ladder
+from onhook.rescue.events import Ring
+from onhook.rungs import HangUp, Say
+from onhook.sinks.journal import Entry, MemoryJournal, Opening, SqliteJournal, Step
+from tests.rescue.telling import story
+
+Journal: TypeAlias = MemoryJournal | SqliteJournal
 
 
-def entry(incident: str, step: Step = Step.INTENT, at: float = 0.0) -> Entry:
-    return Entry(incident, step, at, "say")
+_numbers = itertools.count()
+
+
+def entry(incident: str, step: Step = Step.INTENT, at: float | None = None) -> Entry:
+    return Entry(incident, step, float(next(_numbers)) if at is None else at, "say")
 
 
 class JournalContract:
@@ -46,6 +61,14 @@ class JournalContract:
         for one in told:
             journal.record(one)
         assert list(journal.entries("one")) == told
+
+    def test_an_event_that_is_told_again_is_kept_once(self, journal: Journal) -> None:
+        failure = Failure(Fault.JOB_DIED, "killed", 0.0)
+        told = story(Incident(failure, Call("room"), "inc"), Ladder((Say(), HangUp())), (), "say")
+        for event in (*told, *told):
+            journal.handle(event)
+        steps = [(e.step, e.subject, e.at) for e in journal.entries("inc")]
+        assert steps == [(Step.OPENED, "job.died", 0.0), (Step.INTENT, "say", 0.0)]
 
     def test_the_newest_incidents_come_first_by_when_they_began(self, journal: Journal) -> None:
         for incident in ("one", "two", "three", "one"):

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from onhook.errors import PolicyError
-from onhook.sinks.journal import Journal, MemoryJournal
-from tests.sinks.journal.contract import JournalContract, entry
+from onhook.sinks.journal import MemoryJournal
+from tests.sinks.journal.contract import Journal, JournalContract, entry
 
 
 class TestMemoryJournal(JournalContract):

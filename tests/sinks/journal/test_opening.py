@@ -5,7 +5,10 @@ import pytest
 from onhook.call import Call, Direction, Leg, LegKind
 from onhook.faults import Fault
 from onhook.incident import Failure, Incident
+from onhook.ladder import Ladder
+from onhook.rungs import HangUp
 from onhook.sinks.journal import Opening
+from tests.rescue.telling import opened
 
 CALL = Call(
     "room",
@@ -17,7 +20,7 @@ CALL = Call(
 
 def opening(error: BaseException | None, traceback: str = "", **evidence: str) -> Opening:
     failure = Failure(Fault.ENTRYPOINT_RAISED, "d", 0.0, error, evidence, traceback=traceback)
-    return Opening.of(Incident(failure, CALL))
+    return Opening.of(opened(Incident(failure, CALL), Ladder((HangUp(),))))
 
 
 def raised(message: str) -> BaseException:

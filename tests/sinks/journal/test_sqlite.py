@@ -337,9 +337,9 @@ def test_a_full_disk_is_told_as_one(journal: SqliteJournal, path: Path) -> None:
     assert journal._db is not None
     pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
     journal._db.execute(f"PRAGMA max_page_count = {pages}")
-    large = Entry("inc", Step.RUNG, 1.0, "say", detail="x" * 3000)
+    large = (Entry("inc", Step.RUNG, at, "say", detail="x" * 3000) for at in range(100))
     with pytest.raises(JournalError, match="disk is full: make room"):
-        list(map(journal.record, [large] * 100))
+        list(map(journal.record, large))
     for number in (errno.ENOSPC, errno.EDQUOT):
         told = schema.explained(path, OSError(number, os.strerror(number)))
         assert "the disk is full: make room" in str(told)

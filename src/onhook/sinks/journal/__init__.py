@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from onhook.sinks.journal.entries import Entry, Journal, Opening, Ring, Step
+from onhook.sinks.journal.entries import Entry, Journal, Opening, Step
 from onhook.sinks.journal.memory import MemoryJournal
-from onhook.sinks.journal.soon import Soon
 from onhook.sinks.journal.sqlite import SqliteJournal
 
 __all__ = [
@@ -12,8 +11,6 @@ __all__ = [
     "Journal",
     "MemoryJournal",
     "Opening",
-    "Ring",
-    "Soon",
     "SqliteJournal",
     "Step",
 ]

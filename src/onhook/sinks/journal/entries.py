@@ -1,4 +1,4 @@
-"""What a journal keeps, whatever it keeps it in."""
+"""What a journal keeps of the events, whatever it keeps it in: rows for a person to read."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
-from onhook.incident import Incident
 from onhook.redaction import masked
+from onhook.rescue.events import Climbed, Closed, Intent, Opened, RescueEvent, Resumed, Ring, Sink
 
 __all__ = ["Entry", "Journal", "Opening", "Ring", "Step"]
 
@@ -24,17 +24,6 @@ class Step(StrEnum):
     RESUMED = "resumed"
     """Another rescuer goes on; the subject is the rung that was begun, or nothing."""
     CLOSED = "closed"
-
-
-class Ring(StrEnum):
-    """Who rescues."""
-
-    GUARD = "guard"
-    """Ring 1, in the job's own process."""
-    WATCHDOG = "watchdog"
-    """Ring 2, beside the worker."""
-    SENTINEL = "sentinel"
-    """Ring 3, anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +49,9 @@ class Opening:
     evidence: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
-    def of(cls, incident: Incident) -> Opening:
-        """Take from an incident what a person needs; the exception itself is not kept alive."""
-        call, failure = incident.call, incident.failure
+    def of(cls, event: Opened) -> Opening:
+        """Take from an event what a person needs; the exception itself is not kept alive."""
+        call, failure = event.call, event.failure
         return cls(
             room=call.room,
             job=call.job,
@@ -100,20 +89,42 @@ class Entry:
     ring: Ring = Ring.GUARD
     opening: Opening | None = None
 
+    @classmethod
+    def of(cls, event: RescueEvent) -> Entry:
+        """Return the line that tells of an event."""
+        told: tuple[str, str, str]
+        match event:
+            case Opened():
+                step, told = Step.OPENED, (event.failure.fault, "", event.failure.detail)
+            case Intent():
+                step, told = Step.INTENT, (event.rung, "", "")
+            case Climbed(report=done):
+                step, told = Step.RUNG, (done.rung, done.result, done.detail)
+            case Resumed():
+                step, told = Step.RESUMED, (event.rung, "", event.detail)
+            case Closed():
+                result = "recovered" if event.recovered else ""
+                step, told = Step.CLOSED, (event.ending, result, event.detail)
+        subject, result, detail = map(str, told)
+        return cls(
+            *(event.incident, step, event.at, subject, result, detail, event.wall, event.ring),
+            opening=Opening.of(event) if isinstance(event, Opened) else None,
+        )
 
-class Journal(Protocol):
-    """Keeps entries in the order in which they were recorded."""
+
+class Journal(Sink, Protocol):
+    """A sink that keeps what it is told, in order. An event that is told again is kept once."""
 
     def prepare(self) -> None:
-        """Make ready what `record` needs, while all is well; may take some milliseconds.
+        """Make ready what `handle` needs, while all is well; may take some milliseconds.
 
         Raises:
             JournalError: It cannot be made ready.
         """
         ...
 
-    def record(self, entry: Entry) -> None:
-        """Keep an entry. Takes milliseconds at most while nothing is wrong with the disk.
+    def handle(self, event: RescueEvent) -> None:
+        """Keep an event. Takes milliseconds at most while nothing is wrong with the disk.
 
         Raises:
             JournalError: It could not be kept. A rescue goes on without it.

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from onhook.errors import PolicyError
+from onhook.rescue.events import RescueEvent
 from onhook.sinks.journal.entries import Entry
 
 __all__ = ["MemoryJournal"]
@@ -29,9 +30,14 @@ class MemoryJournal:
     def prepare(self) -> None:
         """See `Journal.prepare`: there is nothing to do."""
 
+    def handle(self, event: RescueEvent) -> None:
+        """See `Journal.handle`."""
+        self.record(Entry.of(event))
+
     def record(self, entry: Entry) -> None:
-        """See `Journal.record`."""
-        self._entries.append(entry)
+        """Keep an entry."""
+        if entry not in self._entries:
+            self._entries.append(entry)
 
     def entries(self, incident: str | None = None) -> Sequence[Entry]:
         """See `Journal.entries`; without an incident, everything."""

@@ -8,7 +8,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from onhook.redaction import masked
-from onhook.sinks.journal.entries import Entry, Opening, Ring, Step
+from onhook.rescue.events import Ring
+from onhook.sinks.journal.entries import Entry, Opening, Step
 
 __all__ = ["from_row", "to_row"]
 

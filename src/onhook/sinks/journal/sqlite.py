@@ -14,8 +14,9 @@ from typing import Any
 
 from onhook import settings
 from onhook.errors import JournalError, PolicyError
+from onhook.rescue.events import RescueEvent
 from onhook.sinks.journal import schema
-from onhook.sinks.journal.entries import Entry, Opening, Step
+from onhook.sinks.journal.entries import Entry, Step
 from onhook.sinks.journal.rows import from_row, to_row
 from onhook.validation import require_seconds
 
@@ -37,12 +38,13 @@ _RETRIED = 5.0
 """Seconds for which they are; the end of the process waits as long."""
 _RETRY = 0.1
 
-_OPENING = Opening("", traceback="a rehearsal")
-_REHEARSED = Entry("inc_rehearsed", Step.OPENED, 0.0, "", wall=0.0, opening=_OPENING)
-
 _INSERT = """
 INSERT INTO entry (incident, step, at, subject, result, detail, wall, ring, opening)
 VALUES ((SELECT n FROM incident WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_TOLD = """
+SELECT 1 FROM entry
+WHERE incident = (SELECT n FROM incident WHERE id = ?) AND step = ? AND at = ? AND ring = ?
 """
 _IDS = "SELECT id FROM incident "
 _ENTRIES = """
@@ -54,8 +56,8 @@ FROM entry e JOIN incident i ON i.n = e.incident
 class SqliteJournal:
     """Keeps the newest incidents in one file, which several processes and threads may share.
 
-    Each `record` is one transaction in WAL mode with `synchronous=NORMAL`: once it has returned,
-    the entry is with the operating system, and kill -9 of the process loses nothing
+    Each event is one transaction in WAL mode with `synchronous=NORMAL`: once it has returned,
+    it is with the operating system, and kill -9 of the process loses nothing
     (sqlite.org/wal.html, "Performance Considerations": a power failure may lose the last entries,
     and never damages the file). That takes well below a millisecond on a local disk, so it is
     called in the event loop as it is. Another process that holds the file is waited for at most
@@ -127,19 +129,23 @@ class SqliteJournal:
         return self._path
 
     def prepare(self) -> None:
-        """Open the file, tidy it up and rehearse, while there is time: milliseconds, once a call.
+        """Open the file and tidy it up, while there is time: milliseconds, once a call.
 
-        It may run in a thread. Without it the first `record` opens the file, and takes three times
-        as long to write.
+        It may run in a thread. Without it the first event opens the file.
         """
         with self._use() as db:
             db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            with _transaction(db):
-                _write(db, _REHEARSED)
-                db.execute("DELETE FROM incident WHERE id = ?", (_REHEARSED.incident,))
+
+    def handle(self, event: RescueEvent) -> None:
+        """See `Journal.handle`."""
+        self.record(Entry.of(event))
 
     def record(self, entry: Entry) -> None:
-        """See `Journal.record`."""
+        """Keep an entry.
+
+        Raises:
+            JournalError: It could not be kept.
+        """
         self._late.append(entry)
         try:
             self._write_late()
@@ -304,7 +310,9 @@ class SqliteJournal:
 def _write(db: sqlite3.Connection, entry: Entry) -> None:
     insert = "INSERT OR IGNORE INTO incident (id, wall) VALUES (?, ?)"
     db.execute(insert, (entry.incident, entry.wall))
-    db.execute(_INSERT, (entry.incident, *to_row(entry)))
+    told = (entry.incident, entry.step.value, entry.at, entry.ring.value)
+    if db.execute(_TOLD, told).fetchone() is None:
+        db.execute(_INSERT, (entry.incident, *to_row(entry)))
 
 
 @contextlib.contextmanager

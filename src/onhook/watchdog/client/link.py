@@ -12,12 +12,11 @@ from typing import Literal, TypeAlias
 from onhook import settings
 from onhook.errors import ConfigurationError
 from onhook.faults import Severity
-from onhook.incident import Incident, Outcome, RungReport
 from onhook.livekit.credentials import Credentials
+from onhook.rescue.events import Closed, Opened, RescueEvent
 from onhook.tasks import end
 from onhook.watchdog.client.backoff import pause
 from onhook.watchdog.client.connection import Wire
-from onhook.watchdog.client.replay_log import ReplayLog
 from onhook.watchdog.client.spawn import start
 from onhook.watchdog.daemon.liveness import BEAT
 from onhook.watchdog.protocol.frames import PULSE, ProtocolError, encode
@@ -47,7 +46,7 @@ _NOT_COVERED = "a job that is killed or hangs leaves its caller in silence"
 class Link:
     """Holds a job's connection to the watchdog of its host, and tells it of the guard's rescue.
 
-    An observer: what it is told is in the kernel's hands before the rung is climbed, so that a
+    A sink: what it is told is in the kernel's hands before the rung is climbed, so that a
     watchdog knows of it although the job dies in the next moment.
 
     Args:
@@ -83,7 +82,8 @@ class Link:
         self._due = 0.0
         self._attempts = 0
         self._task: asyncio.Task[None] | None = None
-        self._story = ReplayLog(hello.policy)
+        self._rescue = ""
+        self._frames: list[bytes] = []
         self._complained = False
         self._welcomed_at = 0.0
         self._told_at = 0.0
@@ -138,21 +138,28 @@ class Link:
             self._timer.cancel()
         self._disconnect()
 
-    def opened(self, incident: Incident) -> None:
-        """See `Observer.opened`."""
-        self._tell(self._story.opened, incident)
+    def handle(self, event: RescueEvent) -> None:
+        """Send what another rescuer must know, now and to every watchdog that comes later.
 
-    def intent(self, incident: Incident, rung: str) -> None:
-        """See `Observer.intent`."""
-        self._tell(self._story.intent, incident, rung)
-
-    def climbed(self, incident: Incident, report: RungReport) -> None:
-        """See `Observer.climbed`."""
-        self._tell(self._story.climbed, incident, report)
-
-    def closed(self, incident: Incident, outcome: Outcome) -> None:
-        """See `Observer.closed`."""
-        self._tell(self._story.closed, incident, outcome)
+        Soft words for a turn that failed need no other rescuer.
+        """
+        try:
+            if isinstance(event, Opened) and event.failure.severity is Severity.LOST:
+                frame = encode(event)
+                self._rescue = event.incident
+                self._frames.clear()
+            elif event.incident == self._rescue:
+                frame = encode(event)
+            else:
+                return
+        except ProtocolError as error:
+            self._complain(str(error))
+            return
+        self._frames.append(frame)
+        self._push(frame)
+        if isinstance(event, Closed) and event.ending in ("kept", "recovered"):
+            self._rescue = ""
+            self._frames.clear()
 
     async def _run(self) -> None:
         """Find another watchdog whenever there is none that welcomes the job."""
@@ -220,7 +227,7 @@ class Link:
         self._send(self._hello)
         if self._up:
             self._report(self._now(0.0))
-        for frame in self._story:
+        for frame in self._frames:
             self._push(frame)
         return True
 
@@ -245,18 +252,6 @@ class Link:
         if isinstance(message, Welcome):
             self.covered, self._welcomed_at = True, self._clock()
             self._changed.set()
-
-    def _tell(self, told: Callable[..., bytes], incident: Incident, *facts: object) -> None:
-        """Send what another rescuer must know, now and to every watchdog that comes later.
-
-        Soft words for a turn that failed need no other rescuer.
-        """
-        if incident.severity is not Severity.LOST:
-            return
-        try:
-            self._push(told(incident, *facts))
-        except ProtocolError as error:
-            self._complain(str(error))
 
     def _send(self, message: Message) -> None:
         try:

@@ -4,67 +4,54 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from onhook.faults import Severity
-from onhook.incident import Ending, Failure, Incident, RungReport
-from onhook.rescue.progress import Progress
-from onhook.watchdog.protocol.messages import Climbed, Closed, Intent, Opened
+from onhook.incident import Ending
+from onhook.rescue.events import Closed, Opened, RescueEvent
 
-__all__ = ["Recorded"]
+__all__ = ["GuardRescue"]
 
 _MARGIN = 1.0
 """Seconds for looking at the call and for telling, beyond the deadlines of the rungs."""
-_MOST = 50
+_MOST = 200
 _SETTLED: tuple[Ending, ...] = ("released", "taken_over", "transferred", "observed")
 """Endings after which the job's death harms nobody, or no more is said of the call."""
 
 
 @dataclass(slots=True)
-class Recorded:
-    """One incident of the guard's.
+class GuardRescue:
+    """One rescue of the guard's.
 
     Args:
         opened: How it began.
         since: When that was told, on the watchdog's clock.
-        reports: What its rungs did.
-        begun: The rung it is climbing; empty between two.
-        ending: How it ended; `None` while it goes on.
+        events: All that was told of it.
     """
 
     opened: Opened
     since: float
-    reports: list[RungReport] = field(default_factory=list)
-    begun: str = ""
-    ending: Ending | None = None
+    events: list[RescueEvent] = field(init=False)
 
-    def told(self, message: Intent | Climbed | Closed) -> None:
+    def __post_init__(self) -> None:
+        self.events = [self.opened]
+
+    def take(self, event: RescueEvent) -> None:
         """Take in what the guard tells next."""
-        match message:
-            case Intent():
-                self.begun = message.rung
-            case Climbed() if len(self.reports) < _MOST:
-                self.begun = ""
-                self.reports.append(message.report)
-            case Closed():
-                self.ending = message.ending
+        if len(self.events) < _MOST:
+            self.events.append(event)
+
+    @property
+    def ending(self) -> Ending | None:
+        """How it ended; `None` while it goes on."""
+        return next((e.ending for e in reversed(self.events) if isinstance(e, Closed)), None)
 
     @property
     def unfinished(self) -> bool:
-        """Whether somebody must go on with it. Soft words for a turn that failed need nobody."""
-        lost = self.opened.severity is Severity.LOST
-        return lost and self.ending in (None, "handed_outward")
+        """Whether somebody must go on with it."""
+        return self.ending in (None, "handed_outward")
 
     @property
     def settled(self) -> bool:
         """Whether the call needs nobody any more."""
         return self.ending in _SETTLED
-
-    def past(self, reason: str) -> Progress:
-        """Return where it stands.
-
-        Args:
-            reason: Why somebody else goes on with it.
-        """
-        return Progress(self.opened.ladder, tuple(self.reports), self.begun, reason)
 
     def deadline(self, api_timeout: float) -> float:
         """Return when a guard that lives must have finished, on the watchdog's clock.
@@ -74,14 +61,3 @@ class Recorded:
         """
         rungs = self.opened.ladder.rungs
         return self.since + sum(rung.deadline + api_timeout for rung in rungs) + _MARGIN
-
-    @property
-    def incident(self) -> Incident:
-        """The incident as the guard had opened it."""
-        told = self.opened
-        failure = Failure(
-            *(told.fault, told.detail, told.at),
-            severity=told.severity,
-            traceback=told.traceback,
-        )
-        return Incident(failure, told.call, told.incident)

@@ -7,7 +7,8 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
+
+import msgspec
 
 from onhook.call import Call
 from onhook.errors import OnhookError
@@ -16,10 +17,10 @@ from onhook.ladder import Ladder
 from onhook.line import Line
 from onhook.livekit.credentials import Credentials
 from onhook.rescue.engine import Engine
-from onhook.rescue.progress import Progress
+from onhook.rescue.events import RescueEvent, Ring
 from onhook.rungs import Keep, Say
-from onhook.sinks import LoggingObserver, Observer
-from onhook.sinks.journal import Journal, MemoryJournal, Ring
+from onhook.sinks import LoggingObserver, Observer, ObserverSink
+from onhook.sinks.journal import Journal
 from onhook.watchdog.protocol.job_policy import JobPolicy
 from onhook.watchdog.protocol.messages import Hello
 
@@ -38,7 +39,7 @@ class JobRescuer:
 
     Args:
         credentials: Server and key of all its jobs.
-        journal: Keeps the evidence; in memory when omitted.
+        journal: Keeps the evidence.
         observers: Are told of every incident; a `LoggingObserver` when omitted.
         announcements: How many callers are spoken to at once; the others are released at once.
         clock: Seconds of the host's monotonic clock.
@@ -53,7 +54,7 @@ class JobRescuer:
         announcements: int = _ANNOUNCEMENTS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._journal = journal if journal is not None else MemoryJournal()
+        self._sinks = () if journal is None else (journal,)
         self._observers = (LoggingObserver(),) if observers is None else tuple(observers)
         self._slots = asyncio.Semaphore(announcements)
         self._clock = clock
@@ -99,19 +100,19 @@ class JobRescuer:
                 await engine.handle(Incident(failure, call))
 
     async def resume(
-        self, job: Hello, incident: Incident, past: Progress, *, intruder: bool
+        self, job: Hello, events: Sequence[RescueEvent], reason: str, *, intruder: bool
     ) -> Outcome:
         """Go on with a rescue that the job's guard had begun.
 
         Args:
             job: The job.
-            incident: The guard's incident.
-            past: How far it came.
+            events: What the guard had told of it.
+            reason: Why somebody else goes on with it.
             intruder: Whether its process may still wake.
         """
-        logger.warning("%s is taken over (room %s): %s", incident.id, job.room, past.reason)
+        logger.warning("%s is taken over (room %s): %s", events[0].incident, job.room, reason)
         async with self._line(job, intruder=intruder) as line:
-            return await self._engine(line, job).handle(incident, past)
+            return await self._engine(line, job).resume(events, reason)
 
     @contextlib.asynccontextmanager
     async def _line(self, job: Hello, *, intruder: bool) -> AsyncIterator[Line]:
@@ -134,8 +135,7 @@ class JobRescuer:
         return Engine(
             line,
             policy=policy or job.policy,
-            journal=self._journal,
-            observers=self._observers,
+            sinks=(*self._sinks, *map(ObserverSink, self._observers)),
             clock=self._clock,
             ring=Ring.WATCHDOG,
             mode=job.mode,
@@ -170,7 +170,8 @@ class JobRescuer:
 def _words_only(policy: JobPolicy) -> JobPolicy:
     """Keep of the soft ladder what is said: a loop that may come back keeps its call."""
     words = [rung for rung in policy.impaired.rungs if isinstance(rung, Say)]
-    return replace(policy, impaired=Ladder((*words, Keep("the loop may come back"))))
+    soft = Ladder((*words, Keep("the loop may come back")))
+    return msgspec.structs.replace(policy, impaired=soft)
 
 
 def _load() -> None:

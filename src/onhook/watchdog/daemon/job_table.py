@@ -12,22 +12,14 @@ from typing import TYPE_CHECKING
 from onhook.faults import Fault, Severity
 from onhook.incident import Failure
 from onhook.livekit.proof import Proof
-from onhook.watchdog.daemon.guard_progress import Recorded
+from onhook.rescue.events import Climbed, Closed, Intent, Opened, Resumed
+from onhook.watchdog.daemon.guard_progress import GuardRescue
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.liveness import PROBE, TICK, Naps, Pulse, Verdict, judge, patience
 from onhook.watchdog.daemon.rescues import Rescues
 from onhook.watchdog.daemon.watched_job import Job, evidence
 from onhook.watchdog.daemon.workers import Workers
-from onhook.watchdog.protocol.messages import (
-    Beat,
-    Bye,
-    Climbed,
-    Closed,
-    Hello,
-    Intent,
-    Message,
-    Opened,
-)
+from onhook.watchdog.protocol.messages import Beat, Bye, Hello, Message
 from onhook.watchdog.protocol.peer import Process, end
 
 if TYPE_CHECKING:
@@ -127,8 +119,8 @@ class JobTable:
             case Beat():
                 job.news, job.told_at = message, self._clock()
             case Opened():
-                job.recorded = Recorded(message, self._clock())
-            case Intent() | Climbed() | Closed():
+                job.recorded = GuardRescue(message, self._clock())
+            case Intent() | Climbed() | Resumed() | Closed():
                 self._record(job, message)
             case Bye():
                 self._forget(job)
@@ -165,14 +157,14 @@ class JobTable:
         for job in self.jobs:
             self._step_in(job, Fault.WORKER_DIED, reason, intruder=True)
 
-    def _record(self, job: Job, message: Intent | Climbed | Closed) -> None:
+    def _record(self, job: Job, event: Intent | Climbed | Resumed | Closed) -> None:
         recorded = job.recorded
-        if recorded is None or recorded.opened.incident != message.incident:
+        if recorded is None or recorded.opened.incident != event.incident:
             logger.warning("job %s tells of an incident that it never opened", job.hello.job)
             return
-        recorded.told(message)
-        if isinstance(message, Closed) and recorded.unfinished:
-            self._take_over(job, recorded, f"the guard could not: {message.detail}", intruder=False)
+        recorded.take(event)
+        if isinstance(event, Closed) and recorded.unfinished:
+            self._take_over(job, recorded, f"the guard could not: {event.detail}", intruder=False)
 
     def _check_rescue(self, job: Job, now: float) -> None:
         recorded = job.recorded
@@ -280,7 +272,7 @@ class JobTable:
             failure = Failure(fault, detail, self._clock(), evidence=facts)
             self._rescues.rescue(job, failure, intruder=intruder)
 
-    def _take_over(self, job: Job, recorded: Recorded, reason: str, *, intruder: bool) -> None:
+    def _take_over(self, job: Job, recorded: GuardRescue, reason: str, *, intruder: bool) -> None:
         self._forget(job)
         self._rescues.resume(job, recorded, reason, intruder=intruder)
 

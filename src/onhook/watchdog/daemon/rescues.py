@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from onhook.incident import Failure
-from onhook.watchdog.daemon.guard_progress import Recorded
+from onhook.watchdog.daemon.guard_progress import GuardRescue
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.watched_job import Job
 
@@ -71,7 +71,7 @@ class Rescues:
         """Give a job's call its ladder. See `JobRescuer.rescue`."""
         self._take(job, self._rescue(job, failure, intruder=intruder))
 
-    def resume(self, job: Job, recorded: Recorded, why: str, *, intruder: bool) -> None:
+    def resume(self, job: Job, recorded: GuardRescue, why: str, *, intruder: bool) -> None:
         """Go on with what the job's guard had begun. See `JobRescuer.resume`."""
         self._take(job, self._resume(job, recorded, why, intruder=intruder))
 
@@ -93,10 +93,9 @@ class Rescues:
         if await self._rescuer.rescue(job.hello, failure, intruder=intruder) is not None:
             self.done += 1
 
-    async def _resume(self, job: Job, recorded: Recorded, why: str, *, intruder: bool) -> None:
+    async def _resume(self, job: Job, recorded: GuardRescue, why: str, *, intruder: bool) -> None:
         await self._hush(job)
-        incident, past = recorded.incident, recorded.past(why)
-        await self._rescuer.resume(job.hello, incident, past, intruder=intruder)
+        await self._rescuer.resume(job.hello, recorded.events, why, intruder=intruder)
         self.done += 1
 
     async def _hush(self, job: Job) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from onhook.watchdog.daemon.guard_progress import Recorded
+from onhook.watchdog.daemon.guard_progress import GuardRescue
 from onhook.watchdog.daemon.liveness import Pulse
 from onhook.watchdog.protocol.messages import Beat, Hello
 from onhook.watchdog.protocol.peer import Process
@@ -39,7 +39,7 @@ class Job:
     told_at: float = 0.0
     linked: bool = True
     gone: bool = False
-    recorded: Recorded | None = None
+    recorded: GuardRescue | None = None
     words: asyncio.Task[None] | None = field(default=None, repr=False)
     verifying: asyncio.Task[None] | None = field(default=None, repr=False)
 

@@ -6,43 +6,24 @@ a pulse: the job's loop runs, and there is nothing new.
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from onhook.errors import OnhookError
-from onhook.watchdog.protocol.fields import FieldError, from_wire, to_wire
-from onhook.watchdog.protocol.messages import (
-    Answer,
-    Ask,
-    Beat,
-    Bye,
-    Climbed,
-    Closed,
-    Hello,
-    Intent,
-    Message,
-    Opened,
-    Welcome,
-)
+from onhook.ladder import Ladder
+from onhook.watchdog.protocol.messages import Message
 
 __all__ = ["HEADER", "LIMIT", "PULSE", "VERSION", "Frames", "ProtocolError", "decode", "encode"]
 
-VERSION = 2
+VERSION = 3
 """Part of the socket's name: who speaks another version has another watchdog."""
-LIMIT = 64 * 1024
+LIMIT = 128 * 1024
 """Bytes of one frame's JSON."""
 HEADER = struct.Struct("!I")
 PULSE = HEADER.pack(0)
-
-_KINDS: dict[str, Any] = {
-    kind.__name__.lower(): kind
-    for kind in (
-        *(Hello, Beat, Opened, Intent, Climbed, Closed, Bye),
-        *(Welcome, Ask, Answer),
-    )
-}
 
 
 class ProtocolError(OnhookError, ValueError):
@@ -56,12 +37,13 @@ def encode(message: Message) -> bytes:
         message: The message.
 
     Raises:
-        ProtocolError: It is longer than `LIMIT`.
+        ProtocolError: It is longer than `LIMIT`, or holds what cannot travel.
     """
     kind = type(message).__name__.lower()
-    data = {"v": VERSION, "kind": kind, **to_wire(message)}
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
-    body = text.encode("utf-8", "surrogatepass")
+    try:
+        body = _ENCODER.encode(message)
+    except (TypeError, ValueError) as error:
+        raise ProtocolError(f"a message {kind!r} cannot be sent: {str(error)[:300]}") from error
     if len(body) > LIMIT:
         raise ProtocolError(
             f"a message {kind!r} of {len(body)} bytes is too long for the watchdog, which takes "
@@ -80,21 +62,9 @@ def decode(body: bytes) -> Message:
         ProtocolError: Says what is wrong with it.
     """
     try:
-        data = json.loads(body, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"no JSON: {str(error)[:200]}") from None
-    if not isinstance(data, dict):
-        raise ProtocolError(f"no object, but {type(data).__name__}")
-    version, kind = data.pop("v", None), data.pop("kind", None)
-    if version != VERSION or type(version) is not int:
-        raise ProtocolError(f"version {_short(version)}; this onhook speaks {VERSION}")
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise ProtocolError(f"no such message: {_short(kind)}")
-    try:
-        message: Message = from_wire(_KINDS[kind], data)
-    except FieldError as error:
-        raise ProtocolError(f"{kind}: {error}") from error
-    return message
+        return _DECODER.decode(body)
+    except _REFUSED as error:
+        raise ProtocolError(f"no message: {str(error)[:300]}") from error
 
 
 class Frames:
@@ -127,9 +97,24 @@ class Frames:
             yield body
 
 
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number")
+def _to_json(value: Any) -> Any:
+    """Return what JSON can hold of a value that msgspec does not know."""
+    if isinstance(value, Ladder):
+        return value.to_json()
+    if isinstance(value, BaseException):
+        return None  # its traceback travels
+    raise TypeError(f"{type(value).__name__} cannot travel")
 
 
-def _short(value: object) -> str:
-    return repr(value)[:80]
+def _from_json(kind: type, value: Any) -> Any:
+    if kind is Ladder:
+        return Ladder.from_json(value)
+    raise TypeError(f"{kind.__name__} cannot travel")
+
+
+_REFUSED = (
+    *(msgspec.MsgspecError, OnhookError),
+    *(TypeError, ValueError, ArithmeticError, RecursionError),
+)
+_ENCODER = msgspec.json.Encoder(enc_hook=_to_json)
+_DECODER: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message, dec_hook=_from_json)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from onhook.errors import PolicyError
 from onhook.faults import Fault
@@ -16,8 +17,7 @@ from onhook.validation import require_seconds
 __all__ = ["JobPolicy"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobPolicy:
+class JobPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The part of a `Policy` that travels to the watchdog; every field is told, none has a default.
 
     Args:

@@ -1,36 +1,29 @@
-"""What jobs and the watchdog tell each other, checked field by field on the way in."""
+"""What jobs and the watchdog tell each other: the events of a rescue, and what is about a job."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated, TypeAlias
 
-from onhook.call import Call
-from onhook.faults import Fault, Severity
-from onhook.incident import Ending, Mode, RungReport
-from onhook.ladder import Ladder
+import msgspec
+
+from onhook.incident import Mode
+from onhook.rescue.events import RescueEvent, Seconds
 from onhook.watchdog.protocol.job_policy import JobPolicy
 
-__all__ = [
-    "TEXT",
-    "Answer",
-    "Ask",
-    "Beat",
-    "Bye",
-    "Climbed",
-    "Closed",
-    "Hello",
-    "Intent",
-    "Message",
-    "Opened",
-    "Welcome",
-]
+__all__ = ["TEXT", "Answer", "Ask", "Beat", "Bye", "Hello", "Message", "Welcome"]
 
 TEXT = 4000
 """Characters of free text that a message carries: what is longer is cut off by the sender."""
+_Pid: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+class _Message(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag=str.lower
+):
+    pass
+
+
+class Hello(_Message, frozen=True):
     """A job introduces itself.
 
     No secret travels: the socket's name tells that server and key are the same.
@@ -47,13 +40,12 @@ class Hello:
     room: str
     job: str
     agent: str
-    worker: int
+    worker: _Pid
     policy: JobPolicy
     mode: Mode = "act"
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(_Message, frozen=True):
     """The job's event loop runs.
 
     Args:
@@ -63,91 +55,37 @@ class Beat:
             where that is not known.
     """
 
-    lag: float
+    lag: Seconds
     state: str
-    audible_until: float = 0.0
+    audible_until: Seconds = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The guard has opened an incident and begins its rescue.
-
-    Args:
-        incident: Its id.
-        fault: What went wrong.
-        severity: How bad it is.
-        detail: One sentence.
-        at: Seconds of the host's monotonic clock.
-        traceback: The original error with its traceback; empty without one.
-        ladder: What is about to be climbed.
-        call: The picture of the call.
-    """
-
-    incident: str
-    fault: Fault
-    severity: Severity
-    detail: str
-    at: float
-    traceback: str
-    ladder: Ladder
-    call: Call
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """The guard is about to climb a rung."""
-
-    incident: str
-    rung: str
-
-
-@dataclass(frozen=True, slots=True)
-class Climbed:
-    """A rung has ended."""
-
-    incident: str
-    report: RungReport
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """The guard's rescue is over."""
-
-    incident: str
-    ending: Ending
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bye:
+class Bye(_Message, frozen=True):
     """The job ends on purpose."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Welcome:
+class Welcome(_Message, frozen=True):
     """The watchdog's answer to a job: it will rescue this job's call.
 
     Args:
         pid: The watchdog's process.
     """
 
-    pid: int
+    pid: _Pid
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(_Message, frozen=True):
     """A command: `status` or `stop`."""
 
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(_Message, frozen=True):
     """The answer to a command, as JSON."""
 
     text: str
 
 
-Message = Hello | Beat | Opened | Intent | Climbed | Closed | Bye | Welcome | Ask | Answer
+Message: TypeAlias = RescueEvent | Hello | Beat | Bye | Welcome | Ask | Answer
