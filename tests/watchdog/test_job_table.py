@@ -193,3 +193,19 @@ async def test_a_guard_that_tells_late_that_it_could_not_is_rescued_once() -> No
         await asyncio.sleep(3.0)
         assert rescuer.names == ["resume"]
         assert running.jobs == ()
+
+
+async def test_a_guard_that_gives_up_after_its_call_was_taken_over_begins_no_second_rescue() -> (
+    None
+):
+    """Alive and late, or dead meanwhile: the incident has one rescue."""
+    async with table(Proof.SILENT) as (running, rescuer):
+        job = running.joined(HELLO, 0)
+        running.told(job, OPENED)
+        running.told(job, Beat(0.0, "listening"))
+        await beats(running, job, 60.0)
+        assert rescuer.names == ["resume"], "the guard did not finish within its deadlines"
+        running.told(job, Closed("inc_1", "handed_outward", "no"))
+        running.left(job)
+        await asyncio.sleep(3.0)
+        assert rescuer.names == ["resume"]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from onhook.faults import Fault, Severity
+from onhook.incident import Failure, Incident, Outcome
 from onhook.livekit.credentials import Credentials
 from onhook.policy import Policy
 from onhook.watchdog import Link
@@ -15,8 +17,9 @@ from onhook.watchdog.client.backoff import LONGEST, SHORTEST, pause
 from onhook.watchdog.daemon.server import bind
 from onhook.watchdog.protocol.frames import Frames, decode, encode
 from onhook.watchdog.protocol.job_policy import JobPolicy
-from onhook.watchdog.protocol.messages import Beat, Hello, Welcome
+from onhook.watchdog.protocol.messages import Beat, Hello, Intent, Message, Opened, Welcome
 from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
+from tests.fakes import call_of, caller
 
 HELLO = Hello("room", "AJ_1", "agent-1", 7, JobPolicy.of(Policy()))
 CREDENTIALS = Credentials("ws://host", "key", "secret")
@@ -146,3 +149,41 @@ async def test_a_failure_of_ours_is_logged_and_the_search_goes_on(
             await tried.get()
         await link.aclose()
     assert "can't start new thread" in caplog.text
+
+
+async def test_soft_words_leave_what_was_told_of_a_lost_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next watchdog hears of the rescue, although a soft incident has ended since."""
+    monkeypatch.setenv("ONHOOK_WATCHDOG", "")
+    files = place(tmp_path)
+    told: asyncio.Queue[Message] = asyncio.Queue()
+    gone = asyncio.Event()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        frames = Frames()
+        while data := await reader.read(65536):
+            for body in frames.feed(data):
+                if body:
+                    told.put_nowait(decode(body))
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
+    link = Link(HELLO, CREDENTIALS, mode="external", files=files)
+    lost = Incident(Failure(Fault.SESSION_CLOSED, "it closed", 0.0), call_of(caller()), "inc_lost")
+    link.opened(lost)
+    link.intent(lost, "say")
+    failure = Failure(Fault.LLM_FAILED, "401", 0.0, severity=Severity.IMPAIRED)
+    soft = Incident(failure, call_of(caller()), "inc_soft")
+    link.opened(soft)
+    link.closed(soft, Outcome(soft.id, "kept", "the agent is heard again"))
+    server = await asyncio.start_unix_server(listen, sock=bind(files.socket))
+    async with server, asyncio.timeout(DEADLINE):
+        await link.start()
+        assert isinstance(await told.get(), Hello)
+        opened, intent = await told.get(), await told.get()
+        await link.aclose()
+        await gone.wait()
+    assert isinstance(opened, Opened)
+    assert (opened.incident, intent) == ("inc_lost", Intent("inc_lost", "say"))
