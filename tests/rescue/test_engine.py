@@ -270,6 +270,35 @@ async def test_an_observer_that_raises_disturbs_nobody(caplog: pytest.LogCapture
     assert "released" in caplog.text
 
 
+class Polite:
+    """Keeps what an observer is told."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def opened(self, incident: Incident) -> None:
+        self.told.append(incident)
+
+    def intent(self, incident: Incident, rung: str) -> None:
+        self.told.append(rung)
+
+    def climbed(self, incident: Incident, report: RungReport) -> None:
+        self.told.append(report)
+
+    def closed(self, incident: Incident, outcome: Outcome) -> None:
+        self.told.append(outcome)
+
+
+async def test_an_observer_is_told_the_incident_each_rung_and_the_very_outcome() -> None:
+    refusal = fails(refused())
+    line = FakeLine(call_of(caller()), deletions=[refusal], removals=[refusal])
+    polite, happened = Polite(), incident(line.call)
+    outcome = await engine(line, sinks=[ObserverSink(polite)]).handle(happened)
+    said, hung_up = outcome.reports
+    assert outcome.failure is not None
+    assert polite.told == [happened, "say", said, "hang_up", hung_up, outcome]
+
+
 async def test_the_original_error_is_logged_with_all_ids_before_anything_is_done(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -9,7 +9,6 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
-from onhook.redaction import masked
 from onhook.rescue.events import Climbed, Closed, Intent, Opened, RescueEvent, Resumed, Ring, Sink
 
 __all__ = ["Entry", "Journal", "Opening", "Ring", "Step"]
@@ -59,7 +58,7 @@ class Opening:
             direction=str(call.direction),
             severity=str(failure.severity),
             traceback=failure.traceback,
-            evidence={key: masked(value) for key, value in failure.evidence.items()},
+            evidence=failure.evidence,
         )
 
 

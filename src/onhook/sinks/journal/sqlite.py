@@ -131,10 +131,12 @@ class SqliteJournal:
     def prepare(self) -> None:
         """Open the file and tidy it up, while there is time: milliseconds, once a call.
 
-        It may run in a thread. Without it the first event opens the file.
+        It may run in a thread. Without it the first event opens the file, and waits for the disk.
         """
         with self._use() as db:
             db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            # the first write after that begins the log anew, and waits for the disk
+            db.execute(f"PRAGMA user_version = {schema.VERSION}")
 
     def handle(self, event: RescueEvent) -> None:
         """See `Journal.handle`."""

@@ -13,6 +13,7 @@ from onhook import settings
 from onhook.errors import ConfigurationError
 from onhook.faults import Severity
 from onhook.livekit.credentials import Credentials
+from onhook.redaction import bounded
 from onhook.rescue.events import Closed, Opened, RescueEvent
 from onhook.tasks import end
 from onhook.watchdog.client.backoff import pause
@@ -127,7 +128,7 @@ class Link:
         Args:
             reason: The framework's word for it.
         """
-        self._send(Bye(reason[:TEXT]))
+        self._send(Bye(bounded(reason, TEXT)))
 
     async def aclose(self) -> None:
         """Let go of the watchdog; safe to repeat. Without `bye` it takes the job for dead."""
