@@ -205,7 +205,7 @@ async def test_a_guard_that_gives_up_after_its_call_was_taken_over_begins_no_sec
         running.told(job, Beat(0.0, "listening"))
         await beats(running, job, 60.0)
         assert rescuer.names == ["resume"], "the guard did not finish within its deadlines"
-        running.told(job, Closed("inc_1", "handed_outward", "no"))
+        running.told(job, HANDED)
         running.left(job)
         await asyncio.sleep(3.0)
         assert rescuer.names == ["resume"]

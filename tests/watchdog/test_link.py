@@ -10,16 +10,19 @@ import pytest
 
 from onhook.faults import Fault, Severity
 from onhook.incident import Failure, Incident, Outcome
+from onhook.ladder import Ladder
 from onhook.livekit.credentials import Credentials
 from onhook.policy import Policy
+from onhook.rungs import HangUp, Say
 from onhook.watchdog import Link
 from onhook.watchdog.client.backoff import LONGEST, SHORTEST, pause
 from onhook.watchdog.daemon.server import bind
 from onhook.watchdog.protocol.frames import Frames, decode, encode
 from onhook.watchdog.protocol.job_policy import JobPolicy
-from onhook.watchdog.protocol.messages import Beat, Hello, Intent, Message, Opened, Welcome
+from onhook.watchdog.protocol.messages import Beat, Hello, Message, Welcome
 from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
 from tests.fakes import call_of, caller
+from tests.rescue.telling import closed, opened, story
 
 HELLO = Hello("room", "AJ_1", "agent-1", 7, JobPolicy.of(Policy()))
 CREDENTIALS = Credentials("ws://host", "key", "secret")
@@ -172,18 +175,17 @@ async def test_soft_words_leave_what_was_told_of_a_lost_call(
 
     link = Link(HELLO, CREDENTIALS, mode="external", files=files)
     lost = Incident(Failure(Fault.SESSION_CLOSED, "it closed", 0.0), call_of(caller()), "inc_lost")
-    link.opened(lost)
-    link.intent(lost, "say")
+    begun = story(lost, Ladder((Say(), HangUp())), begun="say")
+    for event in begun:
+        link.handle(event)
     failure = Failure(Fault.LLM_FAILED, "401", 0.0, severity=Severity.IMPAIRED)
     soft = Incident(failure, call_of(caller()), "inc_soft")
-    link.opened(soft)
-    link.closed(soft, Outcome(soft.id, "kept", "the agent is heard again"))
+    link.handle(opened(soft, Ladder((Say(),))))
+    link.handle(closed(Outcome(soft.id, "kept", "the agent is heard again")))
     server = await asyncio.start_unix_server(listen, sock=bind(files.socket))
     async with server, asyncio.timeout(DEADLINE):
         await link.start()
         assert isinstance(await told.get(), Hello)
-        opened, intent = await told.get(), await told.get()
+        assert [await told.get() for _ in begun] == begun
         await link.aclose()
         await gone.wait()
-    assert isinstance(opened, Opened)
-    assert (opened.incident, intent) == ("inc_lost", Intent("inc_lost", "say"))
