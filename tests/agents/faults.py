@@ -278,3 +278,12 @@ async def until(room: rtc.Room, holds: Callable[[], bool], *, seconds: float = 2
         while not holds():
             await changed.wait()
             changed.clear()
+
+
+@fault
+async def works_on_when_told_to_end(ctx: JobContext) -> None:
+    """An entrypoint that runs as long as the call, with a handler of its own for signals."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: None)
+    await wait_for_signal(ctx)
+    strike(ctx)
+    await asyncio.Event().wait()

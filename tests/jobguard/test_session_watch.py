@@ -319,6 +319,26 @@ async def test_what_goes_on_without_the_session_is_waited_for(
         assert now() - began == pytest.approx(seconds, abs=0.3)
 
 
+async def test_who_is_ended_by_the_worker_has_left_although_the_entrypoint_runs_on() -> None:
+    """And an agent that ends its own job may say goodbye first."""
+    session = FakeSession()
+    with ending(session, JobView(entrypoint_runs=True, shutdown="the call is over")) as watch:
+        await nothing_happens(watch)
+    with ending(
+        session, JobView(entrypoint_runs=True, shutdown="parent process shutdown")
+    ) as watch:
+        goodbye = session.begins("say")
+        failing = asyncio.create_task(watch.failure())
+        await asyncio.sleep(3)
+        assert not failing.done()
+        await session.sends()
+        session.output.audio.flush()
+        goodbye.ends()
+        over = now()
+        assert (await failing).fault is Fault.AGENT_SHUTDOWN
+        assert now() - over < 1.0
+
+
 async def test_handlers_of_the_developer_that_raise_disturb_nothing() -> None:
     session = FakeSession()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from tests.line.bench import Bench, phone_for, worker
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
 NOISE = 1.0
+DRAIN = 1.0
+"""Seconds that the worker of these tests drains."""
 HEALTHY = float(os.environ.get("ONHOOK_HEALTHY_SECONDS", "10"))
 
 
@@ -77,6 +80,28 @@ async def test_a_deploy_with_a_caller_on_the_line(stack: Stack, tmp_path: Path, 
         assert (report.ended_at or 0.0) <= stopped + NOISE
         assert report.hearing.first_sound(struck) is not None
         assert (await bench.story(scenario)).ending == "released"
+
+
+async def test_an_entrypoint_that_works_on_keeps_no_caller_of_a_deploy_waiting(
+    stack: Stack, tmp_path: Path
+) -> None:
+    """SIGTERM to the worker alone, as to a container's PID 1; a job with a handler of its own.
+
+    livekit-agents gives a running entrypoint 15 s to end.
+    """
+    async with worker(stack, tmp_path, ONHOOK_TEST_AGENT="works-on") as running, Phone() as phone:
+        bench = Bench(stack, running, agent="works-on")
+        scenario = bench.scenario("works_on_when_told_to_end", "default")
+        call = await bench.call_in(phone, scenario)
+        await bench.signal(scenario)
+        await bench.struck(scenario)
+        os.kill(running.process.pid, signal.SIGTERM)
+        told = time.monotonic()
+        report = await call.ended(timeout=25)
+        assert report.ending is Ending.BYE_RECEIVED
+        heard = report.hearing.first_sound(told + 0.2) or report.ended_at or 0.0
+        print(f"\nsafe {heard - told:.2f} s after SIGTERM")  # noqa: T201 - the figures
+        assert heard - told <= DRAIN + 1.0 + NOISE
 
 
 @pytest.mark.timeout(HEALTHY + 90)

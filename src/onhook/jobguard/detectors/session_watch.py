@@ -34,6 +34,7 @@ from onhook.jobguard.silence.explanation import evidence, now_and_next
 from onhook.jobguard.silence.standing import Judgement, Limits, Standing, judge
 from onhook.jobguard.silence.utterances import Utterance
 from onhook.livekit import Meter
+from onhook.livekit.framework.job_internals import is_by_worker
 from onhook.livekit.framework.session_internals import (
     is_closing,
     linked_identity,
@@ -164,9 +165,13 @@ class SessionWatch:
         Its `close` event comes when all is closed, which may take long; the agent has left once its
         last words are over. What the developer's code does next is waited for: an entrypoint that
         still runs for `dead_air`, another session for ever.
+
+        A job that its worker ends is over, too: livekit-agents gives a running entrypoint 15 s,
+        which knows nothing of it, and closes the session only then.
         """
-        conversation, now = self.conversation, self._clock()
-        if not (conversation.gone or is_closing(self._session)) or not self._had_output:
+        conversation, now, job = self.conversation, self._clock(), self._job()
+        ends = conversation.gone or is_closing(self._session) or is_by_worker(job.shutdown or "")
+        if not ends or not self._had_output:
             self._ended_at = None
             return False
         speaks = conversation.speaking and not conversation.gone
@@ -176,7 +181,6 @@ class SessionWatch:
         if self._ended_at is None:
             self._ended_at = now
             self._ended_by = self._ended_by or self._ends_now()
-        job = self._job()
         patience = _LEFT
         if job.shutdown is None and job.entrypoint_runs and self._dead_air is not None:
             patience = self._dead_air
