@@ -17,7 +17,7 @@ from onhook.rescue.events import Intent, Opened, RescueEvent, Ring
 from onhook.rescue.progress import Progress
 from onhook.rungs import DeleteRoom, HangUp, Redispatch, RemoveCallers, Rung, Say, Transfer
 from onhook.sinks.journal import MemoryJournal, Step
-from onhook.watchdog.daemon.guard_progress import GuardRescue
+from onhook.watchdog.daemon.guard_rescue import GuardRescue
 from onhook.watchdog.protocol.frames import Frames, decode, encode
 from tests.fakes import FakeLine, agent, call_of, caller, fails, hangs, refused
 

@@ -19,7 +19,7 @@ from onhook.jobguard.detectors.transfers import Transfer, Transfers
 from onhook.line import Line
 from onhook.policy import Policy
 from onhook.rescue.engine import Engine
-from onhook.rescue.events import Closed, Ring, Sink
+from onhook.rescue.events import Closed, Ring, Sink, emit
 from onhook.sinks import Observer, ObserverSink
 from onhook.tasks import end
 
@@ -169,11 +169,7 @@ class Rescuer:
             detail=detail,
             recovered=True,
         )
-        for sink in self._sinks:
-            try:
-                sink.handle(told)
-            except Exception:
-                logger.exception("%s: %r could not take this", outcome.incident, sink)
+        emit(self._sinks, told)
 
     async def settled(self) -> None:
         """Wait until a rescue that is under way has its outcome."""

@@ -25,6 +25,7 @@ from onhook.rescue.events import (
     Resumed,
     Ring,
     Sink,
+    emit,
 )
 from onhook.rescue.progress import PendingRung, Progress, rest, settled
 from onhook.rungs import Climb, Rung
@@ -253,14 +254,7 @@ class Engine:
         return {"incident": incident.id, "at": at, "wall": wall, "ring": self._ring}
 
     def _emit(self, event: RescueEvent) -> None:
-        for sink in self._sinks:
-            try:
-                sink.handle(event)
-            except Exception:
-                what = type(event).__name__.lower()
-                logger.exception(
-                    "%s: %r could not take %r; the rescue goes on", event.incident, sink, what
-                )
+        emit(self._sinks, event)
 
 
 def _words_of(error: Exception) -> str:

@@ -6,6 +6,8 @@ socket to the watchdog, whose messages they are.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Protocol, TypeAlias
 
@@ -25,7 +27,10 @@ __all__ = [
     "Ring",
     "Seconds",
     "Sink",
+    "emit",
 ]
+
+logger = logging.getLogger("onhook")
 
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
 
@@ -115,3 +120,15 @@ class Sink(Protocol):
     def handle(self, event: RescueEvent) -> None:
         """Take an event, at once. What is raised is logged, and goes no further."""
         ...
+
+
+def emit(sinks: Iterable[Sink], event: RescueEvent) -> None:
+    """Give every sink an event; none of them keeps it from the others or disturbs the rescue."""
+    for sink in sinks:
+        try:
+            sink.handle(event)
+        except Exception:
+            what = type(event).__name__.lower()
+            logger.exception(
+                "%s: %r could not take %r; the rescue goes on", event.incident, sink, what
+            )

@@ -185,7 +185,7 @@ def test_secrets_are_masked_and_texts_are_bounded(
     [kept] = journal.entries("inc")
     assert kept.opening is not None
     assert kept.opening.traceback == "key [OPENAI_API_KEY]"
-    assert len(kept.detail) == 4_000
+    assert len(kept.detail) <= 4_000
     journal.close()
     assert b"hidden" not in path.read_bytes()
 

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from onhook.redaction import masked
+from onhook.redaction import bounded
 from onhook.rescue.events import Ring
 from onhook.sinks.journal.entries import Entry, Opening, Step
 
 __all__ = ["from_row", "to_row"]
 
-_LONGEST_TEXT = 4_000
-"""Characters of one field; a traceback has a bound of its own."""
+_LONGEST_TRACEBACK = 16_000
 
 
 def to_row(entry: Entry) -> tuple[object, ...]:
@@ -23,16 +22,16 @@ def to_row(entry: Entry) -> tuple[object, ...]:
     if opening is not None:
         opening = replace(
             opening,
-            room=_clip(opening.room),
-            traceback=_storable(masked(opening.traceback)),
-            evidence={_clip(key): _clip(value) for key, value in opening.evidence.items()},
+            room=bounded(opening.room),
+            traceback=bounded(opening.traceback, _LONGEST_TRACEBACK),
+            evidence={bounded(key): bounded(value) for key, value in opening.evidence.items()},
         )
     return (
         entry.step.value,
         entry.at,
-        _clip(entry.subject),
+        bounded(entry.subject),
         str(entry.result),
-        _clip(entry.detail),
+        bounded(entry.detail),
         entry.wall,
         entry.ring.value,
         None if opening is None else json.dumps(asdict(opening)),
@@ -58,12 +57,3 @@ def from_row(row: Sequence[Any]) -> Entry:
         ring=Ring(ring),
         opening=Opening(**json.loads(opening)) if opening else None,
     )
-
-
-def _clip(text: str) -> str:
-    text = _storable(masked(text))
-    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
-
-
-def _storable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -13,7 +13,7 @@ from onhook.faults import Fault, Severity
 from onhook.incident import Failure
 from onhook.livekit.proof import Proof
 from onhook.rescue.events import Climbed, Closed, Intent, Opened, Resumed
-from onhook.watchdog.daemon.guard_progress import GuardRescue
+from onhook.watchdog.daemon.guard_rescue import GuardRescue
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.liveness import PROBE, TICK, Naps, Pulse, Verdict, judge, patience
 from onhook.watchdog.daemon.rescues import Rescues

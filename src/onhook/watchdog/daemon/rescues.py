@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from onhook.incident import Failure
-from onhook.watchdog.daemon.guard_progress import GuardRescue
+from onhook.watchdog.daemon.guard_rescue import GuardRescue
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.watched_job import Job
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from onhook.watchdog.daemon.guard_progress import GuardRescue
+from onhook.watchdog.daemon.guard_rescue import GuardRescue
 from onhook.watchdog.daemon.liveness import Pulse
 from onhook.watchdog.protocol.messages import Beat, Hello
 from onhook.watchdog.protocol.peer import Process
