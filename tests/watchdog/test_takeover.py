@@ -20,6 +20,7 @@ from onhook.sinks.journal import MemoryJournal, Step
 from onhook.watchdog.daemon.guard_rescue import GuardRescue
 from onhook.watchdog.protocol.frames import Frames, decode, encode
 from tests.fakes import FakeLine, agent, call_of, caller, fails, hangs, refused
+from tests.rescue.telling import closed, intent, opened
 
 pytestmark = pytest.mark.looptime
 
@@ -180,10 +181,10 @@ async def test_the_journal_tells_why_another_goes_on(*, same: bool) -> None:
             journal.handle(event)
     await taken_over(left, journal)
     entries = journal.entries(left.recorded.opened.incident)
-    opened, _, resumed, *_ = entries
-    assert opened.ring is Ring.GUARD, "it was the guard's, whoever wrote it down"
+    begun, _, resumed, *_ = entries
+    assert begun.ring is Ring.GUARD, "it was the guard's, whoever wrote it down"
     assert [e.step for e in entries].count(Step.OPENED) == 1
-    assert opened.step is Step.OPENED
+    assert begun.step is Step.OPENED
     assert (resumed.step, resumed.subject) == (Step.RESUMED, "say")
     assert resumed.detail == "the job has died"
 
@@ -196,3 +197,14 @@ async def test_in_a_redispatch_an_agent_that_has_joined_must_still_be_heard() ->
     outcome = await taken_over(left)
     assert left.world.asked == ["hear AD_0", "withdraw AD_0", "delete"]
     assert outcome.ending == "released", "it was never heard"
+
+
+def test_however_much_is_told_the_end_is_known() -> None:
+    failure = Failure(Fault.ENTRYPOINT_RAISED, "it broke", 0.0)
+    rescue = GuardRescue(opened(Incident(failure, nobody(), "inc"), Ladder((SAY, HangUp()))), 0.0)
+    for number in range(1000):
+        rescue.take(intent("inc", "say", float(number)))
+    assert rescue.unfinished
+    rescue.take(closed(Outcome("inc", "released", "done")))
+    assert rescue.settled
+    assert len(rescue.events) <= 200

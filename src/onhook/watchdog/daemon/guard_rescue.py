@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from onhook.faults import Severity
 from onhook.incident import Ending
 from onhook.rescue.events import Closed, Opened, RescueEvent
 
@@ -35,8 +36,8 @@ class GuardRescue:
 
     def take(self, event: RescueEvent) -> None:
         """Take in what the guard tells next."""
-        if len(self.events) < _MOST:
-            self.events.append(event)
+        del self.events[_MOST - 1 :]  # the newest is kept: it may tell of the end
+        self.events.append(event)
 
     @property
     def ending(self) -> Ending | None:
@@ -45,8 +46,9 @@ class GuardRescue:
 
     @property
     def unfinished(self) -> bool:
-        """Whether somebody must go on with it."""
-        return self.ending in (None, "handed_outward")
+        """Whether somebody must go on with it. Soft words for a turn that failed need nobody."""
+        lost = self.opened.failure.severity is Severity.LOST
+        return lost and self.ending in (None, "handed_outward")
 
     @property
     def settled(self) -> bool:
