@@ -58,6 +58,17 @@ async def test_a_refusal_tells_whether_it_may_pass(status: int, code: str, passi
     assert "delete room 'r'" in str(caught.value)
 
 
+@pytest.mark.parametrize(("status", "code"), [(401, "unauthenticated"), (403, "permission_denied")])
+async def test_a_bare_status_tells_of_a_wrong_key_too(status: int, code: str) -> None:
+    async def bare() -> web.Response:
+        return web.Response(status=status)
+
+    async with twirp(DeleteRoom=[bare]) as server, api_of(server) as api:
+        with pytest.raises(ApiError, match="check LIVEKIT_API_KEY") as caught:
+            await api.delete_room("r")
+    assert caught.value.code == code
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [

@@ -47,11 +47,20 @@ def run(
 
 @app.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """Show this user's watchdogs, one for each server and key, and their jobs. Exits 1 if none."""
+    """Show this user's watchdogs, one for each server and key, and their jobs.
+
+    Exits 1 if none runs, or if one could not rescue anybody.
+    """
     answers = _ask("status")
     if as_json:
         typer.echo(json.dumps(answers, indent=1))
-        return
+    else:
+        _show(answers)
+    if any(answer["unable"] for answer in answers):
+        raise typer.Exit(1)
+
+
+def _show(answers: list[dict[str, Any]]) -> None:
     console = Console()
     watchdogs = Table("server", "key", "pid", "onhook", "jobs", "rescues")
     for answer in answers:
@@ -65,6 +74,10 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
             jobs.add_row(str(answer["pid"]), *(str(job[key]) for key in facts))
     if jobs.row_count:
         console.print(jobs)
+    for answer in answers:
+        if wrong := answer["unable"] or answer["limits"]:
+            cannot = "cannot rescue anybody" if answer["unable"] else "is limited"
+            typer.echo(f"the watchdog of process {answer['pid']} {cannot}: {wrong}")
 
 
 @app.command()

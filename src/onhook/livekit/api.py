@@ -15,12 +15,15 @@ from onhook.errors import ApiError
 from onhook.line import Dispatch
 from onhook.livekit.credentials import Credentials
 
-__all__ = ["ServerApi"]
+__all__ = ["REFUSED", "ServerApi"]
 
 T = TypeVar("T")
 
-_NOT_FOUND = "not_found"
-_REFUSED = ("unauthenticated", "permission_denied")
+_NOT_FOUND, _UNKNOWN = "not_found", "unknown"
+REFUSED = ("unauthenticated", "permission_denied")
+"""Codes of an answer that says: not with this key."""
+_CODES = {401: REFUSED[0], 403: REFUSED[1]}
+"""livekit-server 1.13 answers a wrong key with the bare status, and no code of Twirp's."""
 _TOO_MANY_REQUESTS = 429
 
 
@@ -237,14 +240,15 @@ class ServerApi:
 
 def _refusal(what: str, grant: str, error: api.ServerError) -> ApiError:
     passing = error.status >= 500 or error.status == _TOO_MANY_REQUESTS
+    code = _CODES.get(error.status, error.code) if error.code == _UNKNOWN else error.code
     mend = ""
-    if error.code in _REFUSED:
+    if code in REFUSED:
         mend = (
             f". The key or token is wrong or lacks the grant {grant!r}: "
             "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
         )
     return ApiError(
-        f"{what}: the server answered {error.status} {error.code} ({error.message}){mend}",
-        code=error.code,
+        f"{what}: the server answered {error.status} {code} ({error.message}){mend}",
+        code=code,
         passing=passing,
     )

@@ -13,10 +13,13 @@ from logging.handlers import RotatingFileHandler
 
 from onhook.errors import OnhookError
 from onhook.livekit.credentials import Credentials
+from onhook.tasks import end
 from onhook.watchdog.client.spawn import IDLE
 from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
 
 _LOG_BYTES = 1_000_000
+_LOOK = 30.0
+"""Seconds between looks at the length of the output."""
 _FAILED, _RUNNING = 1, 3
 _M_ARENA_MAX = -8
 """glibc, malloc.h."""
@@ -49,7 +52,12 @@ def _watch(files: WatchdogFiles, credentials: Credentials, options: argparse.Nam
     )
 
     async def run() -> None:  # it is made where its event loop runs
-        await Watchdog(files, credentials, settings, SqliteJournal()).run()
+        bounding = asyncio.create_task(_bound_output()) if options.detached else None
+        try:
+            await Watchdog(files, credentials, settings, SqliteJournal()).run()
+        finally:
+            if bounding is not None:
+                await end(bounding)
 
     try:
         asyncio.run(run())
@@ -86,6 +94,20 @@ def _detach(files: WatchdogFiles) -> None:
     os.dup2(null, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
+
+
+async def _bound_output() -> None:
+    """Keep what libraries print from filling the disk: the file is begun anew when it is long."""
+    while True:
+        _cut(sys.stdout.fileno())
+        await asyncio.sleep(_LOOK)
+
+
+def _cut(descriptor: int) -> None:
+    """Empty a long file that is appended to."""
+    with contextlib.suppress(OSError):
+        if os.fstat(descriptor).st_size > _LOG_BYTES:
+            os.ftruncate(descriptor, 0)
 
 
 def _share_memory() -> None:

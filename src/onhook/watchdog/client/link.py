@@ -86,7 +86,7 @@ class Link:
         self._rescue = ""
         self._frames: list[bytes] = []
         self._complained = False
-        self._welcomed_at = 0.0
+        self._welcomed_at: float | None = None
         self._told_at = 0.0
         self._told_state = ""
         self.covered = False
@@ -173,7 +173,7 @@ class Link:
                     logger.exception("looking for a watchdog failed")
                 continue
             try:
-                async with asyncio.timeout(None if self.covered else _WELCOME):
+                async with asyncio.timeout(_WELCOME if self._welcomed_at is None else None):
                     await self._changed.wait()
             except TimeoutError:
                 self._complain(f"the watchdog did not answer within {_WELCOME:g} s")
@@ -234,7 +234,8 @@ class Link:
 
     def _disconnect(self) -> None:
         wire, self._wire = self._wire, None
-        if self.covered and self._clock() - self._welcomed_at >= _HELD:
+        welcomed_at, self._welcomed_at = self._welcomed_at, None
+        if welcomed_at is not None and self._clock() - welcomed_at >= _HELD:
             self._attempts = 0
         if wire is not None:
             self._attempts = max(self._attempts, 1)  # whoever drops us is not called at once
@@ -251,7 +252,11 @@ class Link:
 
     def _take(self, message: Message) -> None:
         if isinstance(message, Welcome):
-            self.covered, self._welcomed_at = True, self._clock()
+            self.covered = not message.unable
+            if message.unable:
+                self._complain(f"the watchdog cannot rescue its call: {message.unable}")
+            if self._welcomed_at is None:
+                self._welcomed_at = self._clock()
             self._changed.set()
 
     def _send(self, message: Message) -> None:

@@ -20,6 +20,7 @@ from onhook.livekit.credentials import Credentials
 from onhook.sinks.journal import Journal
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.job_table import JobTable
+from onhook.watchdog.daemon.self_check import SelfCheck
 from onhook.watchdog.daemon.server import Server, bind
 from onhook.watchdog.daemon.watched_job import Job
 from onhook.watchdog.protocol.version import our_version
@@ -77,7 +78,10 @@ class Watchdog:
         self._settings = settings
         self._rescuer = JobRescuer(credentials, journal)
         self._job_table = JobTable(self._rescuer)
-        self._server = Server(self._job_table, command=self._command)
+        self._server = Server(
+            self._job_table, command=self._command, unable=lambda: self._check.unable
+        )
+        self._check = SelfCheck(credentials, self._rescuer.prepare, self._server.welcome)
         self._began = time.monotonic()
         self._told = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -105,7 +109,7 @@ class Watchdog:
         ]
         try:
             await self._server.serve(listening)
-            tasks.append(asyncio.create_task(self._rescuer.prepare()))
+            tasks.append(asyncio.create_task(self._check.watch()))
             logger.info("watching at %s, onhook %s", self._files.socket, our_version() or "?")
             self._listen_to_signals()
             await self._until_told(tasks)
@@ -200,12 +204,16 @@ class Watchdog:
             "version": our_version(),
             "seconds": round(now - self._began, 1),
             "rescues": self._job_table.rescues,
+            "unable": self._check.unable[:_SHOWN],
+            "limits": self._check.limits,
             "cpu_seconds": round(time.process_time(), 3),
             "jobs": [_row(job, now) for job in self._job_table.jobs[:_ROWS]],
             "count": len(self._job_table.jobs),
         }
 
 
+_SHOWN = 1000
+"""Characters of a status' texts."""
 _ROWS = 200
 """Jobs that a status lists: one answer is one frame."""
 

@@ -16,7 +16,7 @@ from onhook.watchdog.daemon.job_table import JobTable
 from onhook.watchdog.daemon.liveness import TICK
 from onhook.watchdog.daemon.watched_job import Job
 from onhook.watchdog.protocol.frames import LIMIT, Frames, ProtocolError, decode, encode
-from onhook.watchdog.protocol.messages import Answer, Ask, Hello, Message, Welcome
+from onhook.watchdog.protocol.messages import TEXT, Answer, Ask, Hello, Message, Welcome
 from onhook.watchdog.protocol.peer import Peer, peer_of
 
 __all__ = ["Server", "bind"]
@@ -63,6 +63,7 @@ class Server:
     Args:
         job_table: Is told of every job.
         command: Answers a command; may raise nothing.
+        unable: Returns why no call could be rescued; empty where they can.
         clock: Seconds of a monotonic clock.
         uid: The only user who may connect; ours when omitted.
         limit: How many connections there may be at once.
@@ -73,12 +74,14 @@ class Server:
         job_table: JobTable,
         *,
         command: Callable[[str], Mapping[str, Any]],
+        unable: Callable[[], str] = lambda: "",
         clock: Callable[[], float] = time.monotonic,
         uid: int | None = None,
         limit: int = _CONNECTIONS,
     ) -> None:
         self.job_table = job_table
         self.command = command
+        self.unable = unable
         self.clock = clock
         self.uid = os.getuid() if uid is None else uid
         self.limit = limit
@@ -99,6 +102,11 @@ class Server:
             now = self.clock()
             for connection in [c for c in self.connections if c.overdue(now)]:
                 connection.drop("it did not finish its message in time")
+
+    def welcome(self) -> None:
+        """Tell every job anew whether its call can be rescued."""
+        for connection in [c for c in self.connections if c.job is not None]:
+            connection.welcome()
 
     def stop_listening(self) -> None:
         """Take no more jobs on; those that are connected stay. Safe to repeat."""
@@ -183,6 +191,10 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport.get_write_buffer_size() > _UNREAD:
             self.drop("it does not read its answers")
 
+    def welcome(self) -> None:
+        """Say whether the job's call can be rescued."""
+        self.send(Welcome(os.getpid(), self._server.unable()[:TEXT]))
+
     def drop(self, why: str) -> None:
         """End a connection that misbehaves, with one line in the log."""
         logger.warning("a connection of process %s was dropped: %s", self._peer.pid or "?", why)
@@ -209,7 +221,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._due = server.clock() + _WHOLE
                 self.send(Answer(json.dumps(server.command(message.what))))
             case Hello() if job is None:
-                self.send(Welcome(os.getpid()))
+                self.welcome()
                 self.job = server.job_table.joined(message, self._peer.pid)
             case Hello() | Ask() | Answer() | Welcome():
                 raise ProtocolError(f"{type(message).__name__.lower()} out of place")

@@ -67,13 +67,15 @@ class Bye(_Message, frozen=True):
 
 
 class Welcome(_Message, frozen=True):
-    """The watchdog's answer to a job: it will rescue this job's call.
+    """The watchdog's answer to a job, repeated when it changes.
 
     Args:
         pid: The watchdog's process.
+        unable: Why it could not rescue this job's call; empty where it will.
     """
 
     pid: _Pid
+    unable: str = ""
 
 
 class Ask(_Message, frozen=True):
