@@ -320,10 +320,11 @@ async def test_what_goes_on_without_the_session_is_waited_for(
 
 
 async def test_who_is_ended_by_the_worker_has_left_although_the_entrypoint_runs_on() -> None:
-    """And an agent that ends its own job may say goodbye first."""
+    """One that ends its own job may say goodbye; one that was removed is another rescuer's."""
     session = FakeSession()
-    with ending(session, JobView(entrypoint_runs=True, shutdown="the call is over")) as watch:
-        await nothing_happens(watch)
+    for reason in ("the call is over", "room disconnected"):
+        with ending(session, JobView(entrypoint_runs=True, shutdown=reason)) as watch:
+            await nothing_happens(watch)
     with ending(
         session, JobView(entrypoint_runs=True, shutdown="parent process shutdown")
     ) as watch:

@@ -34,7 +34,7 @@ from onhook.jobguard.silence.explanation import evidence, now_and_next
 from onhook.jobguard.silence.standing import Judgement, Limits, Standing, judge
 from onhook.jobguard.silence.utterances import Utterance
 from onhook.livekit import Meter
-from onhook.livekit.framework.job_internals import is_by_worker
+from onhook.livekit.framework.job_internals import is_by_parent
 from onhook.livekit.framework.session_internals import (
     is_closing,
     linked_identity,
@@ -167,10 +167,11 @@ class SessionWatch:
         still runs for `dead_air`, another session for ever.
 
         A job that its worker ends is over, too: livekit-agents gives a running entrypoint 15 s,
-        which knows nothing of it, and closes the session only then.
+        which knows nothing of it, and closes the session only then. An agent that another rescuer
+        has removed from the room is that rescuer's: the end of the job tells.
         """
         conversation, now, job = self.conversation, self._clock(), self._job()
-        ends = conversation.gone or is_closing(self._session) or is_by_worker(job.shutdown or "")
+        ends = conversation.gone or is_closing(self._session) or is_by_parent(job.shutdown)
         if not ends or not self._had_output:
             self._ended_at = None
             return False

@@ -13,13 +13,15 @@ from onhook.livekit.framework.versions import tell_once
 
 __all__ = [
     "came_through_start",
+    "is_by_parent",
     "is_by_worker",
     "primary_session",
     "serves",
     "shutdown_reason",
 ]
 
-_BY_WORKER = ("parent process shutdown", "room disconnected", "job crashed")
+_BY_PARENT = "parent process shutdown"
+_BY_WORKER = (_BY_PARENT, "room disconnected", "job crashed")
 """Shutdown reasons that livekit-agents gives by itself (`ipc/job_proc_lazy_main.py`)."""
 
 
@@ -57,6 +59,15 @@ def is_by_worker(reason: str) -> bool:
         reason: What a shutdown callback was given.
     """
     return reason in _BY_WORKER
+
+
+def is_by_parent(reason: str | None) -> bool:
+    """Return whether a worker that ends has told its job to end: the agent is in its room still.
+
+    Args:
+        reason: Why the job is shutting down; `None` while it is not.
+    """
+    return reason == _BY_PARENT
 
 
 def primary_session(ctx: JobContext) -> AgentSession[Any] | None:
