@@ -19,6 +19,7 @@ from livekit.protocol.models import Room
 from onhook.livekit.framework import versions
 from onhook.livekit.framework.job_internals import (
     came_through_start,
+    is_by_parent,
     is_by_worker,
     primary_session,
     serves,
@@ -71,6 +72,12 @@ async def test_the_end_of_a_job_is_known_at_its_first_moment(process: Any) -> No
     ctx.shutdown("the agent is done")
     assert shutdown_reason(ctx) == "the agent is done"
     assert not is_by_worker("the agent is done")
+
+
+@pytest.mark.parametrize("given", ["", "parent process shutdown"])
+async def test_a_worker_that_ends_its_job_is_known(process: Any, given: str) -> None:
+    process._shutdown_fut.set_result(job_proc_lazy_main._ShutdownInfo(False, given))
+    assert is_by_parent(shutdown_reason(process._job_ctx))
 
 
 async def test_a_room_that_is_gone_ends_the_job_by_the_worker(process: Any) -> None:

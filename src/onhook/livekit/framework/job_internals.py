@@ -44,7 +44,10 @@ def shutdown_reason(ctx: JobContext) -> str | None:
         if isinstance(future, asyncio.Future):
             if not future.done() or future.cancelled():
                 return None
-            return str(getattr(future.result(), "reason", ""))
+            ended = future.result()
+            reason = str(getattr(ended, "reason", ""))
+            told = getattr(ended, "user_initiated", True)
+            return reason if reason or told else _BY_PARENT  # 1.5.0 gives no reason
     tell_once(
         "JobContext._on_shutdown over a _shutdown_fut",
         "the end of a job is noticed only when its session has closed",
