@@ -81,7 +81,7 @@ async def test_a_watchdog_that_drops_its_jobs_is_called_less_and_less_often(
         nonlocal calls
         calls += 1
         if welcomes:
-            writer.write(encode(Welcome(1)))
+            writer.write(encode(Welcome(1, "")))
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
@@ -104,7 +104,7 @@ async def test_a_job_is_covered_again_soon_after_a_watchdog_that_kept_it_has_gon
     came: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
 
     async def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(encode(Welcome(1)))
+        writer.write(encode(Welcome(1, "")))
         came.put_nowait(writer)
 
     server = await asyncio.start_unix_server(welcome, sock=bind(files.socket))

@@ -58,7 +58,7 @@ MESSAGES: list[Message] = [
     Resumed(**about("inc_1"), rung="say", detail="it died"),
     Closed(**about("inc_1"), ending="handed_outward", detail="no", failure=FAILURE),
     Bye("done"),
-    Welcome(7),
+    Welcome(7, ""),
     Ask("status"),
     Answer("{}"),
 ]

@@ -118,7 +118,7 @@ async def test_a_job_is_covered_as_soon_as_the_key_is_accepted(
     async with listening, asyncio.timeout(DEADLINE):
         await link.start()
         writer = await came.get()
-        writer.write(encode(Welcome(1)))
+        writer.write(encode(Welcome(1, "")))
         while not link.covered:  # noqa: ASYNC110 - the link has no event for its owner
             await asyncio.sleep(0.01)
         await link.aclose()

@@ -102,7 +102,7 @@ GARBAGE = [
     encode(intent("inc", "say")),
     encode(HELLO) + encode(HELLO),
     encode(HELLO) + encode(Ask("stop")),
-    encode(Welcome(1)),
+    encode(Welcome(1, "")),
 ]
 
 

@@ -75,7 +75,7 @@ class Welcome(_Message, frozen=True):
     """
 
     pid: _Pid
-    unable: str = ""
+    unable: str
 
 
 class Ask(_Message, frozen=True):
