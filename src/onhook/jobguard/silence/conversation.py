@@ -152,12 +152,12 @@ class Conversation:
     def _still(self) -> bool:
         """Return whether a realtime model owes something and has understood nothing since then.
 
-        It owes the rest of a turn, or an answer to a sentence: a murmur it may well ignore, and
-        what it has a transcript of, too. That it hears a voice says little: another part does that.
+        What it has a transcript of it may well ignore. That it hears a voice says little: another
+        part does that.
         """
         said, since = self._caller.unanswered, self._answer_due()
         if since is None and self._not_answered() is not None and said is not None:
-            since = said.began if said.voiced >= A_SENTENCE else None
+            since = said.began
         return self._realtime and since is not None and self._caller.understood_at < since
 
     def _heeded(self) -> bool:
