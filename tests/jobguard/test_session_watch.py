@@ -61,7 +61,7 @@ async def test_a_caller_who_speaks_again_into_silence_is_waited_for_no_longer() 
         await asyncio.sleep(1)
         began = now()
         await asyncio.sleep(2)
-        watch.conversation.caller_said(Utterance(began, now(), 2.0))
+        watch.conversation.caller_said(Utterance(began, now(), 2.0, -20.0))
         again = now()
         failure = await failing
         assert failure.severity is Severity.LOST

@@ -42,7 +42,7 @@ class Call:
         self.conversation.agent_is_done()
         await asyncio.sleep(seconds)
 
-    async def caller_speaks(self, seconds: float = SENTENCE, *, level: float | None = None) -> None:
+    async def caller_speaks(self, seconds: float = SENTENCE, *, level: float = -20.0) -> None:
         began = now()
         self.conversation.caller_voice(began, speaking=True)
         await asyncio.sleep(seconds)
@@ -317,7 +317,7 @@ async def test_a_realtime_model_may_ignore_what_it_has_understood() -> None:
 
     async def speaks_aside() -> float:
         await call.caller_speaks(level=-20.0)
-        call.conversation.caller_said(Utterance(now() - SENTENCE, now(), SENTENCE))  # its own ears
+        call.conversation.caller_said(Utterance(now() - SENTENCE, now(), SENTENCE))  # the session's
         call.conversation.understood(whole=True)
         call.conversation.callbacks_are_over()
         facts = call.conversation.facts(call.around)

@@ -39,7 +39,7 @@ class CallerSide:
         self.unanswered: Utterance | None = None
         """The first thing worth an answer that they have said since then."""
         self._heard_by: set[str] = set()
-        self._sentence_until = NEVER
+        self._ears = False
         self._level = self._own_level = NEVER
 
     @property
@@ -59,6 +59,7 @@ class CallerSide:
             if not self._heard_by:
                 self.speaks_since = at
             self._heard_by.add(by)
+            self._ears = self._ears or by == "ears"
         else:
             self._heard_by.discard(by)
             self.quiet_at = max(self.quiet_at, at)
@@ -72,11 +73,11 @@ class CallerSide:
             answered: Whether what they said before has been answered.
         """
         self.quiet_at = max(self.quiet_at, utterance.ended)
+        if utterance.level is None and self._ears:
+            return False  # the session's: it takes the pause after a murmur for a part of it
         if utterance.began < agent_heard_until - _OVERLAP or self._is_behind(utterance):
             return False
-        if utterance.voiced >= A_SENTENCE and utterance.began >= self._sentence_until:
-            self.sentences += 1  # each is told twice, by the ears and by the session
-            self._sentence_until = utterance.ended
+        self.sentences += utterance.voiced >= A_SENTENCE
         if utterance.voiced >= _SOMETHING and answered:
             self.unanswered = utterance
         return True
