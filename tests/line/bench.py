@@ -48,7 +48,8 @@ class Worker:
     def events_of(self, name: str, scenario: str = "") -> list[dict[str, Any]]:
         if not self.events.exists():
             return []
-        events = (json.loads(line) for line in self.events.read_text().splitlines())
+        whole, _, _ = self.events.read_text().rpartition("\n")  # a job may be writing its next one
+        events = (json.loads(line) for line in whole.splitlines())
         return [event for event in events if event["event"] == name and event["id"] == scenario]
 
     async def wait(self, name: str, scenario: str = "", *, deadline: float = FAULT) -> float:
