@@ -77,7 +77,7 @@ async def test_end_call_tool_of_the_framework(s: Scene) -> None:
     s.see("the end of the call", not await s.stays(20))
 
 
-@case("is_linked_to_one_of_two", words(6, released=18), brief=True)
+@case("is_linked_to_one_of_two", words(6, released=18))
 async def test_linked_caller_hangs_up_and_another_phone_is_there(s: Scene) -> None:
     """The session ends with its caller; the second caller is left with nobody."""
     first = await s.dial()

@@ -45,7 +45,6 @@ async def test_answer_of_the_model_ready_while_it_rings(s: Scene) -> None:
     "finds_out_who_answered",
     NOTHING,
     script=Script(answers=(ToolCall("save_prediction", {"label": "uncertain"}), "Certainly.")),
-    brief=True,
 )
 async def test_answering_machine_detection_of_a_silent_callee(s: Scene) -> None:
     """The agent's speech is held for the ten seconds in which nobody says a word."""

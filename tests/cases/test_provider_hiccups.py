@@ -68,7 +68,7 @@ async def test_connection_of_the_recogniser_that_dies_once(s: Scene) -> None:
     await goes_on(s)
 
 
-@case("handles_its_errors", NOTHING, brief=True)
+@case("handles_its_errors", NOTHING)
 async def test_handler_of_the_developers_own(s: Scene) -> None:
     """It speaks, and the next turn is well: there is nothing left to do."""
     await s.dial()

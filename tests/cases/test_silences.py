@@ -104,7 +104,7 @@ async def test_menu_by_keys(s: Scene) -> None:
 BOOK = Script(answers=(ToolCall("book"), "The table is booked."))
 
 
-@case("blocks_its_loop", WORDS_AT_MOST, script=BOOK, brief=True)
+@case("blocks_its_loop", WORDS_AT_MOST, script=BOOK)
 async def test_tool_that_blocks_the_loop_for_five_seconds(s: Scene) -> None:
     await s.dial(seconds=5)
     await s.greeted()

@@ -179,7 +179,7 @@ async def test_tool_of_25_seconds_with_busy(s: Scene) -> None:
         await s.stays(3)
 
 
-@case("has_thinking_sounds", NOTHING, script=CHECK, brief=True)
+@case("has_thinking_sounds", NOTHING, script=CHECK)
 async def test_thinking_sounds_while_a_tool_runs(s: Scene) -> None:
     await asks(s, seconds=14)
     if await s.stays(14):

@@ -91,7 +91,6 @@ async def test_interruption_of_the_agent(s: Scene) -> None:
     "takes_notes",
     NOTHING,
     script=Script(answers=("I have three points.",), heard=("First point.", "Scribe, read it.")),
-    brief=True,
 )
 async def test_agent_that_answers_to_its_name_only(s: Scene) -> None:
     await s.dial()

@@ -25,7 +25,7 @@ from tests.line.bench import Bench
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
-SECONDS = float(os.environ.get("ONHOOK_SOAK_SECONDS", "60"))
+SECONDS = float(os.environ.get("ONHOOK_SOAK_SECONDS", "30"))
 SEED = int(os.environ.get("ONHOOK_SOAK_SEED", "1"))
 GUARD, DEAD_AIR = "default", 6.0
 AT_ONCE = 3
