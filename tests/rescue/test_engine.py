@@ -16,7 +16,7 @@ from onhook.rescue.engine import Engine
 from onhook.rescue.events import Climbed, Closed, Intent, Opened
 from onhook.rungs import DeleteRoom, HangUp, Keep, RemoveCallers, Say
 from onhook.sinks import LoggingObserver, ObserverSink
-from tests.fakes import FakeLine, call_of, caller, done, fails, hangs, human, refused, takes
+from tests.fakes import FakeLine, agent, call_of, caller, done, fails, hangs, human, refused, takes
 from tests.rescue.telling import Kept
 
 pytestmark = pytest.mark.looptime
@@ -126,6 +126,17 @@ async def test_who_joins_during_the_words_keeps_the_call() -> None:
     assert outcome.ending == "taken_over"
     assert line.asked == ["say"]
     assert "colleague" in outcome.detail
+
+
+async def test_a_scribe_that_joins_during_the_words_keeps_no_caller_waiting() -> None:
+    line = FakeLine(call_of(caller()))
+
+    async def scribe_joins() -> None:
+        line.join(agent("scribe"))
+
+    line.says = [scribe_joins]
+    outcome = await engine(line).handle(incident(line.call))
+    assert outcome.ending == "released"
 
 
 async def test_keep_does_nothing_and_says_so() -> None:

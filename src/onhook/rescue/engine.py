@@ -282,6 +282,7 @@ def _taken_over(before: Call, now: Call, *, resumed: bool) -> str:
     if not (before.complete and now.complete):
         return ""
     known = {leg.identity for leg in before.legs}
-    others = now.humans if resumed else (*now.humans, *now.other_agents)
-    joined = [leg for leg in others if leg.identity not in known]
+    agents = () if resumed else now.other_agents
+    voices = (*now.humans, *(leg for leg in agents if leg.audible or leg.may_speak))
+    joined = [leg for leg in voices if leg.identity not in known]
     return joined[0].identity if joined else ""
