@@ -25,7 +25,7 @@ from tests.line.test_conversations import BOUND, DEAD_AIR, REQUEST
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
 ANSWER = 15.0
-TOOL = 25.0
+TOOL = 27.0
 SLOW = 1.0
 """Seconds that a provider is late, of the 2.4 that `onhook.providers` gives each of two."""
 BLIP = 1.5
@@ -37,7 +37,7 @@ _starting = asyncio.Lock()
 async def test_nothing_happens(bench: Bench) -> None:
     await all_well(
         [
-            ("a tool of 25 s", a_long_tool(bench)),
+            ("a tool of 27 s", a_long_tool(bench)),
             ("hold and warm transfer", hold_and_warm_transfer(bench)),
             ("release", released(bench)),
             ("slow providers", slow_providers(bench)),
