@@ -60,7 +60,7 @@ lock: setup
 			--python-version 3.11 requirements/$$name.in -o requirements/$$name.txt; \
 	done
 	@.local/uv/bin/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
-		--python-version 3.11 --extra bench pyproject.toml requirements/dev.in -o requirements/dev.txt
+		--python-version 3.11 --extra bench --extra sentinel pyproject.toml requirements/dev.in -o requirements/dev.txt
 	@for each in requirements/compat/*.in; do \
 		.local/uv/bin/uv pip compile -q --universal --no-deps --generate-hashes --no-emit-index-url --no-header \
 			--python-version 3.11 $$each -o $${each%.in}.txt; \
