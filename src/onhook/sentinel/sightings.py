@@ -1,0 +1,195 @@
+"""What a sentinel learns of calls, from whatever source: each fact in one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TypeAlias
+
+from onhook.call import Leg
+
+__all__ = [
+    "AgentJob",
+    "HostLease",
+    "LeasedJob",
+    "Member",
+    "MemberGone",
+    "MemberSeen",
+    "MembersListed",
+    "RoomGone",
+    "RoomSeen",
+    "RoomsListed",
+    "Sighting",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One participant as the server describes it.
+
+    Args:
+        sid: The server's id of this stay (`PA_...`); who comes back gets another.
+        leg: Who this is, and how they are there.
+        version: Grows with each change of this stay (livekit-protocol `ParticipantInfo.version`):
+            of two descriptions the greater one is the newer, in whatever order they come.
+        joined_at: When, in seconds since 1970 by the server's clock; 0 where it was not told.
+        attributes: Those whose names begin with `sip.`, `lk.agent.` or `onhook.`.
+    """
+
+    sid: str
+    leg: Leg
+    version: int = 0
+    joined_at: float = 0.0
+    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSeen:
+    """A room exists.
+
+    Args:
+        room: Room name.
+        sid: The server's id of this life of it (`RM_...`).
+        created_at: When, in seconds since 1970 by the server's clock.
+        members: How many participants the server counts, without hidden ones; `None` where that
+            was not told.
+        metadata: The room's metadata.
+    """
+
+    room: str
+    sid: str
+    created_at: float = 0.0
+    members: int | None = None
+    metadata: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomGone:
+    """A life of a room has ended; its name may be used again with another sid."""
+
+    room: str
+    sid: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomsListed:
+    """All rooms there are, as listed; a room that is missing from two lists in a row is gone.
+
+    Args:
+        asked: When the question was sent, in seconds of the sentinel's monotonic clock: a room
+            first seen after that may be missing without being gone.
+        rooms: The rooms.
+    """
+
+    asked: float
+    rooms: tuple[RoomSeen, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSeen:
+    """A participant is in a room, or has changed."""
+
+    room: str
+    room_sid: str
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class MemberGone:
+    """A stay of a participant has ended.
+
+    Args:
+        room: Room name.
+        room_sid: The server's id of the room; empty where it was not told.
+        sid: The server's id of the stay.
+        identity: The participant's identity.
+        reason: The server's word for why, such as `CLIENT_INITIATED`; empty where none was given.
+    """
+
+    room: str
+    room_sid: str
+    sid: str
+    identity: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MembersListed:
+    """Everybody in a room, hidden participants included, as listed.
+
+    Args:
+        room: Room name.
+        asked: When the question was sent, in seconds of the sentinel's monotonic clock.
+        members: The participants; nobody where the room does not exist.
+    """
+
+    room: str
+    asked: float
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentJob:
+    """What the server tells of an agent's job (Cloud's `agent_job_*` webhooks); a fast hint.
+
+    Args:
+        room: Room name.
+        job: LiveKit job id.
+        agent_name: The name under which the worker is registered.
+        state: `pending`, `started` or `ended`.
+        reason: `JobState.reason`, such as `NO_CAPACITY` or `RETRYING`; empty where none was given.
+    """
+
+    room: str
+    job: str
+    agent_name: str
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedJob:
+    """One call that a host answers for.
+
+    Args:
+        room: Room name.
+        agent: Identity of the agent.
+        job: LiveKit job id.
+        released: Why the agent has left this call on purpose; empty while it has not.
+        rescue_until: Until when a rescue of the host's own is under way, in seconds from the
+            lease's renewal on; 0 where none is.
+    """
+
+    room: str
+    agent: str
+    job: str
+    released: str = ""
+    rescue_until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HostLease:
+    """A watchdog answers for its host's calls, until it is late with the next lease.
+
+    Args:
+        host: The watchdog's own id, one for each start.
+        ttl: Seconds for which it counts.
+        jobs: The calls it answers for; a call that is missing from a later lease has ended well.
+    """
+
+    host: str
+    ttl: float
+    jobs: tuple[LeasedJob, ...] = ()
+
+
+Sighting: TypeAlias = (
+    RoomSeen
+    | RoomGone
+    | RoomsListed
+    | MemberSeen
+    | MemberGone
+    | MembersListed
+    | AgentJob
+    | HostLease
+)
