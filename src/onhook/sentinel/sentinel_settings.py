@@ -1,0 +1,104 @@
+"""What a sentinel is started with: which plans, where it listens, and what it may spend."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from onhook.errors import PolicyError
+from onhook.validation import require_count, require_seconds
+
+__all__ = ["HOST", "PORT", "Address", "SentinelSettings"]
+
+HOST = "127.0.0.1"
+PORT = 7899
+_LEAST_BUDGET = 10
+"""Requests a minute; with fewer not even the list of rooms and one suspect can be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the sentinel listens for webhooks and leases, and tells its status.
+
+    Args:
+        host: A name or address of this machine.
+        port: TCP port; 0 for one that is free.
+
+    Raises:
+        PolicyError: It is none.
+    """
+
+    host: str = HOST
+    port: int = PORT
+
+    def __post_init__(self) -> None:
+        if not self.host or not 0 <= self.port <= 65535:
+            raise PolicyError(f"{self}: give HOST:PORT, for example {HOST}:{PORT}")
+
+    @classmethod
+    def of(cls, text: str) -> Address:
+        """Read `HOST:PORT`, also `[::1]:7899`; a port alone is one on loopback.
+
+        Raises:
+            PolicyError: Says what was got, and what is right.
+        """
+        host, _, port = text.strip().rpartition(":")
+        bracketed = host.startswith("[") and host.endswith("]")
+        plain = host[1:-1] if bracketed else host
+        if not port.isascii() or not port.isdigit() or (bracketed and not plain):
+            raise PolicyError(f"{text!r} is no address: give HOST:PORT, for example {HOST}:{PORT}")
+        if ":" in plain and not bracketed:
+            raise PolicyError(f"{text!r} is no address: an IPv6 one is written [{host}]:{port}")
+        return cls(plain or HOST, int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentinelSettings:
+    """What `onhook sentinel run` was told; server and key come from the environment.
+
+    Args:
+        observe: Judge, plan and record everything, and do nothing, whatever the plans say.
+        plans: The file of plans; `None` for the built-in default for every call.
+        webhook: Where it listens.
+        poll: Seconds between two lists of all rooms.
+        budget: Requests to the LiveKit API a minute, everything counted.
+        journal: The file of incidents; as `onhook.settings` says when omitted.
+        outages: The file of the outage switch; as `onhook.settings` says when omitted.
+        reload: Seconds between two looks whether plans or outages have changed.
+
+    Raises:
+        PolicyError: Names the setting, what was got and what is allowed.
+    """
+
+    observe: bool = False
+    plans: Path | None = None
+    webhook: Address = Address()
+    poll: float = 2.0
+    budget: int = 300
+    journal: Path | None = None
+    outages: Path | None = None
+    reload: float = 2.0
+
+    def __post_init__(self) -> None:
+        require_seconds("SentinelSettings", "poll", self.poll)
+        require_seconds("SentinelSettings", "reload", self.reload)
+        require_count("SentinelSettings", "budget", self.budget)
+        least = max(_LEAST_BUDGET, round(2 * 60 / self.poll))
+        if self.budget < least:
+            raise PolicyError(
+                f"SentinelSettings(budget={self.budget!r}): a poll every {self.poll:g} s needs "
+                f"{60 / self.poll:.0f} requests a minute, and suspects need some too: give at "
+                f"least {least}, or poll more rarely"
+            )
