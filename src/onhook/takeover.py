@@ -9,10 +9,30 @@ from typing import Any, Protocol
 
 from onhook.incident import Incident
 
-__all__ = ["KEY", "Earlier", "Takeover", "compose", "incident_of", "read"]
+__all__ = [
+    "CANARY",
+    "CANARY_ROOM",
+    "KEY",
+    "SECOND_DISPATCH",
+    "Earlier",
+    "Takeover",
+    "compose",
+    "incident_of",
+    "read",
+]
 
 KEY = "onhook"
 """The key of the job metadata's JSON object under which the incident stands."""
+
+SECOND_DISPATCH = "onhook.second_dispatch"
+"""Attribute of a dispatch by which a sentinel repeats one that no agent has answered; any text.
+
+It stands beside the metadata, which an agent's own code reads and which stays as it was.
+"""
+CANARY = "onhook.canary"
+"""Attribute of a dispatch that only asks whether an agent takes calls; any text."""
+CANARY_ROOM = "onhook-canary-"
+"""How the name of such a dispatch's room begins; nobody is ever called in one."""
 
 _VERSION = 1
 _DETAIL = 500

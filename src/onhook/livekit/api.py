@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from types import TracebackType
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType, TracebackType
 from typing import TypeVar
 
 import aiohttp
@@ -14,6 +14,7 @@ from livekit.protocol.models import ParticipantInfo
 from onhook.errors import ApiError
 from onhook.line import Dispatch
 from onhook.livekit.credentials import Credentials
+from onhook.livekit.framework.job_attributes import give_attributes
 
 __all__ = ["REFUSED", "ServerApi"]
 
@@ -25,6 +26,7 @@ REFUSED = ("unauthenticated", "permission_denied")
 _CODES = {401: REFUSED[0], 403: REFUSED[1]}
 """livekit-server 1.13 answers a wrong key with the bare status, and no code of Twirp's."""
 _TOO_MANY_REQUESTS = 429
+_NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
 class ServerApi:
@@ -145,8 +147,20 @@ class ServerApi:
             for sent in listing or ()
         )
 
-    async def create_dispatch(self, room: str, agent_name: str, metadata: str) -> str:
+    async def create_dispatch(
+        self,
+        room: str,
+        agent_name: str,
+        metadata: str,
+        attributes: Mapping[str, str] = _NO_ATTRIBUTES,
+    ) -> str:
         """Send an agent to a room; return the dispatch's id. Creates the room where there is none.
+
+        Args:
+            room: Room name.
+            agent_name: The name under which the agent's worker is registered.
+            metadata: Metadata of the job.
+            attributes: Attributes of the job; left out with a livekit-protocol that knows none.
 
         Raises:
             ApiError: The request failed; needs the grant `roomAdmin` for the room.
@@ -154,6 +168,7 @@ class ServerApi:
         request = api.CreateAgentDispatchRequest(
             room=room, agent_name=agent_name, metadata=metadata
         )
+        give_attributes(request, attributes)
         made = await self.request(
             f"dispatch {agent_name!r} to",
             room,
