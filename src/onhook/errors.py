@@ -11,6 +11,9 @@ __all__ = [
     "JournalError",
     "LadderError",
     "OnhookError",
+    "OutageError",
+    "OutageFileError",
+    "PlansError",
     "PolicyError",
 ]
 
@@ -41,6 +44,18 @@ class AudioError(OnhookError, ValueError):
 
 class JournalError(OnhookError):
     """The journal's file cannot be read or written."""
+
+
+class OutageError(OnhookError):
+    """`onhook.dial` was not to call anybody: an outage is switched on for its trunk or number."""
+
+
+class OutageFileError(OnhookError):
+    """The file of the outage switch cannot be read or written."""
+
+
+class PlansError(OnhookError, ValueError):
+    """The sentinel's file of plans has mistakes; each is named with its line."""
 
 
 class EntrypointStalledError(OnhookError, TimeoutError):

@@ -24,6 +24,8 @@ __all__ = [
     "ACTIVE",
     "JOURNAL",
     "MODE",
+    "OUTAGES",
+    "PLANS",
     "RUNTIME_DIR",
     "WATCHDOG",
     "Places",
@@ -31,7 +33,9 @@ __all__ = [
     "is_on",
     "is_private",
     "mode",
+    "outages",
     "places",
+    "plans",
     "watchdog",
 ]
 
@@ -40,6 +44,8 @@ MODE = "ONHOOK_MODE"
 WATCHDOG = "ONHOOK_WATCHDOG"
 JOURNAL = "ONHOOK_JOURNAL"
 RUNTIME_DIR = "ONHOOK_RUNTIME_DIR"
+OUTAGES = "ONHOOK_OUTAGES"
+PLANS = "ONHOOK_PLANS"
 
 _PLACED_BY = (
     *(JOURNAL, RUNTIME_DIR, "TMPDIR", "XDG_RUNTIME_DIR"),
@@ -129,6 +135,19 @@ def _places(uid: int, told: tuple[str, ...]) -> Places:
             *(uid, journal or "no file", rendered or "the memory of one job"),
         )
     return Places(journal, rendered, runtime)
+
+
+def outages() -> Path | None:
+    """Return the file of the outage switch: as `ONHOOK_OUTAGES` says, else beside the journal."""
+    if (given := expanded(os.environ.get(OUTAGES, ""))) is not None:
+        return given
+    journal = places().journal
+    return None if journal is None else journal.parent / "outages.json"
+
+
+def plans() -> Path | None:
+    """Return the file of the sentinel's plans that `ONHOOK_PLANS` names, if it does."""
+    return expanded(os.environ.get(PLANS, ""))
 
 
 def expanded(path: Path | str) -> Path | None:

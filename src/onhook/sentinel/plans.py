@@ -1,0 +1,296 @@
+"""Which plan is for a call: that of the most specific rule, with the ladder that the call brings.
+
+Pure, without clock or I/O; `plans_file` reads the rules from a file.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+from onhook.errors import LadderError
+from onhook.ladder import Ladder
+from onhook.outages import Outage, number_key
+from onhook.policy import Policy
+from onhook.rungs import APOLOGY, ONE_MOMENT, HangUp, Say, Transfer
+
+__all__ = ["CallKey", "Match", "Plan", "Plans", "Rule", "built_ladder", "tags_of"]
+
+Mode: TypeAlias = Literal["act", "observe"]
+
+logger = logging.getLogger("onhook")
+
+_LONGEST_LADDER = 16_384
+"""Characters of a ladder that a call brings; a guard sends none above 4 KB."""
+_LONGEST_METADATA = 65_536
+_MOST_TAGS = 32
+
+
+def built_ladder(address: str = "", text: str = "", audio: str | None = None) -> Ladder:
+    """Return the ladder for calls of which only the fallback is known.
+
+    Words come first: only an answered line can be transferred, and a release while it rings
+    reaches the carrier as 486, on which most do not fail over. Who cannot be transferred is told.
+
+    Args:
+        address: A `tel:` or `sip:` address; empty where nobody else can answer.
+        text: The words; when omitted "One moment please." before a transfer, else the apology.
+        audio: A WAV file to play in their place.
+    """
+    if not address:
+        return Ladder((Say(text or APOLOGY, audio=audio), HangUp()))
+    words = Say(text or ONE_MOMENT, audio=audio)
+    return Ladder((words, Transfer(address), Say(APOLOGY), HangUp()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is done for a call, and after how long.
+
+    Args:
+        name: The rule that it is of, for the log.
+        ladder: The rungs; it ends the call.
+        fallback: The address of who answers in the place of the agents; empty for nobody.
+        text: The words of a ladder that is built; see `built_ladder`.
+        audio: A WAV file with them.
+        mode: Whether anything is done.
+        ringing: What to do with a line that rings: speak, which answers it, or release it.
+        grace: Seconds that a call may be without an agent.
+        second_dispatch: Seconds after which a line that rings gets a second dispatch; `None` for
+            never.
+        agent: The agent's name for that dispatch; empty for that of the first one.
+        max_call: Seconds that a call may last from its answer on; `None` for ever.
+        abandoned: Seconds that a caller may be alone after everybody else went; `None` for ever.
+        legs_alone: Seconds that phones may be among themselves after everybody else went; `None`
+            for ever: they may be talking.
+    """
+
+    name: str = "default"
+    ladder: Ladder = field(default_factory=built_ladder)
+    fallback: str = ""
+    text: str = ""
+    audio: str | None = None
+    mode: Mode = "act"
+    ringing: Literal["say", "reject"] = "say"
+    grace: float = 8.0
+    second_dispatch: float | None = 2.5
+    agent: str = ""
+    max_call: float | None = None
+    abandoned: float | None = 8.0
+    legs_alone: float | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """The plan as the engine reads it."""
+        return Policy(
+            lost=self.ladder, max_call=self.max_call, ringing=self.ringing, watchdog="off"
+        )
+
+    def in_outage(self, outage: Outage) -> Plan:
+        """Return the plan for a call that comes while an outage is on.
+
+        It goes to the outage's fallback, else the plan's; where there is none, it is told so and
+        released. No other agent is sent.
+        """
+        address = outage.fallback or self.fallback
+        return replace(
+            self,
+            name=f"{self.name}, outage of {outage.what}",
+            ladder=built_ladder(address, self.text, self.audio),
+            fallback=address,
+            ringing="say",
+            second_dispatch=None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallKey:
+    """By what a plan is chosen for a call.
+
+    Args:
+        room: Room name.
+        number: The project's number: the one called, or shown to the callee.
+        trunk: Id of the SIP trunk.
+        agent: Name of the agent that has the call, or was sent to it; empty where none is known.
+        tags: The room's.
+        ladder: The ladder that travels with the call (attribute `onhook.ladder`), as it came.
+    """
+
+    room: str
+    number: str = ""
+    trunk: str = ""
+    agent: str = ""
+    tags: frozenset[str] = frozenset()
+    ladder: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        room: str,
+        leg: Mapping[str, str],
+        *,
+        agent: str = "",
+        metadata: str = "",
+        ladder: str = "",
+    ) -> CallKey:
+        """Make one of what the server tells.
+
+        Args:
+            room: Room name.
+            leg: Attributes of the caller's leg (livekit-sip: `sip.trunkPhoneNumber`,
+                `sip.trunkID`).
+            agent: Name of the agent.
+            metadata: The room's metadata; see `tags_of`.
+            ladder: The attribute `onhook.ladder` of the agent, as it came.
+        """
+        number, trunk = leg.get("sip.trunkPhoneNumber", ""), leg.get("sip.trunkID", "")
+        return cls(
+            room=room,
+            number=number,
+            trunk=trunk,
+            agent=agent,
+            tags=tags_of(metadata),
+            ladder=ladder,
+        )
+
+
+@functools.lru_cache(maxsize=4096)
+def tags_of(metadata: str) -> frozenset[str]:
+    """Return the tags that a room's metadata has: `{"tags": ["sales"]}`, or one as a text.
+
+    LiveKit's `RoomConfiguration.tags` are not told of a room, so that they cannot be used.
+
+    Args:
+        metadata: The room's; what is no such JSON has no tags.
+    """
+    if '"tags"' not in metadata or len(metadata) > _LONGEST_METADATA:
+        return frozenset()
+    try:
+        held = json.loads(metadata)
+    except (ValueError, RecursionError):  # other people's
+        return frozenset()
+    given = held.get("tags") if isinstance(held, dict) else None
+    listed: list[Any] = given if isinstance(given, list) else [given]
+    return frozenset(tag for tag in listed[:_MOST_TAGS] if isinstance(tag, str) and tag)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """The calls of a rule: all that is given must be so.
+
+    Args:
+        number: The project's number.
+        trunk: Id of the trunk.
+        agent: Name of the agent.
+        room_prefix: How the room's name begins.
+        tag: One of the room's tags.
+    """
+
+    number: str = ""
+    trunk: str = ""
+    agent: str = ""
+    room_prefix: str = ""
+    tag: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "number", number_key(self.number))
+
+    def holds(self, key: CallKey) -> bool:
+        """Return whether a call is one of them."""
+        return (
+            (not self.number or self.number == number_key(key.number))
+            and (not self.trunk or self.trunk == key.trunk)
+            and (not self.agent or self.agent == key.agent)
+            and key.room.startswith(self.room_prefix)
+            and (not self.tag or self.tag in key.tags)
+        )
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """What sorts rules, the most specific first: number, trunk, agent, room, tag.
+
+        Of two tags of one room, the first in the alphabet counts.
+        """
+        given = (not self.number, not self.trunk, not self.agent, -len(self.room_prefix))
+        return (*given, not self.tag, self.tag)
+
+    def __str__(self) -> str:
+        names = ("number", "trunk", "agent", "room_prefix", "tag")
+        given = ((name.replace("_", " "), getattr(self, name)) for name in names)
+        return ", ".join(f"{name} {value}" for name, value in given if value)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A plan, and the calls that it is for."""
+
+    match: Match
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """All plans. The order of the rules does not matter.
+
+    Args:
+        default: For calls that no rule is for.
+        rules: No two are for the same calls.
+    """
+
+    default: Plan = field(default_factory=Plan)
+    rules: tuple[Rule, ...] = ()
+    _by_number: dict[str, list[Rule]] = field(init=False, repr=False, compare=False)
+    _by_trunk: dict[str, list[Rule]] = field(init=False, repr=False, compare=False)
+    _others: list[Rule] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_number: dict[str, list[Rule]] = defaultdict(list)
+        by_trunk: dict[str, list[Rule]] = defaultdict(list)
+        others: list[Rule] = []
+        for rule in sorted(self.rules, key=lambda rule: rule.match.order):
+            if rule.match.number:
+                by_number[rule.match.number].append(rule)
+            elif rule.match.trunk:
+                by_trunk[rule.match.trunk].append(rule)
+            else:
+                others.append(rule)
+        object.__setattr__(self, "_by_number", dict(by_number))
+        object.__setattr__(self, "_by_trunk", dict(by_trunk))
+        object.__setattr__(self, "_others", others)
+
+    def for_call(self, key: CallKey) -> Plan:
+        """Return the plan for a call.
+
+        Args:
+            key: The call. A ladder that it brings takes the place of the plan's; one that cannot
+                be read is logged once, and left.
+        """
+        plan = next((r.plan for r in self._likely(key) if r.match.holds(key)), self.default)
+        travelled = _travelled(key.ladder) if key.ladder else None
+        return plan if travelled is None else replace(plan, ladder=travelled)
+
+    def _likely(self, key: CallKey) -> Iterator[Rule]:
+        """Return the rules that may be for a call, the most specific first."""
+        buckets: Iterable[Iterable[Rule]] = (
+            self._by_number.get(number_key(key.number), ()) if key.number else (),
+            self._by_trunk.get(key.trunk, ()) if key.trunk else (),
+            self._others,
+        )
+        for bucket in buckets:
+            yield from bucket
+
+
+@functools.lru_cache(maxsize=512)
+def _travelled(text: str) -> Ladder | None:
+    try:
+        if len(text) > _LONGEST_LADDER:
+            raise LadderError(f"it has {len(text)} characters")  # noqa: TRY301 - one way to log
+        return Ladder.from_json(text).ended_by(HangUp())
+    except LadderError as error:
+        logger.warning("a ladder that came with a call is left, the plan's is climbed: %s", error)
+        return None
