@@ -41,6 +41,12 @@ RULES: Mapping[str, str] = {
     Fault.JOB_HUNG: "No beat came from the job's event loop and no answer through the room: soft "
     "words after 3 s of it, the end after Policy(hang_limit=...).",
     Fault.CLEANUP_FAILED: "A rung that should have released the line did not.",
+    Fault.AGENT_ABSENT: "A caller was on the line, and no agent had ever been there.",
+    Fault.HOST_LOST: "The host's watchdog was late with its lease, and the agent did not answer.",
+    Fault.AGENT_ZOMBIE: "The server listed the agent, and it answered none of several questions.",
+    Fault.CALL_ABANDONED_LEGS: "Everybody else had gone, and nobody was left to talk to.",
+    Fault.RESCUER_DIED: "A rescue had been under way, its own deadline had passed, and the caller "
+    "was still there.",
 }
 """Why a fault is one, where its evidence names no rule; all others are of silence."""
 
