@@ -12,7 +12,7 @@ from onhook.call import Call, Direction, Leg, LegKind, LineState
 from onhook.livekit.credentials import ANNOUNCER, ROLE, WITHDRAWN
 from onhook.livekit.framework.room_internals import kind_details_of, permissions_of
 
-__all__ = ["from_listing", "from_room", "has_audio", "is_withdrawn"]
+__all__ = ["from_listing", "from_room", "has_audio", "is_withdrawn", "leg_from_listing"]
 
 _PUBLISHES_ON_BEHALF = "lk.publish_on_behalf"
 """Set on avatar participants: they are their agent's voice, nobody else's (livekit-agents)."""
@@ -65,17 +65,24 @@ def from_listing(
         job: LiveKit job id.
     """
     here = [p for p in listing if p.state != ParticipantInfo.State.DISCONNECTED]
-    legs = tuple(
-        _leg(
-            p,
-            p.permission if p.HasField("permission") else None,
-            audible=any(t.type == TrackType.AUDIO and not t.muted for t in p.tracks),
-            hidden=p.permission.hidden,
-            agent=agent,
-        )
-        for p in here
-    )
+    legs = tuple(leg_from_listing(p, agent=agent) for p in here)
     return Call(room, legs, agent, job, _direction(p.attributes for p in here))
+
+
+def leg_from_listing(participant: ParticipantInfo, *, agent: str = "") -> Leg:
+    """Picture one participant as the server describes them, in a listing or in a webhook.
+
+    Args:
+        participant: The server's description.
+        agent: Identity of the guarded agent: an avatar is its voice, and nobody else's.
+    """
+    return _leg(
+        participant,
+        participant.permission if participant.HasField("permission") else None,
+        audible=any(t.type == TrackType.AUDIO and not t.muted for t in participant.tracks),
+        hidden=participant.permission.hidden,
+        agent=agent,
+    )
 
 
 def has_audio(participant: rtc.Participant) -> bool:

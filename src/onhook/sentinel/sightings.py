@@ -21,6 +21,7 @@ __all__ = [
     "RoomSeen",
     "RoomsListed",
     "Sighting",
+    "TrackChanged",
 ]
 
 
@@ -34,7 +35,8 @@ class Member:
         version: Grows with each change of this stay (livekit-protocol `ParticipantInfo.version`):
             of two descriptions the greater one is the newer, in whatever order they come.
         joined_at: When, in seconds since 1970 by the server's clock; 0 where it was not told.
-        attributes: Those whose names begin with `sip.`, `lk.agent.` or `onhook.`.
+        attributes: Those whose names begin with `sip.`, `lk.agent.` or `onhook.`, and
+            `lk.publish_on_behalf`: for whom an avatar speaks.
     """
 
     sid: str
@@ -130,6 +132,32 @@ class MembersListed:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackChanged:
+    """A participant has published a track, or withdrawn one.
+
+    That is all that this webhook tells: not of what kind the participant is, nor a version
+    (livekit-server `telemetry/events.go`), so it is no `MemberSeen`.
+
+    Args:
+        room: Room name.
+        room_sid: The server's id of the room.
+        sid: The server's id of the participant's stay.
+        identity: The participant's identity.
+        track: The server's id of the track.
+        audible: Whether the track is one of sound, and not muted.
+        published: Whether it was published; else it was withdrawn.
+    """
+
+    room: str
+    room_sid: str
+    sid: str
+    identity: str
+    track: str
+    audible: bool
+    published: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AgentJob:
     """What the server tells of an agent's job (Cloud's `agent_job_*` webhooks); a fast hint.
 
@@ -190,6 +218,7 @@ Sighting: TypeAlias = (
     | MemberSeen
     | MemberGone
     | MembersListed
+    | TrackChanged
     | AgentJob
     | HostLease
 )

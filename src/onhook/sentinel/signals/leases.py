@@ -1,0 +1,135 @@
+"""The leases by which watchdogs answer for their hosts' calls, verified and decoded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+
+from onhook.sentinel.sightings import HostLease, LeasedJob
+from onhook.sentinel.signals.refusals import Reason, RefusedError
+from onhook.sentinel.signals.seen_ids import SeenIds
+from onhook.sentinel.signals.signed_bodies import SignedBodies, Token
+
+__all__ = ["Leases"]
+
+_LONGEST_BODY = 1024 * 1024
+"""Bytes: `_MOST_JOBS` calls with long names, and as much again."""
+_MOST_JOBS = 2_000
+"""Calls of one host; a machine of 64 cores holds some hundreds of agents."""
+_LONGEST_NAME = 512
+"""Characters; livekit-server allows 256 bytes to a room's name and to an identity."""
+_LONGEST_REASON = 512
+_LONGEST_TTL = 60.0
+_LONGEST_RESCUE = 600.0
+"""Seconds. A lease is no way to keep a sentinel away from a call for ever."""
+_LONGEST_TOKEN = 60.0
+"""Seconds for which a lease's token may count."""
+
+_SAME_SECOND = 2.0
+"""Seconds for which the same token may come again: its times are whole seconds, so that of two
+leases alike within one second is the same. What comes later is a recording, by which somebody could
+keep a lost host among the living."""
+_MOST_TOKENS = 20_000
+
+
+class Leases:
+    """Verifies leases and decodes them.
+
+    Args:
+        signed: Verifies tokens and bodies.
+        tolerance: Seconds by which the host's clock and ours may differ.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        signed: SignedBodies,
+        *,
+        tolerance: float = 60.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._signed = signed
+        self._latest = _LONGEST_TOKEN + tolerance
+        self._clock = clock
+        self._seen = SeenIds(keep=_LONGEST_TOKEN + 2 * tolerance, most=_MOST_TOKENS)
+        self._decoder = msgspec.json.Decoder(HostLease)
+        self.longest = _LONGEST_BODY
+
+    def token(self, header: str | None) -> Token:
+        """Verify the `Authorization` header, before the body is read.
+
+        Args:
+            header: Its value; `None` where there is none.
+
+        Raises:
+            RefusedError: It is not believed, or counts for too long.
+        """
+        now = self._clock()
+        token = self._signed.token(header, now)
+        if token.expires > now + self._latest:
+            raise RefusedError(
+                Reason.STALE,
+                f"its token counts {token.expires - now:.0f} s from now on; "
+                f"a lease's may not count longer than {_LONGEST_TOKEN:.0f} s",
+            )
+        return token
+
+    def receive(self, token: Token, body: bytes) -> HostLease:
+        """Verify and decode a body.
+
+        Args:
+            token: Its token.
+            body: As it came.
+
+        Raises:
+            RefusedError: It is not believed.
+        """
+        if len(body) > self.longest:
+            raise RefusedError(Reason.OVERSIZED, f"its body is longer than {self.longest} bytes")
+        self._signed.check(token, body)
+        try:
+            lease = self._decoder.decode(body)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise RefusedError(
+                Reason.MALFORMED, f"its body is no lease ({type(error).__name__})"
+            ) from error
+        _check(lease)
+        lease = replace(lease, jobs=tuple(map(_bounded, lease.jobs)))
+        now = self._clock()
+        before = self._seen.add(token.signature, now)
+        if before is not None and abs(now - before) > _SAME_SECOND:
+            raise RefusedError(Reason.REPLAYED, f"its token came {now - before:.0f} s ago before")
+        return lease
+
+
+def _check(lease: HostLease) -> None:
+    if len(lease.jobs) > _MOST_JOBS:
+        raise RefusedError(
+            Reason.OVERSIZED, f"it names {len(lease.jobs)} calls; {_MOST_JOBS} are the most"
+        )
+    if not (0 < lease.ttl <= _LONGEST_TTL):
+        raise RefusedError(
+            Reason.MALFORMED, f"its ttl is {lease.ttl!r}; give 0 to {_LONGEST_TTL:.0f} s"
+        )
+    if not lease.host or len(lease.host) > _LONGEST_NAME or not all(map(_is_named, lease.jobs)):
+        raise RefusedError(
+            Reason.MALFORMED,
+            "its host or one of its calls has no name, or one of more than "
+            f"{_LONGEST_NAME} characters",
+        )
+
+
+def _is_named(job: LeasedJob) -> bool:
+    longest = max(len(job.room), len(job.agent), len(job.job))
+    return bool(job.room and job.job) and longest <= _LONGEST_NAME
+
+
+def _bounded(job: LeasedJob) -> LeasedJob:
+    """Cut what is too much: for a long word's sake no host is taken for lost."""
+    until = min(max(job.rescue_until, 0.0), _LONGEST_RESCUE)
+    if until == job.rescue_until and len(job.released) <= _LONGEST_REASON:
+        return job
+    return replace(job, released=job.released[:_LONGEST_REASON], rescue_until=until)
