@@ -6,14 +6,14 @@ import socket
 import aiohttp
 import pytest
 from aiohttp import web
-from livekit.protocol.models import ParticipantInfo
-from livekit.protocol.room import ListParticipantsResponse
+from livekit.protocol.models import ParticipantInfo, Room
+from livekit.protocol.room import ListParticipantsResponse, ListRoomsResponse
 
 from onhook.errors import ApiError, ConfigurationError
 from onhook.livekit import Credentials, ServerApi
 from onhook.livekit.proof import Proof
 from onhook.livekit.proof_of_life import ProofOfLife
-from tests.livekit.twirp import SECRET, Twirp, error, hang, ok, twirp
+from tests.livekit.twirp import SECRET, Twirp, error, hang, ok, says, twirp
 
 
 async def test_lists_removes_and_deletes() -> None:
@@ -37,6 +37,41 @@ async def test_what_is_gone_already_is_success() -> None:
         assert await api.participants("r") == ()
         await api.remove("r", "sip_1")
         await api.delete_room("r")
+
+
+async def test_lists_all_rooms() -> None:
+    listing = ListRoomsResponse(rooms=[Room(name="a", sid="RM_1"), Room(name="b")])
+    async with twirp(ListRooms=[says(listing), ok]) as server, api_of(server) as api:
+        assert [room.name for room in await api.rooms()] == ["a", "b"]
+        assert await api.rooms() == ()
+
+
+async def test_a_server_that_knows_no_list_of_rooms_has_not_said_that_there_are_none() -> None:
+    async def bare() -> web.Response:
+        return web.Response(status=404)
+
+    answers = [
+        error(404, "not_found"),
+        error(404, "bad_route"),
+        bare,
+        error(401, "unauthenticated"),
+    ]
+    async with twirp(ListRooms=list(answers)) as server, api_of(server) as api:
+        for _ in answers:
+            with pytest.raises(ApiError, match="could not list the rooms") as caught:
+                await api.rooms()
+    assert not caught.value.passing
+    assert "roomList" in str(caught.value)
+
+
+async def test_a_bare_429_says_too_many_requests() -> None:
+    async def bare() -> web.Response:
+        return web.Response(status=429)
+
+    async with twirp(ListRooms=[bare]) as server, api_of(server) as api:
+        with pytest.raises(ApiError) as caught:
+            await api.rooms()
+    assert (caught.value.code, caught.value.passing) == ("resource_exhausted", True)
 
 
 @pytest.mark.parametrize(

@@ -9,23 +9,26 @@ from typing import TypeVar
 
 import aiohttp
 from livekit import api
-from livekit.protocol.models import ParticipantInfo
+from livekit.protocol.models import ParticipantInfo, Room
 
 from onhook.errors import ApiError
 from onhook.line import Dispatch
 from onhook.livekit.credentials import Credentials
 from onhook.livekit.framework.job_attributes import give_attributes
 
-__all__ = ["REFUSED", "ServerApi"]
+__all__ = ["EXHAUSTED", "REFUSED", "ServerApi"]
 
 T = TypeVar("T")
 
 _NOT_FOUND, _UNKNOWN = "not_found", "unknown"
 REFUSED = ("unauthenticated", "permission_denied")
 """Codes of an answer that says: not with this key."""
-_CODES = {401: REFUSED[0], 403: REFUSED[1]}
-"""livekit-server 1.13 answers a wrong key with the bare status, and no code of Twirp's."""
 _TOO_MANY_REQUESTS = 429
+EXHAUSTED = "resource_exhausted"
+"""Code of an answer that says: too many requests."""
+_CODES = {401: REFUSED[0], 403: REFUSED[1], _TOO_MANY_REQUESTS: EXHAUSTED}
+"""livekit-server 1.13 answers a wrong key with the bare status, and no code of Twirp's; so do
+proxies that limit a rate."""
 _NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -61,6 +64,24 @@ class ServerApi:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+    async def rooms(self) -> Sequence[Room]:
+        """List all rooms there are.
+
+        Raises:
+            ApiError: The request failed; needs the grant `roomList`.
+        """
+        what = "could not list the rooms"
+        listing = await self._send(
+            what, "roomList", lambda client: client.room.list_rooms(api.ListRoomsRequest())
+        )
+        if listing is None:  # nobody may take that for an empty list
+            raise ApiError(
+                f"{what}: {self._credentials.url} knows of no such list: is it a LiveKit server?",
+                code=_NOT_FOUND,
+                passing=False,
+            )
+        return tuple(listing.rooms)
 
     async def participants(self, room: str) -> Sequence[ParticipantInfo]:
         """List who is in a room. A room that does not exist has nobody in it.
@@ -213,7 +234,16 @@ class ServerApi:
         Raises:
             ApiError: It failed, or took too long.
         """
-        what = f"could not {verb} room {room!r}"
+        return await self._send(f"could not {verb} room {room!r}", grant, send, timeout=timeout)
+
+    async def _send(
+        self,
+        what: str,
+        grant: str,
+        send: Callable[[api.LiveKitAPI], Awaitable[T]],
+        *,
+        timeout: float | None = None,
+    ) -> T | None:
         limit = self._timeout if timeout is None else timeout
         try:
             async with asyncio.timeout(limit):

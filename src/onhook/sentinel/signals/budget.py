@@ -1,0 +1,112 @@
+"""How many requests the sentinel sends to LiveKit's API, and for what."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+
+from onhook.errors import PolicyError
+
+__all__ = ["Budget", "Use"]
+
+_BURST = 0.2
+"""What may be spent at once, as a part of a minute's budget; the rest comes evenly, so that no
+minute, wherever it begins, sees more than the whole."""
+_RESERVE = 0.4
+"""What looking round leaves of that for what cannot wait."""
+
+
+class Use(StrEnum):
+    """What a request is for."""
+
+    ROOMS = "rooms"
+    """The list of all rooms. Never held back: its rate is the poll's."""
+    RESCUE = "rescue"
+    """A rung, or a second dispatch. Never held back: a caller waits."""
+    CONFIRM = "confirm"
+    """The fresh list of participants before anything is done. May use up the reserve."""
+    PROBE = "probe"
+    """Proof of life. May use up the reserve."""
+    MEMBERS = "members"
+    """The list of a suspect's participants. Leaves the reserve alone."""
+    CANARY = "canary"
+    """A dispatch that nobody waits for. Leaves the reserve alone."""
+
+
+_ALWAYS = frozenset((Use.ROOMS, Use.RESCUE))
+_FROM_RESERVE = frozenset((Use.CONFIRM, Use.PROBE))
+
+
+class Budget:
+    """A token bucket with a reserve.
+
+    Rescues and the list of rooms are counted and never refused; what they take beyond the bucket is
+    paid back by what can wait. Everything else together stays within the budget.
+
+    Args:
+        per_minute: Requests. LiveKit Cloud documents 1,000 a minute for a project, its users' own
+            included.
+        clock: Monotonic seconds.
+
+    Raises:
+        PolicyError: It is less than 10.
+    """
+
+    def __init__(self, per_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        if per_minute < 10:
+            raise PolicyError(f"Budget({per_minute!r}): give at least 10 requests a minute")
+        self._most = per_minute * _BURST
+        self._reserve = self._most * _RESERVE
+        self._rate = (per_minute - self._most) / 60
+        self._clock = clock
+        self._tokens = self._most
+        self._at = clock()
+        self._held_until = float("-inf")
+        self.per_minute = per_minute
+        self.spent: Counter[Use] = Counter()
+        """Requests sent, by what they were for."""
+        self.held_back: Counter[Use] = Counter()
+        """Requests that were not sent for want of budget, by what they would have been for."""
+
+    @property
+    def left(self) -> float:
+        """Requests that could be sent at once; below 0 while a rescue's are paid back."""
+        self._fill()
+        return self._tokens
+
+    def spend(self, use: Use, requests: int = 1) -> bool:
+        """Take some requests out of the budget; return whether they may be sent.
+
+        Args:
+            use: What they are for.
+            requests: How many.
+        """
+        self._fill()
+        if use not in _ALWAYS and not self._has(use, requests):
+            self.held_back[use] += requests
+            return False
+        # the debt is bounded: after the largest of rescues looking round goes on within two minutes
+        self._tokens = max(self._tokens - requests, -float(self.per_minute))
+        self.spent[use] += requests
+        return True
+
+    def hold(self, seconds: float) -> None:
+        """Send nothing for a while but rescues and the list of rooms: the server wants it so.
+
+        Args:
+            seconds: For how long from now on.
+        """
+        self._held_until = max(self._held_until, self._clock() + seconds)
+
+    def _has(self, use: Use, requests: int) -> bool:
+        if self._at < self._held_until:
+            return False
+        left_alone = 0.0 if use in _FROM_RESERVE else self._reserve
+        return self._tokens - requests >= left_alone
+
+    def _fill(self) -> None:
+        now = self._clock()
+        self._tokens = min(self._tokens + max(now - self._at, 0.0) * self._rate, self._most)
+        self._at = now

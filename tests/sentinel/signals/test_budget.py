@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onhook.errors import PolicyError
+from onhook.sentinel.signals.budget import Budget, Use
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def drained(budget: Budget, use: Use) -> int:
+    sent = 0
+    while budget.spend(use):
+        sent += 1
+    return sent
+
+
+def test_looking_round_leaves_a_reserve_for_what_cannot_wait() -> None:
+    budget = Budget(300, clock=Clock())
+    assert drained(budget, Use.MEMBERS) == 36
+    assert drained(budget, Use.CONFIRM) == 24
+    assert not budget.spend(Use.PROBE)
+    assert budget.spend(Use.ROOMS)
+    assert budget.spend(Use.RESCUE, 10)
+    assert budget.spent == {Use.MEMBERS: 36, Use.CONFIRM: 24, Use.ROOMS: 1, Use.RESCUE: 10}
+    assert budget.held_back == {Use.MEMBERS: 1, Use.CONFIRM: 1, Use.PROBE: 1}
+
+
+def test_what_a_rescue_took_is_paid_back_by_what_can_wait() -> None:
+    clock = Clock()
+    budget = Budget(300, clock=clock)
+    for _ in range(5000):
+        assert budget.spend(Use.RESCUE)
+    assert budget.left == -300
+    clock.now = 70.0
+    assert not budget.spend(Use.CONFIRM)
+    clock.now = 90.0
+    assert budget.spend(Use.CONFIRM)
+
+
+def test_while_the_server_wants_less_only_what_must_be_is_sent() -> None:
+    clock = Clock()
+    budget = Budget(300, clock=clock)
+    budget.hold(10)
+    budget.hold(5)
+    assert [use for use in Use if budget.spend(use)] == [Use.ROOMS, Use.RESCUE]
+    clock.now = 10.0
+    assert all(budget.spend(use) for use in Use)
+
+
+@given(
+    st.integers(10, 1000),
+    st.lists(st.tuples(st.floats(0, 20), st.sampled_from([Use.MEMBERS, Use.PROBE])), max_size=60),
+)
+def test_no_minute_sees_more_than_the_budget(
+    per_minute: int, moments: list[tuple[float, Use]]
+) -> None:
+    clock = Clock()
+    budget = Budget(per_minute, clock=clock)
+    sent: list[float] = []
+    for pause, use in moments:
+        clock.now += pause
+        sent += [clock.now] * drained(budget, use)
+    for at in sent:
+        assert sum(at <= other < at + 60 for other in sent) <= per_minute
+
+
+def test_a_budget_for_nothing_is_refused() -> None:
+    with pytest.raises(PolicyError, match="at least 10"):
+        Budget(9)
