@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeGuard
+from urllib.parse import urlsplit
 
 import platformdirs
 
@@ -27,6 +28,7 @@ __all__ = [
     "OUTAGES",
     "PLANS",
     "RUNTIME_DIR",
+    "SENTINEL",
     "WATCHDOG",
     "Places",
     "expanded",
@@ -36,6 +38,7 @@ __all__ = [
     "outages",
     "places",
     "plans",
+    "sentinel",
     "watchdog",
 ]
 
@@ -46,6 +49,7 @@ JOURNAL = "ONHOOK_JOURNAL"
 RUNTIME_DIR = "ONHOOK_RUNTIME_DIR"
 OUTAGES = "ONHOOK_OUTAGES"
 PLANS = "ONHOOK_PLANS"
+SENTINEL = "ONHOOK_SENTINEL"
 
 _PLACED_BY = (
     *(JOURNAL, RUNTIME_DIR, "TMPDIR", "XDG_RUNTIME_DIR"),
@@ -91,6 +95,23 @@ def watchdog() -> Literal["auto", "external", "off"] | None:
         case "off" | "0":
             return "off"
     return None
+
+
+def sentinel() -> str:
+    """Return the address of the sentinel that watchdogs send their lease to; empty without one.
+
+    Raises:
+        ConfigurationError: It is no address of an HTTP server.
+    """
+    told = os.environ.get(SENTINEL, "").strip().rstrip("/")
+    if not told:
+        return ""
+    with contextlib.suppress(ValueError):  # a port that is none
+        parts = urlsplit(told)
+        plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and plain:
+            return told
+    raise ConfigurationError(f"{SENTINEL}={told!r}: give http://HOST:PORT, or https://HOST")
 
 
 @dataclass(frozen=True, slots=True)

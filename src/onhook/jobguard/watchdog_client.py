@@ -90,7 +90,8 @@ class WatchdogClient:
     def release(self, reason: str) -> None:
         """Let go because the agent leaves on purpose; safe to repeat."""
         if self._link is not None:
-            self._leaving = asyncio.create_task(self._let_go(reason), name="onhook-let-go")
+            leaving = self._let_go(reason, released=True)
+            self._leaving = asyncio.create_task(leaving, name="onhook-let-go")
 
     async def leave(self, reason: str, *, rescued: bool = True) -> None:
         """Let go at the end of the job.
@@ -105,11 +106,11 @@ class WatchdogClient:
             await asyncio.wait({self._leaving})
             await end(self._leaving)
 
-    async def _let_go(self, reason: str, *, rescued: bool = True) -> None:
+    async def _let_go(self, reason: str, *, rescued: bool = True, released: bool = False) -> None:
         link, self._link = self._link, None
         if link is not None:
             if rescued:
-                await link.bye(reason)
+                await link.bye(reason, released=released)
             await link.aclose()
 
 

@@ -122,13 +122,14 @@ class Link:
         self._told_at, self._told_state = self._clock(), beat.state
         self._send(beat)
 
-    async def bye(self, reason: str) -> None:
+    async def bye(self, reason: str, *, released: bool = False) -> None:
         """Say that the job ends on purpose, with nobody left to rescue.
 
         Args:
-            reason: The framework's word for it.
+            reason: The framework's word for it, or the agent's own.
+            released: Whether the agent has left its call to others.
         """
-        self._send(Bye(bounded(reason, TEXT)))
+        self._send(Bye(bounded(reason, TEXT), released))
 
     async def aclose(self) -> None:
         """Let go of the watchdog; safe to repeat. Without `bye` it takes the job for dead."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ logger = logging.getLogger("onhook")
 
 _DYING = 0.25
 """Seconds that a process whose socket has closed gets to be gone."""
+_RELEASES, _RELEASED = 200, 60.0
+"""Jobs whose agents left on purpose that are remembered, and for how many seconds."""
 _ASK_AGAIN = 2.0
 """Seconds between questions to a job that lives without a link, or whose caller has had words."""
 
@@ -49,7 +52,8 @@ class JobTable:
         self._naps = Naps(clock())
         self._jobs: dict[str, Job] = {}
         self._workers = Workers()
-        self._rescues = Rescues(rescuer)
+        self._rescues = Rescues(rescuer, clock=clock)
+        self._released: deque[tuple[Hello, str, float]] = deque(maxlen=_RELEASES)
         self._proof: ProofOfLife | None = None
 
     @property
@@ -66,6 +70,15 @@ class JobTable:
     def rescuing(self) -> bool:
         """Whether there is a rescue to finish."""
         return self._rescues.under_way
+
+    @property
+    def rescued(self) -> tuple[tuple[Hello, float], ...]:
+        """The jobs whose calls are being rescued, and until when that may take."""
+        return self._rescues.jobs
+
+    def released(self, now: float) -> tuple[tuple[Hello, str], ...]:
+        """Return the jobs whose agents have left their calls on purpose of late, and why."""
+        return tuple((hello, why) for hello, why, at in self._released if now - at < _RELEASED)
 
     @property
     def rescues(self) -> int:
@@ -123,6 +136,8 @@ class JobTable:
             case Intent() | Climbed() | Resumed() | Closed():
                 self._record(job, message)
             case Bye():
+                if message.released:
+                    self._released.append((job.hello, message.reason, self._clock()))
                 self._forget(job)
 
     def left(self, job: Job) -> None:

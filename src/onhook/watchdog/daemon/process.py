@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from onhook.errors import OnhookError
+from onhook import settings as environment
+from onhook.errors import ConfigurationError, OnhookError
 from onhook.livekit.credentials import Credentials
 from onhook.sinks.journal import Journal
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.job_table import JobTable
+from onhook.watchdog.daemon.lease import LeaseSender, calls_of
 from onhook.watchdog.daemon.self_check import SelfCheck
 from onhook.watchdog.daemon.server import Server, bind
 from onhook.watchdog.daemon.watched_job import Job
@@ -82,6 +84,7 @@ class Watchdog:
             self._job_table, command=self._command, unable=lambda: self._check.unable
         )
         self._check = SelfCheck(credentials, self._rescuer.prepare, self._server.welcome)
+        self._lease = self._lease_sender()
         self._began = time.monotonic()
         self._told = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -110,6 +113,8 @@ class Watchdog:
         try:
             await self._server.serve(listening)
             tasks.append(asyncio.create_task(self._check.watch()))
+            if self._lease is not None:
+                tasks.append(asyncio.create_task(self._lease.watch()))
             logger.info("watching at %s, onhook %s", self._files.socket, our_version() or "?")
             self._listen_to_signals()
             await self._until_told(tasks)
@@ -122,7 +127,26 @@ class Watchdog:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._server.close()
             await self._job_table.aclose()
+            if self._lease is not None:
+                await self._lease.aclose()
         logger.info("ended")
+
+    def _lease_sender(self) -> LeaseSender | None:
+        """Return what tells a sentinel of this host; `None` where the environment names none."""
+        try:
+            url = environment.sentinel()
+        except ConfigurationError as error:
+            logger.error("no lease for the sentinel: %s", error)  # noqa: TRY400 - no traceback helps
+            return None
+        if not url:
+            return None
+        table = self._job_table
+        return LeaseSender(
+            url,
+            self._credentials,
+            lambda: calls_of(table, time.monotonic()),
+            self._rescuer.prepare,
+        )
 
     async def _until_told(self, tasks: list[asyncio.Task[None]]) -> None:
         """Wait until there is a reason to end; a task of ours that breaks is one."""
@@ -206,6 +230,7 @@ class Watchdog:
             "rescues": self._job_table.rescues,
             "unable": self._check.unable[:_SHOWN],
             "limits": self._check.limits,
+            "lease": "" if self._lease is None else self._lease.state[:_SHOWN],
             "cpu_seconds": round(time.process_time(), 3),
             "jobs": [_row(job, now) for job in self._job_table.jobs[:_ROWS]],
             "count": len(self._job_table.jobs),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from onhook.incident import Failure
-from onhook.watchdog.daemon.guard_rescue import GuardRescue
+from onhook.ladder import Ladder
+from onhook.watchdog.daemon.guard_rescue import GuardRescue, needed
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.watched_job import Job
+from onhook.watchdog.protocol.messages import Hello
 
 __all__ = ["Rescues"]
 
@@ -28,12 +31,14 @@ class Rescues:
 
     Args:
         rescuer: Climbs the ladders.
+        clock: Seconds of a monotonic clock.
     """
 
-    def __init__(self, rescuer: JobRescuer) -> None:
+    def __init__(self, rescuer: JobRescuer, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._rescuer = rescuer
+        self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
-        self._rescues: set[asyncio.Task[None]] = set()
+        self._rescues: dict[asyncio.Task[None], tuple[Hello, float]] = {}
         self._taken: deque[str] = deque(maxlen=_REMEMBERED)
         self.done = 0
         """How many have been brought to their end since the start."""
@@ -47,6 +52,11 @@ class Rescues:
     def under_way(self) -> bool:
         """Whether there is a rescue to finish."""
         return bool(self._rescues)
+
+    @property
+    def jobs(self) -> tuple[tuple[Hello, float], ...]:
+        """The jobs whose calls are being rescued, and until when that may take."""
+        return tuple(self._rescues.values())
 
     async def aclose(self) -> None:
         """Give up every task."""
@@ -69,11 +79,13 @@ class Rescues:
 
     def rescue(self, job: Job, failure: Failure, *, intruder: bool) -> None:
         """Give a job's call its ladder. See `JobRescuer.rescue`."""
-        self._take(job, self._rescue(job, failure, intruder=intruder))
+        ladder = job.hello.policy.ladder_for(failure.fault)
+        self._take(job, ladder, self._rescue(job, failure, intruder=intruder))
 
     def resume(self, job: Job, recorded: GuardRescue, why: str, *, intruder: bool) -> None:
         """Go on with what the job's guard had begun. See `JobRescuer.resume`."""
-        self._take(job, self._resume(job, recorded, why, intruder=intruder))
+        ladder = recorded.opened.ladder
+        self._take(job, ladder, self._resume(job, recorded, why, intruder=intruder))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside the watch; what it raises is logged."""
@@ -82,11 +94,12 @@ class Rescues:
         task.add_done_callback(self._ended)
         return task
 
-    def _take(self, job: Job, work: Coroutine[Any, Any, None]) -> None:
+    def _take(self, job: Job, ladder: Ladder, work: Coroutine[Any, Any, None]) -> None:
         self._taken.append(job.hello.job)
         task = self.spawn(work)
-        self._rescues.add(task)
-        task.add_done_callback(self._rescues.discard)
+        until = self._clock() + needed(ladder, job.hello.policy.api_timeout)
+        self._rescues[task] = (job.hello, until)
+        task.add_done_callback(self._rescues.pop)
 
     async def _rescue(self, job: Job, failure: Failure, *, intruder: bool) -> None:
         await self._hush(job)

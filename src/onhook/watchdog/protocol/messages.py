@@ -61,9 +61,15 @@ class Beat(_Message, frozen=True):
 
 
 class Bye(_Message, frozen=True):
-    """The job ends on purpose."""
+    """The job ends on purpose.
+
+    Args:
+        reason: Why.
+        released: Whether its agent has left the call to others, who may keep it for long.
+    """
 
     reason: str
+    released: bool = False
 
 
 class Welcome(_Message, frozen=True):
