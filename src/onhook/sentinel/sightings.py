@@ -202,7 +202,7 @@ class HostLease:
 
     Args:
         host: The watchdog's own id, one for each start.
-        ttl: Seconds for which it counts.
+        ttl: Seconds for which it counts; 0, with no calls, is a watchdog's goodbye.
         jobs: The calls it answers for; a call that is missing from a later lease has ended well.
     """
 

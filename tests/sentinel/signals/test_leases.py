@@ -38,6 +38,7 @@ def test_a_lease_tells_of_its_calls() -> None:
         "h1", 3.0, (LeasedJob("r", "a", "AJ_1", "done", 12.5),)
     )
     assert taken(b'{"host": "h1", "ttl": 3}') == HostLease("h1", 3.0)
+    assert taken(b'{"host": "h1", "ttl": 0, "jobs": []}') == HostLease("h1", 0.0), "a goodbye"
 
 
 def test_for_a_long_word_no_host_is_taken_for_lost() -> None:
@@ -64,7 +65,7 @@ def test_a_token_may_not_count_for_hours() -> None:
     [
         {"host": ""},
         {"host": "h" * 600},
-        {"ttl": 0},
+        {"ttl": 0, "jobs": [{"room": "r", "agent": "a", "job": "j"}]},
         {"ttl": -1},
         {"ttl": 3600},
         {"ttl": "3"},

@@ -7,12 +7,13 @@ from types import MappingProxyType
 
 from livekit.protocol.models import ParticipantInfo, Room
 
+from onhook.livekit.attribute_names import AGENT_NAME
 from onhook.livekit.picture import leg_from_listing
 from onhook.sentinel.sightings import Member, RoomSeen
 
 __all__ = ["member_from", "members_from", "room_from"]
 
-_KEPT = ("sip.", "lk.agent.", "onhook.", "lk.publish_on_behalf")
+_KEPT = ("sip.", "lk.agent.", "onhook.", AGENT_NAME, "lk.publish_on_behalf")
 """Beginnings of the attributes that are kept: a participant may carry 64 KiB of others
 (livekit-server `config.go`, `MaxAttributesSize`)."""
 

@@ -110,9 +110,11 @@ def _check(lease: HostLease) -> None:
         raise RefusedError(
             Reason.OVERSIZED, f"it names {len(lease.jobs)} calls; {_MOST_JOBS} are the most"
         )
-    if not (0 < lease.ttl <= _LONGEST_TTL):
+    goodbye = lease.ttl == 0 and not lease.jobs
+    if not (goodbye or 0 < lease.ttl <= _LONGEST_TTL):
         raise RefusedError(
-            Reason.MALFORMED, f"its ttl is {lease.ttl!r}; give 0 to {_LONGEST_TTL:.0f} s"
+            Reason.MALFORMED,
+            f"its ttl is {lease.ttl!r}; give 0 to {_LONGEST_TTL:.0f} s, and 0 without calls alone",
         )
     if not lease.host or len(lease.host) > _LONGEST_NAME or not all(map(_is_named, lease.jobs)):
         raise RefusedError(
