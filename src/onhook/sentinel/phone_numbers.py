@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping
 
 from onhook.errors import PolicyError
-from onhook.outages import same_number
+from onhook.outages import number_key
 
-__all__ = ["fallback_address", "leads_back"]
+__all__ = ["by_key", "fallback_address", "leads_back"]
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 """At most 15 digits, after the + (ITU-T E.164, 6)."""
@@ -51,15 +51,20 @@ def fallback_address(text: str) -> str:
     return f"tel:{plain}"
 
 
-def leads_back(address: str, own: Collection[str]) -> str:
+def leads_back(address: str, own: Mapping[str, str]) -> str:
     """Return the number of the project's own to which an address leads; empty if to none.
 
     A caller who is sent to one of them comes back as a new call, and is sent on again.
 
     Args:
         address: What `fallback_address` returned, or the target of a `Transfer`.
-        own: The numbers of the project's trunks.
+        own: The numbers of the project's trunks; see `by_key`.
     """
     _, _, rest = address.partition(":")
     user = re.split(r"[@;?]", rest, maxsplit=1)[0].partition(":")[0]
-    return next((number for number in own if same_number(number, user)), "")
+    return own.get(number_key(user), "")
+
+
+def by_key(numbers: Iterable[str]) -> dict[str, str]:
+    """Return numbers by what all their spellings have in common."""
+    return {number_key(number): number for number in numbers if number}
