@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onhook.errors import PolicyError
@@ -56,9 +56,10 @@ def test_while_the_server_wants_less_only_what_must_be_is_sent() -> None:
     assert all(budget.spend(use) for use in Use)
 
 
+@settings(max_examples=40)
 @given(
     st.integers(10, 1000),
-    st.lists(st.tuples(st.floats(0, 20), st.sampled_from([Use.MEMBERS, Use.PROBE])), max_size=60),
+    st.lists(st.tuples(st.floats(0, 20), st.sampled_from([Use.MEMBERS, Use.PROBE])), max_size=40),
 )
 def test_no_minute_sees_more_than_the_budget(
     per_minute: int, moments: list[tuple[float, Use]]

@@ -147,7 +147,7 @@ async def test_of_a_failed_list_nothing_is_told(code: str) -> None:
     assert not await polled.poll.once()
     assert polled.seen == []
     assert polled.server.asked == ["*"]
-    assert polled.failing_since == 7.0
+    assert (polled.failing_since,) == (7.0,)
     polled.server.failing.clear()
     assert await polled.poll.once()
     assert polled.failing_since is None
