@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,15 @@ def redis_arguments(ports: Ports) -> list[str]:
     return ["--bind", HOST, "--port", str(ports.redis), "--save", "", "--appendonly", "no"]
 
 
-def livekit_server(ports: Ports, *keys: Keys) -> dict[str, Any]:
-    """Return livekit-server's configuration (its `config-sample.yaml`)."""
+def livekit_server(ports: Ports, *keys: Keys, webhooks: Sequence[str] = ()) -> dict[str, Any]:
+    """Return livekit-server's configuration (its `config-sample.yaml`).
+
+    Args:
+        ports: Where it listens.
+        keys: The keys that it knows; the first one signs its webhooks.
+        webhooks: Addresses that it sends webhooks to.
+    """
+    notified = {"api_key": keys[0].key, "urls": list(webhooks)}
     return {
         "port": ports.http,
         "bind_addresses": [HOST],
@@ -42,6 +50,7 @@ def livekit_server(ports: Ports, *keys: Keys) -> dict[str, Any]:
         },
         "redis": {"address": f"{HOST}:{ports.redis}"},
         "keys": {each.key: each.secret for each in keys},
+        **({"webhook": notified} if webhooks else {}),
         "logging": {"level": "info", "json": False},
     }
 

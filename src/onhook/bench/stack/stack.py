@@ -36,6 +36,7 @@ class Stack:
             missing) or `"off"`.
         ringing: Seconds that an unanswered call rings (the trunk's `ringing_timeout`).
         next_keys: A second key that the server knows, as while keys are rotated.
+        webhooks: Addresses that the server sends its webhooks to.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class Stack:
         sip: Literal["required", "optional", "off"] = "required",
         ringing: float = 20.0,
         next_keys: config.Keys | None = None,
+        webhooks: Sequence[str] = (),
     ) -> None:
         self._routes = routes
         self._sip = sip
         self._ringing = ringing
         self._keys = config.Keys()
         self._known_keys = [self._keys, *([next_keys] if next_keys else [])]
+        self._webhooks = webhooks
         self._ports: Ports | None = None
         self._servers: dict[str, Server] = {}
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="onhook-stack-")
@@ -163,7 +166,8 @@ class Stack:
                 "redis-server": [str(programs.redis), *config.redis_arguments(ports)],
                 "livekit-server": [str(programs.server), "--config", str(self._file("server"))],
             }
-            config.write(self._file("server"), config.livekit_server(ports, *self._known_keys))
+            server = config.livekit_server(ports, *self._known_keys, webhooks=self._webhooks)
+            config.write(self._file("server"), server)
             if programs.sip is not None:
                 commands["livekit-sip"] = [str(programs.sip), "--config", str(self._file("sip"))]
                 config.write(self._file("sip"), config.livekit_sip(ports, self._keys))
