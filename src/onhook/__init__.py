@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         JournalError,
         LadderError,
         OnhookError,
+        OutageError,
         PolicyError,
     )
     from onhook.fallback import Deadlines, ProviderChange, providers
@@ -67,6 +68,7 @@ __all__ = [
     "MemoryJournal",
     "Observer",
     "OnhookError",
+    "OutageError",
     "Outcome",
     "Policy",
     "PolicyError",
@@ -95,7 +97,14 @@ __all__ = [
 _HOME = {
     "errors": (
         *("ApiError", "AudioError", "ConfigurationError", "DecorationError"),
-        *("EntrypointStalledError", "JournalError", "LadderError", "OnhookError", "PolicyError"),
+        *(
+            "EntrypointStalledError",
+            "JournalError",
+            "LadderError",
+            "OnhookError",
+            "OutageError",
+            "PolicyError",
+        ),
     ),
     "fallback": ("Deadlines", "ProviderChange", "providers"),
     "faults": ("Fault", "Severity"),

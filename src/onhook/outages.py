@@ -22,7 +22,16 @@ from typing import Any, Literal, TypeAlias, get_args
 from onhook import settings
 from onhook.errors import OutageFileError
 
-__all__ = ["Outage", "OutageFile", "Scope", "number_key", "same_number", "until_when"]
+__all__ = [
+    "VERSION",
+    "DamagedFileError",
+    "Outage",
+    "OutageFile",
+    "Scope",
+    "explained",
+    "number_key",
+    "same_number",
+]
 
 Scope: TypeAlias = Literal["number", "trunk", "tag", "all"]
 
@@ -94,9 +103,19 @@ def number_key(number: str) -> str:
     return digits.removeprefix("00") if digits.isdigit() else bare.casefold()
 
 
-def until_when(outage: Outage) -> str:
-    """Return when an outage ends, in words, in this machine's time zone."""
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(outage.until))
+def explained(outage: Outage) -> str:
+    """Return one sentence on an outage: of what, until when, by whom, and how it ends."""
+    until = time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(outage.until))
+    reason = f" ({outage.reason})" if outage.reason else ""
+    flag = "--all" if outage.scope == "all" else f"--{outage.scope} {outage.value}"
+    return (
+        f"an outage of {outage.what} is on until {until}, by {outage.by}{reason}; "
+        f"`onhook sentinel outage off {flag}` ends it"
+    )
+
+
+class DamagedFileError(OutageFileError):
+    """The file holds something else than outages."""
 
 
 class OutageFile:
@@ -172,7 +191,7 @@ def read(path: Path) -> Mapping[str, Any]:
         with os.fdopen(descriptor, "rb") as file:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
-                raise OutageFileError(f"{path} is no file of outages: move it away")
+                raise DamagedFileError(f"{path} is no file of outages: move it away")
             if found.st_mode & 0o022:
                 raise OutageFileError(
                     f"{path} may be written by others, who could stop calls with it: chmod go-w"
@@ -208,8 +227,8 @@ def _outages(listed: Any) -> Iterator[Outage]:
                 raise TypeError(f"{one!r} is no outage")  # noqa: TRY301 - one message for all
             yield outage
     except TypeError as error:
-        raise OutageFileError(f"the file of outages holds something else: {error}") from error
+        raise DamagedFileError(f"the file of outages holds something else: {error}") from error
 
 
-def _damaged(path: Path, why: object) -> OutageFileError:
-    return OutageFileError(f"{path} is no file of outages ({why}): move it away")
+def _damaged(path: Path, why: object) -> DamagedFileError:
+    return DamagedFileError(f"{path} is no file of outages ({why}): move it away")

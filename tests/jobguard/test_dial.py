@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +16,10 @@ from aiohttp import web
 from livekit import rtc
 from livekit.protocol.sip import CreateSIPParticipantRequest
 
-from onhook.errors import ConfigurationError, PolicyError
+from onhook.errors import ConfigurationError, OutageError, PolicyError
 from onhook.faults import Fault
 from onhook.jobguard import dial as dial_module
+from onhook.jobguard import outage_check
 from onhook.jobguard.dial import DialResult, dial
 from onhook.livekit import ServerApi
 from tests.livekit.test_livekit_line import nothing_is_open
@@ -282,3 +287,72 @@ def then(act: Callable[[], None]) -> Answer:
         return await ok()
 
     return answer
+
+
+def switched_on(path: Path, scope: str, value: str = "") -> None:
+    now = time.time()
+    one = {"scope": scope, "value": value, "since": now - 1, "until": now + 60, "by": "eve"}
+    path.write_text(json.dumps({"version": 1, "outages": [one]}))
+    path.chmod(0o600)
+
+
+@pytest.fixture
+def outages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ONHOOK_OUTAGES", str(tmp_path / "outages.json"))
+    return tmp_path / "outages.json"
+
+
+@pytest.mark.parametrize(
+    ("scope", "value"),
+    [("all", ""), ("trunk", "ST_1"), ("number", "1-555-0123"), ("number", "+15550100")],
+)
+async def test_while_an_outage_is_on_nobody_is_dialled(
+    server: Twirp, job: OutboundJob, outages: Path, scope: str, value: str
+) -> None:
+    switched_on(outages, scope, value)
+    with pytest.raises(OutageError, match=r"'\+15550123' was not dialled: an outage of .* by eve"):
+        await call(job, caller="+15550100")
+    assert server.calls == []
+    assert not job.room.connected
+    outages.unlink()
+    assert (await call(job, caller="+15550100", max_call=None)).answered
+
+
+async def test_an_outage_of_others_stops_nothing(
+    server: Twirp, job: OutboundJob, outages: Path
+) -> None:
+    switched_on(outages, "trunk", "ST_2")
+    assert (await call(job, max_call=None)).answered
+
+
+async def test_a_file_of_outages_that_cannot_be_read_stops_nothing(
+    server: Twirp, job: OutboundJob, outages: Path
+) -> None:
+    outages.write_text("{")
+    assert (await call(job, max_call=None)).answered
+
+
+async def test_a_file_system_that_hangs_stops_nothing(
+    server: Twirp, job: OutboundJob, outages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switched_on(outages, "all")
+    released = threading.Event()
+    looks = []
+
+    def hang(*_: object) -> None:
+        looks.append(1)
+        released.wait(5)
+
+    monkeypatch.setattr(outage_check, "_look", hang)
+    for _ in range(3):
+        assert (await call(job, max_call=None)).answered
+    assert len(looks) == 1, "it holds one thread and not all of them"
+    released.set()
+    await asyncio.sleep(0.05)
+
+
+async def test_a_bug_in_the_switch_stops_nothing(
+    server: Twirp, job: OutboundJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onhook.settings.outages", lambda: 1 / 0)
+    assert (await call(job, max_call=None)).answered

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from onhook.ladder import Ladder
 from onhook.outages import Outage
 from onhook.rungs import APOLOGY, ONE_MOMENT, HangUp, Say, Transfer
+from onhook.sentinel.limits import Limits
 from onhook.sentinel.plans import CallKey, Match, Plan, Plans, Rule, built_ladder, tags_of
 
 NUMBERS = ("", "+15550100", "+15550101")
@@ -160,6 +161,14 @@ def test_a_plan_is_a_policy() -> None:
         60,
         "reject",
         "off",
+    )
+
+
+def test_a_plan_is_the_limits_of_the_detectors() -> None:
+    assert Plan().limits == Limits()
+    plan = Plan(grace=None, abandoned=1.0, legs_alone=2.0, zombie=3.0, max_call=4.0)
+    assert plan.limits == Limits(
+        absent=None, second_dispatch=None, abandoned=1.0, two_legs=2.0, zombie=3.0, max_call=4.0
     )
 
 

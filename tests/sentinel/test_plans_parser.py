@@ -51,6 +51,7 @@ def test_a_plan_has_what_it_sets_and_the_rest_of_the_default() -> None:
         name = "night"
         ladder = [{rung = "say", text = "Un moment."}, {rung = "hang_up", deadline = 5.0}]
         abandoned = false
+        zombie = false
         legs_alone = 60
         second_dispatch = true
         ringing = "reject"
@@ -75,6 +76,7 @@ def test_a_plan_has_what_it_sets_and_the_rest_of_the_default() -> None:
         grace=10.0,
         agent="desk",
         abandoned=None,
+        zombie=None,
         legs_alone=60.0,
     )
 
@@ -149,9 +151,9 @@ BAD = [
     ("[[plan]]\nmatch.tag = [\n'a',\n5]", "4: tag = 5: give a text, or a list of texts"),
     ("[[plan]]\nmatch.tag = []", "2: tag = []: give a text, or a list of 1 to"),
     ("[[plan]]\nmatch.tag = 'a'\nname = ''", "3: name = '': give a text"),
-    ("[default]\ngrace = '8'", "2: grace = '8': give a number of seconds, more than 0"),
-    ("[default]\ngrace = true", "2: grace = true: give a number of seconds, more than 0"),
-    ("[default]\ngrace = nan", "2: grace = nan: give a number of seconds, more than 0"),
+    ("[default]\ngrace = '8'", "2: grace = '8': give seconds, or false for never"),
+    ("[default]\ngrace = true", "2: grace = true: give seconds, or false for never"),
+    ("[default]\ngrace = nan", "2: grace = nan: give seconds, or false for never"),
     ("[default]\ngrace = 2", "2: the second dispatch would come after 2.5 s, and the words after"),
     ("[default]\nsecond_dispatch = 8", "2: the second dispatch would come after 8 s"),
     ("[default]\nsecond_dispatch = 0", "2: second_dispatch = 0: give seconds, true, or false for"),

@@ -11,12 +11,14 @@ from typing import Any, TypeVar
 
 from livekit.agents import JobContext
 
-from onhook.errors import ApiError, PolicyError
+from onhook.errors import ApiError, OutageError, PolicyError
 from onhook.faults import Fault
+from onhook.jobguard.outage_check import outage_for
 from onhook.jobguard.registry import guarded
 from onhook.livekit import Credentials, ServerApi
 from onhook.livekit.outbound import DialEnding, Invitation, Reply, invite, reply_of
 from onhook.livekit.room_changes import Changes
+from onhook.outages import explained
 from onhook.validation import require_seconds, require_text
 
 __all__ = ["DialResult", "dial"]
@@ -102,6 +104,8 @@ async def dial(
     Raises:
         PolicyError: A value is of the wrong type or out of range.
         ConfigurationError: There is no server or key in the environment.
+        OutageError: `onhook sentinel outage` is on for the trunk, for the number that is dialled or
+            shown, or for all. Nobody was dialled.
     """
     require_text("dial", "number", number, "the number to call")
     require_text("dial", "trunk", trunk, "the id of an outbound trunk, ST_...")
@@ -111,6 +115,8 @@ async def dial(
     if not isinstance(max_call, EllipsisType | None):
         require_seconds("dial", "max_call", max_call)
     credentials = Credentials.from_env()
+    if (outage := await outage_for(trunk, number, caller)) is not None:
+        raise OutageError(f"{number!r} was not dialled: {explained(outage)}")
     if not ctx.room.isconnected():
         await ctx.connect()
     invitation = Invitation(

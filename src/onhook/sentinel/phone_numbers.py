@@ -10,13 +10,13 @@ from onhook.outages import number_key
 
 __all__ = ["by_key", "fallback_address", "leads_back"]
 
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 """At most 15 digits, after the + (ITU-T E.164, 6)."""
-_TEL = re.compile(r"tel:(\+[\d.()-]+)((?:;[\w%.=+-]+)*)")
+_TEL = re.compile(r"tel:(\+[0-9.()-]+)((?:;[\w%.=+-]+)*)")
 """A global number with its separators, and parameters (RFC 3966, 3)."""
 _SIP = re.compile(
     r"sips?:([^\s@<>;:/?\[\]]+(?::[^\s@<>\[\]]*)?)@(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)"
-    r"(?::\d{1,5})?((?:[;?&][^\s<>]*)?)"
+    r"(?::[0-9]{1,5})?((?:[;?&][^\s<>]*)?)"
 )
 """A user at a host (RFC 3261, 19.1.1)."""
 _SEPARATORS = re.compile(r"[\s.()-]")

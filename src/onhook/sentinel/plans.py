@@ -6,18 +6,19 @@ Pure, without clock or I/O; `plans_file` reads the rules from a file.
 from __future__ import annotations
 
 import functools
-import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from onhook.errors import LadderError
 from onhook.ladder import Ladder
 from onhook.outages import Outage, number_key
 from onhook.policy import Policy
 from onhook.rungs import APOLOGY, ONE_MOMENT, HangUp, Say, Transfer
+from onhook.sentinel.call_key import CallKey, Match, tags_of
+from onhook.sentinel.limits import Limits
 
 __all__ = ["CallKey", "Match", "Plan", "Plans", "Rule", "built_ladder", "tags_of"]
 
@@ -27,8 +28,6 @@ logger = logging.getLogger("onhook")
 
 _LONGEST_LADDER = 16_384
 """Characters of a ladder that a call brings; a guard sends none above 4 KB."""
-_LONGEST_METADATA = 65_536
-_MOST_TAGS = 32
 
 
 def built_ladder(address: str = "", text: str = "", audio: str | None = None) -> Ladder:
@@ -60,12 +59,14 @@ class Plan:
         audio: A WAV file with them.
         mode: Whether anything is done.
         ringing: What to do with a line that rings: speak, which answers it, or release it.
-        grace: Seconds that a call may be without an agent.
+        grace: Seconds that a caller may be without any agent; `None` where none is expected.
         second_dispatch: Seconds after which a line that rings gets a second dispatch; `None` for
             never.
         agent: The agent's name for that dispatch; empty for that of the first one.
         max_call: Seconds that a call may last from its answer on; `None` for ever.
         abandoned: Seconds that a caller may be alone after everybody else went; `None` for ever.
+        zombie: Seconds that an agent may leave every question unanswered; `None` where agents are
+            not to be asked.
         legs_alone: Seconds that phones may be among themselves after everybody else went; `None`
             for ever: they may be talking.
     """
@@ -77,12 +78,21 @@ class Plan:
     audio: str | None = None
     mode: Mode = "act"
     ringing: Literal["say", "reject"] = "say"
-    grace: float = 8.0
+    grace: float | None = 8.0
     second_dispatch: float | None = 2.5
     agent: str = ""
     max_call: float | None = None
     abandoned: float | None = 8.0
+    zombie: float | None = 5.0
     legs_alone: float | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """The plan as the detectors read it."""
+        second = None if self.grace is None else self.second_dispatch
+        return _limits(
+            (self.grace, second, self.abandoned, self.legs_alone, self.zombie, self.max_call)
+        )
 
     @property
     def policy(self) -> Policy:
@@ -108,121 +118,17 @@ class Plan:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallKey:
-    """By what a plan is chosen for a call.
-
-    Args:
-        room: Room name.
-        number: The project's number: the one called, or shown to the callee.
-        trunk: Id of the SIP trunk.
-        agent: Name of the agent that has the call, or was sent to it; empty where none is known.
-        tags: The room's.
-        ladder: The ladder that travels with the call (attribute `onhook.ladder`), as it came.
-    """
-
-    room: str
-    number: str = ""
-    trunk: str = ""
-    agent: str = ""
-    tags: frozenset[str] = frozenset()
-    ladder: str = ""
-
-    @classmethod
-    def of(
-        cls,
-        room: str,
-        leg: Mapping[str, str],
-        *,
-        agent: str = "",
-        metadata: str = "",
-        ladder: str = "",
-    ) -> CallKey:
-        """Make one of what the server tells.
-
-        Args:
-            room: Room name.
-            leg: Attributes of the caller's leg (livekit-sip: `sip.trunkPhoneNumber`,
-                `sip.trunkID`).
-            agent: Name of the agent.
-            metadata: The room's metadata; see `tags_of`.
-            ladder: The attribute `onhook.ladder` of the agent, as it came.
-        """
-        number, trunk = leg.get("sip.trunkPhoneNumber", ""), leg.get("sip.trunkID", "")
-        return cls(
-            room=room,
-            number=number,
-            trunk=trunk,
-            agent=agent,
-            tags=tags_of(metadata),
-            ladder=ladder,
-        )
-
-
-@functools.lru_cache(maxsize=4096)
-def tags_of(metadata: str) -> frozenset[str]:
-    """Return the tags that a room's metadata has: `{"tags": ["sales"]}`, or one as a text.
-
-    LiveKit's `RoomConfiguration.tags` are not told of a room, so that they cannot be used.
-
-    Args:
-        metadata: The room's; what is no such JSON has no tags.
-    """
-    if '"tags"' not in metadata or len(metadata) > _LONGEST_METADATA:
-        return frozenset()
-    try:
-        held = json.loads(metadata)
-    except (ValueError, RecursionError):  # other people's
-        return frozenset()
-    given = held.get("tags") if isinstance(held, dict) else None
-    listed: list[Any] = given if isinstance(given, list) else [given]
-    return frozenset(tag for tag in listed[:_MOST_TAGS] if isinstance(tag, str) and tag)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """The calls of a rule: all that is given must be so.
-
-    Args:
-        number: The project's number.
-        trunk: Id of the trunk.
-        agent: Name of the agent.
-        room_prefix: How the room's name begins.
-        tag: One of the room's tags.
-    """
-
-    number: str = ""
-    trunk: str = ""
-    agent: str = ""
-    room_prefix: str = ""
-    tag: str = ""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "number", number_key(self.number))
-
-    def holds(self, key: CallKey) -> bool:
-        """Return whether a call is one of them."""
-        return (
-            (not self.number or self.number == number_key(key.number))
-            and (not self.trunk or self.trunk == key.trunk)
-            and (not self.agent or self.agent == key.agent)
-            and key.room.startswith(self.room_prefix)
-            and (not self.tag or self.tag in key.tags)
-        )
-
-    @property
-    def order(self) -> tuple[Any, ...]:
-        """What sorts rules, the most specific first: number, trunk, agent, room, tag.
-
-        Of two tags of one room, the first in the alphabet counts.
-        """
-        given = (not self.number, not self.trunk, not self.agent, -len(self.room_prefix))
-        return (*given, not self.tag, self.tag)
-
-    def __str__(self) -> str:
-        names = ("number", "trunk", "agent", "room_prefix", "tag")
-        given = ((name.replace("_", " "), getattr(self, name)) for name in names)
-        return ", ".join(f"{name} {value}" for name, value in given if value)
+@functools.lru_cache(maxsize=1024)
+def _limits(given: tuple[float | None, ...]) -> Limits:
+    grace, second_dispatch, abandoned, legs_alone, zombie, max_call = given
+    return Limits(
+        absent=grace,
+        second_dispatch=second_dispatch,
+        abandoned=abandoned,
+        two_legs=legs_alone,
+        zombie=zombie,
+        max_call=max_call,
+    )
 
 
 @dataclass(frozen=True, slots=True)

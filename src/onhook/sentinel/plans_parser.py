@@ -113,13 +113,13 @@ def _wrong(
 ) -> Iterator[_Mistake]:
     """Yield what is wrong with a plan as a whole; what it has of `[default]` is told there."""
     if "second_dispatch" in given.model_fields_set or "grace" in given.model_fields_set:
-        later = plan.second_dispatch
-        if later is not None and later >= plan.grace:
+        later, grace = plan.second_dispatch, plan.grace
+        if later is not None and grace is not None and later >= grace:
             field = "grace" if "grace" in given.model_fields_set else "second_dispatch"
             yield _Mistake(
                 (*path, field),
                 f"the second dispatch would come after {later:g} s, and the words after grace = "
-                f"{plan.grace:g} s: give a greater grace, or second_dispatch = false",
+                f"{grace:g} s: give a greater grace, or second_dispatch = false",
             )
     if "fallback" in given.model_fields_set and (number := leads_back(plan.fallback, own)):
         yield _Mistake((*path, "fallback"), _comes_back(plan.fallback, number))

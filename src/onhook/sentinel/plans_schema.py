@@ -39,10 +39,6 @@ def mistake(text: str, path: TomlPath = ()) -> PydanticCustomError:
     return PydanticCustomError("mistake", "{text}", {"text": text, "path": path})
 
 
-def _seconds(value: object) -> object:
-    return _checked_seconds(value, "a number of seconds, more than 0")
-
-
 def _seconds_or_never(value: object) -> object:
     return None if value is False else _checked_seconds(value, "seconds, or false for never")
 
@@ -191,11 +187,12 @@ class SettingsSchema(BaseModel):
     audio: Annotated[str | None, BeforeValidator(_audio)] = None
     mode: _Mode = "act"
     ringing: _Ringing = "say"
-    grace: Annotated[float, BeforeValidator(_seconds)] = 8.0
+    grace: _Limit = 8.0
     second_dispatch: Annotated[float | None, BeforeValidator(_second_dispatch)] = SECOND_DISPATCH
     agent: _Text = ""
     max_call: _Limit = None
     abandoned: _Limit = 8.0
+    zombie: _Limit = 5.0
     legs_alone: _Limit = None
 
     def given(self) -> Mapping[str, Any]:
