@@ -41,7 +41,7 @@ def guarded_by(policy: Policy) -> tuple[Guarded, FakeLine, ConnectedRoom]:
     guarded = Guarded(line, policy, room=room)
 
     async def again() -> None:
-        await guarded.guard.attempts.again()
+        await guarded.guard.entrypoint.again()
 
     line.retries = [again]
     return guarded, line, room

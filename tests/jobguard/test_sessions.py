@@ -22,14 +22,10 @@ class FakeRescuer:
     """Is rescuing until it is told that the agent has recovered."""
 
     def __init__(self) -> None:
-        self.under_way = True
+        self.state = SimpleNamespace(lost=True, over=True)
         self.observed = False
         self.recovered = asyncio.Event()
         self.softened: list[Failure] = []
-
-    @property
-    def over(self) -> bool:
-        return self.under_way
 
     async def settled(self) -> None:
         await self.recovered.wait()
@@ -64,7 +60,7 @@ async def test_a_session_that_a_retry_has_started_is_followed() -> None:
     rescuer = FakeRescuer()
     async with following(rescuer, []) as it:
         assert not it.task.done()
-        rescuer.under_way = False
+        rescuer.state.lost = rescuer.state.over = False
         rescuer.recovered.set()
         await asyncio.sleep(1.0)
         it.session.takes_turn()

@@ -117,7 +117,7 @@ async def test_a_rescue_that_is_cancelled_while_it_waits_has_done_nothing_and_ma
         await asyncio.sleep(0.01)
     rescue.cancel()
     await asyncio.gather(rescue, return_exceptions=True)
-    assert not rescuer.under_way
+    assert not rescuer.state.lost
     assert line.asked == ["transfer sip_1"]
     line.transfers = [takes(0.1)]
     await guarded.job.end("user requested")

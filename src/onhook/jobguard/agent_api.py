@@ -122,7 +122,7 @@ async def _tell(
             async with asyncio.timeout(_RENDERING):
                 await job.renderings.prepare(words, voice, lasting=False)
     pause, since = after, job.clock()
-    while not job.rescuer.over or job.rescuer.observed:  # what the agent asks for is done
+    while not job.rescuer.state.over or job.rescuer.observed:  # what the agent asks for is done
         await _silence(job, conversation, pause, since)
         try:
             await _say(job, conversation, words)

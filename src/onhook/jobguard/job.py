@@ -13,11 +13,10 @@ from typing import Any
 from livekit.agents import AgentSession, JobContext, tts
 
 from onhook.call import Call
-from onhook.errors import ConfigurationError, EntrypointStalledError
+from onhook.errors import ConfigurationError
 from onhook.faults import Fault
 from onhook.incident import Failure, Mode
 from onhook.jobguard.argument_checks import Entrypoint
-from onhook.jobguard.attempts import Attempts
 from onhook.jobguard.detectors.call_limit import CallLimit
 from onhook.jobguard.detectors.caller_voice import CallerVoice
 from onhook.jobguard.detectors.first_audio import FirstWait, first_audio
@@ -25,8 +24,10 @@ from onhook.jobguard.detectors.own_voice import OwnVoice
 from onhook.jobguard.detectors.session_view import JobView
 from onhook.jobguard.detectors.sessions import Sessions
 from onhook.jobguard.detectors.transfers import Transfers
+from onhook.jobguard.entrypoint_run import EntrypointRun
 from onhook.jobguard.explanation import LastJudgements, call_in_words, policy_in_words
-from onhook.jobguard.failures import left_by, shut_down
+from onhook.jobguard.failures import shut_down
+from onhook.jobguard.job_phase import JobPhase
 from onhook.jobguard.preparation import prepare
 from onhook.jobguard.registry import register
 from onhook.jobguard.rehearsal import rehearse
@@ -81,9 +82,6 @@ class GuardedJob:
         self._mode: Mode = mode
         self._judged = LastJudgements()
         self._first_wait = FirstWait(policy.setup, policy.first_audio)
-        self._ended = False
-        self._entrypoint_runs = False
-        self._stall: EntrypointStalledError | None = None
         self._transfers = Transfers(ctx.job.room.name, clock)
         self.rescuer = Rescuer(
             *(ctx, policy),
@@ -102,7 +100,9 @@ class GuardedJob:
             job=self._seen_by_sessions,
         )
         self._ring2 = WatchdogClient(ctx, policy, self.sessions.news, mode)
-        self.attempts = Attempts(self._run_again, ctx.room, self._session, clock)
+        self.entrypoint = EntrypointRun(
+            ctx, self.rescuer, self._session, clock, observes=self.observes
+        )
         self._limit = CallLimit(ctx.room, policy.max_call, clock)
 
     @property
@@ -127,16 +127,8 @@ class GuardedJob:
             logger.error("this call is not guarded: %s", error)  # noqa: TRY400 - no traceback helps
             await entrypoint(self._ctx)
             return
-        self._entrypoint = entrypoint
-        entry = asyncio.current_task()
-        self._entrypoint_runs = True
-        await self._set_up(entry)
-        attempt: Awaitable[None] | None = entrypoint(self._ctx)
-        try:
-            while attempt is not None:
-                attempt = await self._see_through(attempt, entry, reraise=reraise)
-        finally:
-            self._entrypoint_runs = False
+        set_up = self._set_up(asyncio.current_task())
+        await self.entrypoint.to_the_end(entrypoint, set_up, reraise=reraise)
 
     async def _set_up(self, entry: asyncio.Task[None] | None) -> None:
         """Begin to watch; whatever is wrong with us, the agent runs."""
@@ -149,66 +141,6 @@ class GuardedJob:
         except Exception:
             logger.exception("onhook cannot guard this call in full; the agent runs all the same")
 
-    async def _see_through(
-        self, attempt: Awaitable[None], entry: asyncio.Task[None] | None, *, reraise: bool
-    ) -> Awaitable[None] | None:
-        """Wait for the entrypoint; when it fails, make the caller safe first.
-
-        Returns:
-            The next attempt, where the rescue has begun one that came up.
-        """
-        ended: BaseException | None = None
-        try:
-            await attempt
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            ended, failure = error, left_by(error, self.clock())
-            if not self._stalled(error, entry):
-                if not isinstance(error, Exception):
-                    self.attempts.close("was told to end")
-                await self.rescuer.rescue(failure)
-                if self.attempts.recovered:
-                    return self.attempts.take()
-                if reraise or self.observes or not isinstance(error, Exception):
-                    raise
-                self._ctx.shutdown(failure.detail)
-        if self._stall is not None:
-            return await self._after_stall(self._stall, ended, reraise=reraise)
-        self.attempts.close("has returned")
-        return None
-
-    async def _after_stall(
-        self, stall: EntrypointStalledError, ended: BaseException | None, *, reraise: bool
-    ) -> Awaitable[None] | None:
-        """Return the attempt that came up in the place of one that stalled.
-
-        Args:
-            stall: Why it was ended.
-            ended: What it made of that: a cancellation shows where it stood.
-            reraise: See `run`.
-        """
-        await self.rescuer.settled()
-        recovered = self.attempts.recovered
-        if isinstance(ended, Exception) and (recovered or not reraise):
-            logger.error("the entrypoint that had stalled ended with", exc_info=ended)
-        if recovered:
-            self._stall = None
-            return self.attempts.take()
-        self._ctx.shutdown(str(stall))
-        if reraise:
-            raise stall from ended
-        self.attempts.close("has returned")
-        return None
-
-    def _stalled(self, error: BaseException, entry: asyncio.Task[None] | None) -> bool:
-        """Return whether our own cancellation came back, or what the entrypoint made of it."""
-        if self._stall is None or entry is None:
-            return False
-        if isinstance(error, asyncio.CancelledError):
-            return entry.uncancel() == 0
-        return isinstance(error, Exception)
-
     async def _watch(self, entry: asyncio.Task[None] | None) -> None:
         """See the job through to its end, also when the event loop is torn down around it."""
         try:
@@ -220,7 +152,7 @@ class GuardedJob:
                 group.create_task(_detect("call limit", self._end_overlong_call))
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            if not self._ended:
+            if self.rescuer.state.phase is not JobPhase.ENDED:
                 detail = "the job's event loop ended with the caller still on the line"
                 await self.rescuer.rescue(Failure(Fault.ENTRYPOINT_EXITED, detail, self.clock()))
             raise
@@ -237,14 +169,15 @@ class GuardedJob:
                 self._first_wait,
                 clock=self.clock,
                 ask=self._ask,
-                over=lambda: self.rescuer.over,
+                over=lambda: self.rescuer.state.over,
                 up=lambda: self.sessions.up,
                 spoke_since=own.heard_since,
             )
         finally:
             await end(listening)
-        if waited and not await self._stall_out(entry, waited):
+        if waited and not await self.entrypoint.stalled(waited):
             return
+        self.rescuer.state.came_up()
         self._ring2.answer_for_life()
         await rehearse(self._policy, self._unseen(), self.open_line)
         render = None if self.observes else self.renderings
@@ -253,23 +186,6 @@ class GuardedJob:
     async def _ask(self) -> Call:
         async with self.open_line() as line:
             return await self.rescuer.look(line)
-
-    async def _stall_out(self, entry: asyncio.Task[None] | None, detail: str) -> bool:
-        """Rescue the call of an agent that does not come up; return whether one did then."""
-        stall = EntrypointStalledError(detail)
-        failure = Failure(Fault.ENTRYPOINT_STALLED, detail, self.clock(), stall)
-        if self.observes:
-            await self.rescuer.rescue(failure)
-            return False
-        self._stall = stall
-        entry_runs = entry is not None and not entry.done()
-        if entry is not None and entry_runs:
-            entry.cancel()
-        await self.rescuer.rescue(failure)
-        if not entry_runs:
-            self._ctx.shutdown(detail)
-        outcome = self.rescuer.outcome
-        return outcome is not None and outcome.ending == "recovered"
 
     async def _end_overlong_call(self) -> None:
         seconds = await self._limit.reached()
@@ -302,7 +218,7 @@ class GuardedJob:
     def explain(self) -> str:
         """Tell how the call stands, what would come next, and what was judged before."""
         room, now = self._ctx.room, self.clock()
-        sessions, over = self.sessions.explain(), self.rescuer.why_over
+        sessions, over = self.sessions.explain(), self.rescuer.state.why_over
         parts = (
             call_in_words(from_room(room) if room.isconnected() else None),
             policy_in_words(self._policy, self._mode),
@@ -318,11 +234,8 @@ class GuardedJob:
         if outcome is not None and outcome.ending not in ("kept", "recovered", "observed"):
             self._ctx.shutdown(detail)
 
-    async def _run_again(self) -> None:
-        await self._entrypoint(self._ctx)
-
     def _seen_by_sessions(self) -> JobView:
-        return JobView(self._entrypoint_runs, shutdown=shutdown_reason(self._ctx))
+        return JobView(self.entrypoint.runs, shutdown=shutdown_reason(self._ctx))
 
     def _session(self) -> AgentSession[Any] | None:
         return primary_session(self._ctx)
@@ -336,14 +249,16 @@ class GuardedJob:
     def _shutdown_callback(self) -> Callable[[str], Coroutine[None, None, None]]:
         # livekit-agents reads `callback.__code__`: it takes a function and no callable object
         async def onhook_guard(reason: str) -> None:
-            self._ended = True
+            state = self.rescuer.state
             try:
                 if is_withdrawn(self._ctx.room):
                     self.rescuer.release("another rescuer takes this agent away")
                 await self.rescuer.rescue(shut_down(reason, self.clock()))
             finally:
+                rescued = state.phase is not JobPhase.BROKEN
+                state.end()
                 await end(self._watcher)
-                await self._ring2.leave(reason, rescued=not self.rescuer.broken)
+                await self._ring2.leave(reason, rescued=rescued)
 
         return onhook_guard
 
@@ -354,7 +269,8 @@ class GuardedJob:
         Only that, and the end of the job, cancel the watch; `sys.exit()` in any task leads there
         (livekit-agents `ipc/proc_client.py`, `run`).
         """
-        return not self._ended and self._watcher.cancelling() > 0
+        ended = self.rescuer.state.phase is JobPhase.ENDED
+        return not ended and self._watcher.cancelling() > 0
 
     @functools.cached_property
     def _agent(self) -> str:
@@ -380,7 +296,7 @@ class GuardedJob:
             renderings=self.renderings,
             voice=self.voice,
             metadata=self._ctx.job.metadata,
-            again=self.attempts.again,
+            again=self.entrypoint.again,
         )
 
 

@@ -16,6 +16,7 @@ from onhook.errors import OnhookError
 from onhook.incident import Failure, Incident, Mode, Outcome
 from onhook.jobguard.detectors.first_audio import late_caller
 from onhook.jobguard.detectors.transfers import Transfer, Transfers
+from onhook.jobguard.job_phase import JobState
 from onhook.line import Line
 from onhook.policy import Policy
 from onhook.rescue.engine import Engine
@@ -70,11 +71,8 @@ class Rescuer:
         self._transfers = transfers or Transfers(ctx.job.room.name, clock)
         self._lock = asyncio.Lock()
         self._soft: asyncio.Task[None] | None = None
-        self._released = ""
-        self.under_way = False
-        """Whether the call is being rescued, or was."""
-        self.broken = False
-        """Whether the last rescue ended by an error of ours, and without an outcome."""
+        self.state = JobState()
+        """Where the job stands."""
         self.outcome: Outcome | None = None
         """The outcome of the rescue, once there is one."""
 
@@ -89,24 +87,26 @@ class Rescuer:
         one from which the agent recovered.
         """
         async with self._lock:
-            if self.under_way:
+            if self.state.over:
+                if self.state.released:
+                    logger.info("%s. %s", failure.detail, self.state.why_over)
                 return
-            if self._released:
-                logger.info(
-                    "%s; the agent has released the call: %s", failure.detail, self._released
-                )
-                return
-            self.under_way, self.outcome = True, None
+            self.state.cause_noticed()
+            self.outcome = None
             if self._soft is not None:
                 self._soft.cancel("the agent is lost")
+            broke = False
             try:
                 async with self._open_line() as line:
-                    self.under_way = await self._handle(line, failure)
-                self.broken = False
+                    await self._handle(line, failure)
             except Exception:  # nothing of ours may take the place of the original error
                 logger.exception("onhook could not rescue the call in %s", self._room)
-                self.broken = self.outcome is None
-                self.under_way = not self.broken  # the next cause is acted upon
+                broke = self.outcome is None
+            finally:
+                if broke:
+                    self.state.rescue_broke()  # the next cause is acted upon
+                else:
+                    self.state.rescue_ended(recovered=self.recovered)
 
     async def soften(self, failure: Failure, settled: asyncio.Task[None]) -> None:
         """Climb the soft ladder, and stop as soon as the agent is heard again or lost.
@@ -127,21 +127,14 @@ class Rescuer:
         Args:
             reason: Why, for the log.
         """
-        self._released = reason
+        self.state.release(reason)
         if self._soft is not None:
             self._soft.cancel("the agent releases the call")
 
     @property
-    def over(self) -> bool:
-        """Whether there is nothing left to watch for."""
-        return self.under_way or bool(self._released)
-
-    @property
-    def why_over(self) -> str:
-        """Why there is nothing left to watch for, in one sentence; empty while there is."""
-        if self._released:
-            return f"The agent has released the call: {self._released}."
-        return "The call was judged lost, and is judged no further." if self.under_way else ""
+    def recovered(self) -> bool:
+        """Whether the last rescue brought the agent itself back."""
+        return self.outcome is not None and self.outcome.ending == "recovered"
 
     @property
     def observed(self) -> bool:
@@ -192,13 +185,12 @@ class Rescuer:
             async with self._open_line() as line:
                 call = await self.look(line)
                 leaves = self._transfers.under_way(call) is not None
-                if call.callers and not leaves and not self.over:
+                if call.callers and not leaves and not self.state.over:
                     await self._engine(line).handle(Incident(failure, call))
         except Exception:  # soft words that fail leave the call as it is
             logger.exception("onhook could not soften the silence in %s", self._room)
 
-    async def _handle(self, line: Line, failure: Failure) -> bool:
-        """Return whether an incident was opened that leaves nothing to be rescued."""
+    async def _handle(self, line: Line, failure: Failure) -> None:
         cancelled: asyncio.CancelledError | None = None
         call = self._unseen()
         try:
@@ -212,25 +204,20 @@ class Rescuer:
         if cancelled is None and (transfer := self._transfers.under_way(call)) is not None:
             failure = await self._see_through(line, transfer, failure)
             call = await self.look(line)
-        harmed = bool(call.callers) or not call.complete
-        if harmed:
+        if call.callers or not call.complete:
+            self.state.incident_opened()
             self.outcome = await self._engine(line).handle(Incident(failure, call))
         elif failure.error is not None:
             logger.info("%s, and no caller was on the line", failure.detail)
         if cancelled is not None:
             raise cancelled
-        return harmed and self.outcome is not None and self.outcome.ending != "recovered"
 
     async def _see_through(self, line: Line, transfer: Transfer, failure: Failure) -> Failure:
         """Wait for the end of a transfer; return the failure as it is where that has failed too.
 
         The agent left its caller to the transfer: when that fails, they get words.
         """
-        try:
-            why = await self._transfers.ends(line, transfer, ask=self._mode == "act")
-        except asyncio.CancelledError:
-            self.under_way = False  # nothing was done: what comes after the job may still act
-            raise
+        why = await self._transfers.ends(line, transfer, ask=self._mode == "act")
         if not why:
             return failure
         evidence = {**failure.evidence, "by": "line", "transfer": why}

@@ -159,16 +159,16 @@ class Sessions:
                 self._early.clear()
                 await self._rescuer.settled()  # `Retry` may be what has started this session
                 failure: Failure | None = None
-                while not self._rescuer.over:
+                while not self._rescuer.state.over:
                     failure = await watch.failure()
                     if failure.severity is Severity.IMPAIRED:
                         settled = asyncio.create_task(watch.settled(), name="onhook-settled")
                         await self._rescuer.soften(failure, settled)
                         continue
                     await self._rescuer.rescue(failure)
-                    if not self._rescuer.under_way:
+                    if not self._rescuer.state.lost:
                         await self._no_caller(watch)
-                if failure is not None and self._rescuer.under_way:
+                if failure is not None and self._rescuer.state.lost:
                     self._lost(failure.detail)
                     await self._observe_on(watch, failure)
         finally:
