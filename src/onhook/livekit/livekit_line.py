@@ -25,6 +25,7 @@ from onhook.livekit.room_changes import Changes
 from onhook.livekit.sip_transfer import refer
 from onhook.livekit.start_deadline import StartDeadline
 from onhook.rungs import APOLOGY, ONE_MOMENT, TIME_LIMIT
+from onhook.tasks import end
 from onhook.threads import in_thread
 
 __all__ = ["LiveKitLine"]
@@ -237,8 +238,7 @@ class LiveKitLine:
                 call = functools.partial(picture.from_room, room)
                 await announcer.speak(room, pcm, limit=start.step(), picture=call)
         finally:
-            finding.cancel()
-            await asyncio.gather(finding, return_exceptions=True)
+            await end(finding)
         return f"{source}, {pcm.seconds:.1f} s"
 
     @contextlib.asynccontextmanager

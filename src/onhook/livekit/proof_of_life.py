@@ -15,6 +15,7 @@ from onhook.livekit.api import ServerApi
 from onhook.livekit.credentials import Credentials
 from onhook.livekit.framework.api_requests import perform_rpc
 from onhook.livekit.proof import ALIVE_METHOD, Proof
+from onhook.tasks import end
 
 __all__ = ["ProofOfLife"]
 
@@ -78,8 +79,7 @@ class ProofOfLife:
         else:
             said = await asking
         finally:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
+            await end(asking)
         return said if said is Proof.ALIVE or identity in there else Proof.ABSENT
 
     async def _answers(self, room: str, identity: str, deadline: float) -> Proof:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from typing import TypeVar
 
 import numpy as np
 from livekit import rtc
 from numpy.typing import NDArray
 
-__all__ = ["blocks_of"]
+from onhook.livekit.room_changes import Changes
+from onhook.tasks import end
+
+__all__ = ["blocks_of", "follow_tracks"]
+
+AnyTrack = TypeVar("AnyTrack", rtc.RemoteAudioTrack, rtc.LocalAudioTrack)
 
 _QUEUED = 20
 """Blocks of a track that may wait for a busy loop; older ones are dropped."""
@@ -36,3 +43,28 @@ async def blocks_of(
             yield np.frombuffer(event.frame.data, dtype=np.int16)
     finally:
         await stream.aclose()
+
+
+async def follow_tracks(
+    room: rtc.Room,
+    tracks: Callable[[], Iterable[AnyTrack]],
+    hear: Callable[[AnyTrack], Coroutine[None, None, None]],
+) -> None:
+    """Listen to each track of a room as they come and go, until cancelled.
+
+    Args:
+        room: The room, connected or not yet.
+        tracks: Returns those that are there now, while the room is connected.
+        hear: Listens to one of them to its end; it raises nothing.
+    """
+    heard: dict[int, tuple[AnyTrack, asyncio.Task[None]]] = {}  # those that have ended too
+    with Changes(room) as changes:
+        try:
+            while True:
+                for track in tracks() if room.isconnected() else ():
+                    if id(track) not in heard:
+                        task = asyncio.create_task(hear(track), name="onhook-listens")
+                        heard[id(track)] = (track, task)
+                await changes.wait(None)
+        finally:
+            await end(*(task for _, task in heard.values()))

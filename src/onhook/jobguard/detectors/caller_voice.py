@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from livekit import rtc
 
 from onhook.jobguard.silence.utterances import VoiceListener
 from onhook.jobguard.silence.voice_detector import BLOCK, RATE, VoiceDetector
 from onhook.livekit.picture import from_room
-from onhook.livekit.room_changes import Changes
-from onhook.livekit.track_audio import blocks_of
-from onhook.tasks import end
+from onhook.livekit.track_audio import blocks_of, follow_tracks
 
 __all__ = ["CallerVoice"]
 
@@ -39,29 +36,18 @@ class CallerVoice:
         self._room = room
         self._listeners = listeners
         self._clock = clock
-        self._tracks: dict[str, asyncio.Task[None]] = {}  # of the whole call, also those that ended
 
     async def listen(self) -> None:
         """Follow the callers' tracks as they come and go, until cancelled."""
-        with Changes(self._room) as changes:
-            try:
-                while True:
-                    if self._room.isconnected():
-                        self._follow()
-                    await changes.wait(None)
-            finally:
-                await end(*self._tracks.values())
+        await follow_tracks(self._room, self._subscribed, self._hear)
 
-    def _follow(self) -> None:
+    def _subscribed(self) -> Iterator[rtc.RemoteAudioTrack]:
         callers = {leg.identity for leg in from_room(self._room).callers}
         for participant in tuple(self._room.remote_participants.values()):
-            if participant.identity not in callers:
-                continue
-            for publication in tuple(participant.track_publications.values()):
-                track = publication.track
-                if isinstance(track, rtc.RemoteAudioTrack) and track.sid not in self._tracks:
-                    task = asyncio.create_task(self._hear(track), name="onhook-ears")
-                    self._tracks[track.sid] = task
+            if participant.identity in callers:
+                for publication in tuple(participant.track_publications.values()):
+                    if isinstance(publication.track, rtc.RemoteAudioTrack):
+                        yield publication.track
 
     async def _hear(self, track: rtc.RemoteAudioTrack) -> None:
         """Listen to one track to its end."""

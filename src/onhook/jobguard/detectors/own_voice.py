@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 
 import numpy as np
 from livekit import rtc
@@ -14,9 +13,7 @@ from numpy.typing import NDArray
 from onhook.jobguard.silence.voice_detector import BLOCK, RATE, VoiceDetector
 from onhook.livekit.announcer import TRACK
 from onhook.livekit.pcm import Pcm, audible
-from onhook.livekit.room_changes import Changes
-from onhook.livekit.track_audio import blocks_of
-from onhook.tasks import end
+from onhook.livekit.track_audio import blocks_of, follow_tracks
 
 __all__ = ["AMBIENCE", "OwnVoice"]
 
@@ -49,7 +46,6 @@ class OwnVoice:
         self._room = room
         self._clock = clock
         self._blocks = blocks or _blocks
-        self._tracks: dict[int, asyncio.Task[None]] = {}
         self._doubted = False
         self._heard_at: float | None = None
 
@@ -63,23 +59,13 @@ class OwnVoice:
 
     async def listen(self) -> None:
         """Follow the job's tracks as they come and go, until cancelled."""
-        with Changes(self._room) as changes:
-            try:
-                while True:
-                    if self._room.isconnected():
-                        self._follow()
-                    await changes.wait(None)
-            finally:
-                await end(*self._tracks.values())
+        await follow_tracks(self._room, self._published, self._hear)
 
-    def _follow(self) -> None:
+    def _published(self) -> Iterator[rtc.LocalAudioTrack]:
         for publication in tuple(self._room.local_participant.track_publications.values()):
             track = publication.track
-            if publication.name in (AMBIENCE, TRACK) or not isinstance(track, rtc.LocalAudioTrack):
-                continue
-            if id(track) not in self._tracks:
-                task = asyncio.create_task(self._hear(track), name="onhook-own-voice")
-                self._tracks[id(track)] = task
+            if isinstance(track, rtc.LocalAudioTrack) and publication.name not in (AMBIENCE, TRACK):
+                yield track
 
     async def _hear(self, track: rtc.LocalAudioTrack) -> None:
         detector, sounded = VoiceDetector(), 0.0
