@@ -22,6 +22,7 @@ from livekit.protocol.room import ListParticipantsResponse
 from onhook.errors import OnhookError
 from onhook.livekit.credentials import Credentials
 from onhook.watchdog.client.command import ask, running_pid
+from onhook.watchdog.options import WatchdogOptions
 from onhook.watchdog.runtime_dir import RuntimeDir
 from tests.livekit.twirp import SECRET, Twirp, ok, twirp
 from tests.watchdog.job import AGENT
@@ -94,9 +95,9 @@ class Host:
         self.processes.append(process)
         return process
 
-    async def watchdog(self, *more: str) -> asyncio.subprocess.Process:
+    async def watchdog(self, options: WatchdogOptions | None = None) -> asyncio.subprocess.Process:
         """Start a watchdog in the foreground and wait until it is the one that runs."""
-        process = await self.program("onhook.watchdog", *more)
+        process = await self.program(*(options or WatchdogOptions()).command[3:])
         await self.until(lambda: running_pid(self.place.socket) == process.pid)
         return process
 
@@ -275,7 +276,7 @@ async def test_one_watchdog_for_one_identity(host: Host) -> None:
 
 
 async def test_it_ends_when_it_is_idle_and_leaves_nothing_behind(host: Host) -> None:
-    dog = await host.watchdog("--idle", "0.5")
+    dog = await host.watchdog(WatchdogOptions(idle=0.5))
     async with asyncio.timeout(DEADLINE):
         assert await dog.wait() == 0
     assert not host.place.socket.exists()
@@ -336,7 +337,7 @@ async def test_told_to_end_it_stays_for_its_calls_and_another_takes_the_next(hos
 
 
 async def test_when_a_container_goes_the_calls_that_are_left_get_their_ladder(host: Host) -> None:
-    dog = await host.watchdog("--grace", "0.5", "--release")
+    dog = await host.watchdog(WatchdogOptions(grace=0.5, release=True))
     await host.job(mode="external")
     dog.terminate()
     await host.until(host.deletions)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from onhook.errors import OnhookError
 from onhook.watchdog.client.command import ask
+from onhook.watchdog.options import WatchdogOptions
 from onhook.watchdog.runtime_dir import RuntimeDir
 
 __all__ = ["app"]
@@ -39,10 +40,8 @@ def run(
 
     After SIGTERM it takes no more jobs on, and ends with its last call; a second one hurries it.
     """
-    command = [sys.executable, "-P", "-m", "onhook.watchdog", "--grace", str(grace)]
-    command += ["--release"] * release
-    command += ["--idle", str(idle)] if idle is not None else []
-    os.execv(sys.executable, command)  # noqa: S606 - our own program, without the memory of this one
+    options = WatchdogOptions(release=release, grace=grace, idle=idle)
+    os.execv(sys.executable, options.command)  # noqa: S606 - our own program, without the memory of this one
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import ctypes
@@ -14,7 +13,7 @@ from logging.handlers import RotatingFileHandler
 from onhook.errors import OnhookError
 from onhook.livekit.credentials import Credentials
 from onhook.tasks import end
-from onhook.watchdog.client.spawn import IDLE
+from onhook.watchdog.options import WatchdogOptions
 from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
 
 _LOG_BYTES = 1_000_000
@@ -27,9 +26,9 @@ _M_ARENA_MAX = -8
 
 def main() -> int:
     """Watch in the foreground, or detached from whoever started it."""
-    options = _options()
     _share_memory()
     try:
+        options = WatchdogOptions.of(sys.argv[1:])
         credentials = Credentials.from_env()  # without them nobody could be rescued
         files = RuntimeDir.of_this_user().of(credentials)
         if options.detached:
@@ -41,20 +40,14 @@ def main() -> int:
         return _FAILED
 
 
-def _watch(files: WatchdogFiles, credentials: Credentials, options: argparse.Namespace) -> int:
-    from onhook.sinks.journal import SqliteJournal  # noqa: PLC0415 - after the options
-    from onhook.watchdog.daemon.process import AlreadyRunningError, Settings, Watchdog  # noqa: PLC0415 - heavy
-
-    settings = Settings(
-        idle=IDLE if options.detached and options.idle is None else options.idle,
-        grace=options.grace,
-        release=options.release,
-    )
+def _watch(files: WatchdogFiles, credentials: Credentials, options: WatchdogOptions) -> int:
+    from onhook.sinks.journal import SqliteJournal  # noqa: PLC0415 - heavy
+    from onhook.watchdog.daemon.process import AlreadyRunningError, Watchdog  # noqa: PLC0415 - heavy
 
     async def run() -> None:  # it is made where its event loop runs
         bounding = asyncio.create_task(_bound_output()) if options.detached else None
         try:
-            await Watchdog(files, credentials, settings, SqliteJournal()).run()
+            await Watchdog(files, credentials, options, SqliteJournal()).run()
         finally:
             if bounding is not None:
                 await end(bounding)
@@ -66,15 +59,6 @@ def _watch(files: WatchdogFiles, credentials: Credentials, options: argparse.Nam
             sys.stderr.write(f"onhook watchdog: {error}\n")
         return _RUNNING
     return 0
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="onhook watchdog")
-    parser.add_argument("--detached", action="store_true")
-    parser.add_argument("--release", action="store_true")
-    parser.add_argument("--grace", type=float, default=10.0)
-    parser.add_argument("--idle", type=float, default=None)
-    return parser.parse_args()
 
 
 def _detach(files: WatchdogFiles) -> None:

@@ -6,16 +6,16 @@ import contextlib
 import fcntl
 import os
 import subprocess
-import sys
 import time
 
 from onhook.threads import in_thread
 from onhook.watchdog.client.command import connect
+from onhook.watchdog.options import WatchdogOptions
 from onhook.watchdog.runtime_dir import WatchdogFiles
 
-__all__ = ["IDLE", "start"]
+__all__ = ["start"]
 
-IDLE = 300.0
+_IDLE = 300.0
 """Seconds without a job after which a watchdog that was started by one ends."""
 _DETACHED = 10.0
 """Seconds for the new process to have let go of us."""
@@ -46,10 +46,9 @@ def _start(files: WatchdogFiles) -> bool:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
-        # -P: what lies in the agent's folder is not to stand in for the standard library
         with contextlib.suppress(subprocess.TimeoutExpired):
-            subprocess.run(
-                [sys.executable, "-P", "-m", "onhook.watchdog", "--detached"],
+            subprocess.run(  # noqa: S603 - our own program
+                WatchdogOptions(detached=True, idle=_IDLE).command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

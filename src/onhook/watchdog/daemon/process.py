@@ -11,7 +11,6 @@ import resource
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,10 +24,11 @@ from onhook.watchdog.daemon.lease import LeaseSender, calls_of
 from onhook.watchdog.daemon.self_check import SelfCheck
 from onhook.watchdog.daemon.server import Server, bind
 from onhook.watchdog.daemon.watched_job import Job
+from onhook.watchdog.options import WatchdogOptions
 from onhook.watchdog.protocol.version import our_version
 from onhook.watchdog.runtime_dir import WatchdogFiles, fingerprint, normalized
 
-__all__ = ["AlreadyRunningError", "Settings", "Watchdog"]
+__all__ = ["AlreadyRunningError", "Watchdog"]
 
 logger = logging.getLogger("onhook")
 
@@ -42,29 +42,13 @@ class AlreadyRunningError(OnhookError):
     """A watchdog of this identity runs already."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How a watchdog behaves.
-
-    Args:
-        idle: Seconds without a job after which it ends; `None` is never.
-        release: Whether the calls that are left some time after SIGTERM get their ladder, because
-            the whole host or container goes; else they are watched to their end.
-        grace: That time, in seconds.
-    """
-
-    idle: float | None = None
-    release: bool = False
-    grace: float = 10.0
-
-
 class Watchdog:
     """One watchdog from its start to its end.
 
     Args:
         files: Where the socket is.
         credentials: Server and key of all its jobs.
-        settings: How to behave.
+        options: How to behave.
         journal: Keeps the evidence; in memory when omitted.
     """
 
@@ -72,12 +56,12 @@ class Watchdog:
         self,
         files: WatchdogFiles,
         credentials: Credentials,
-        settings: Settings,
+        options: WatchdogOptions,
         journal: Journal | None = None,
     ) -> None:
         self._files = files
         self._credentials = credentials
-        self._settings = settings
+        self._options = options
         self._rescuer = JobRescuer(credentials, journal)
         self._job_table = JobTable(self._rescuer)
         self._server = Server(
@@ -151,7 +135,7 @@ class Watchdog:
     async def _until_told(self, tasks: list[asyncio.Task[None]]) -> None:
         """Wait until there is a reason to end; a task of ours that breaks is one."""
         busy_at = time.monotonic()
-        idle = self._settings.idle
+        idle = self._options.idle
         while not self._told.is_set():
             await _waited(self._told, _LOOK)
             now = time.monotonic()
@@ -174,8 +158,8 @@ class Watchdog:
 
     async def _leave(self) -> None:
         """Go once no call needs us: its end, or its ladder, is waited for."""
-        await self._until_free(self._settings.grace if self._settings.release else None)
-        if self._settings.release:
+        await self._until_free(self._options.grace if self._options.release else None)
+        if self._options.release:
             self._job_table.release_all("the host stops, and this call was left")
         else:
             for connection in tuple(self._server.connections):
