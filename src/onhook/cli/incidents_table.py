@@ -144,7 +144,10 @@ def _words(entry: Entry) -> tuple[str, Text, str]:
 
 
 def _ending(case: Case) -> Text:
-    return _judged(case.ending) if case.ending else Text("not closed", style="yellow")
+    if case.ending:
+        return _judged(case.ending)
+    observed = "observed, " if case.opening.mode == "observe" else ""
+    return Text(f"{observed}not closed", style="yellow")
 
 
 def _judged(ending: str) -> Text:

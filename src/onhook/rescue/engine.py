@@ -98,7 +98,10 @@ class Engine:
         self._take(incident)
         failure, call = incident.failure, incident.call
         ladder = plan(self._policy, incident, call)
-        self._emit(Opened(**self._now(incident), failure=failure, call=call, ladder=ladder))
+        opened = Opened(
+            **self._now(incident), failure=failure, call=call, ladder=ladder, mode=self._mode
+        )
+        self._emit(opened)
         return await self._go_on(incident, Progress(ladder))
 
     async def resume(self, events: Sequence[RescueEvent], reason: str) -> Outcome:

@@ -14,7 +14,8 @@ from typing import Annotated, Protocol, TypeAlias
 import msgspec
 
 from onhook.call import Call
-from onhook.incident import Ending, Failure, Incident, RungReport
+from onhook.errors import OnhookError
+from onhook.incident import Ending, Failure, Incident, Mode, RungReport
 from onhook.ladder import Ladder
 
 __all__ = [
@@ -72,6 +73,8 @@ class Opened(_Event, frozen=True):
     """The picture of the call."""
     ladder: Ladder
     """What is about to be climbed."""
+    mode: Mode = "act"
+    """Whether it is climbed, or recorded only."""
 
     @property
     def happened(self) -> Incident:
@@ -127,6 +130,12 @@ def emit(sinks: Iterable[Sink], event: RescueEvent) -> None:
     for sink in sinks:
         try:
             sink.handle(event)
+        except OnhookError as error:  # it says by itself what is to be done
+            taker, what = type(sink).__name__, type(event).__name__.lower()
+            logger.error(  # noqa: TRY400 - no traceback helps
+                "%s: %s could not take %r; the rescue goes on: %s",
+                *(event.incident, taker, what, error),
+            )
         except Exception:
             what = type(event).__name__.lower()
             logger.exception(

@@ -74,6 +74,7 @@ class Case:
             "fault": self.fault,
             "detail": self.first.detail if self.fault else "",
             "severity": opening.severity,
+            "mode": opening.mode,
             "room": opening.room,
             "job": opening.job,
             "call_id": opening.call_id,

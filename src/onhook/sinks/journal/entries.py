@@ -37,6 +37,7 @@ class Opening:
         severity: How bad it is for the caller.
         traceback: The original exception with its traceback; empty where there was none.
         evidence: Further facts, for example the signal that ended a job.
+        mode: `observe` where nothing was to be done.
     """
 
     room: str
@@ -46,6 +47,7 @@ class Opening:
     severity: str = "lost"
     traceback: str = ""
     evidence: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    mode: str = "act"
 
     @classmethod
     def of(cls, event: Opened) -> Opening:
@@ -59,6 +61,7 @@ class Opening:
             severity=str(failure.severity),
             traceback=failure.traceback,
             evidence=failure.evidence,
+            mode=event.mode,
         )
 
 
