@@ -98,10 +98,10 @@ async def test_without_an_event_the_end_of_a_tool_is_looked_for(
         session.calls_tool("book", session.takes_turn())
         failing = asyncio.create_task(watch.failure())
         await asyncio.sleep(1)
-        assert watch.conversation.tools == {"book": "book"}
+        assert watch.conversation.debts.tools == {"book": "book"}
         session.tool.cancel()
         await asyncio.sleep(0.5)
-        assert watch.conversation.tools == {}
+        assert watch.conversation.debts.tools == {}
         over = now()
         failure = await failing
         assert failure.severity is Severity.IMPAIRED

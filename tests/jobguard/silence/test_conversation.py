@@ -51,15 +51,15 @@ class Call:
 
     def begins(self, *, said: bool = False) -> FakeSpeech:
         speech = FakeSpeech()
-        self.conversation.speech_began(speech.handle, said=said)
+        self.conversation.debts.speech_began(speech.handle, said=said)
         return speech
 
     def tool(self, name: str = "book") -> None:
-        self.conversation.tool_began(name, name)
+        self.conversation.debts.tool_began(name, name)
 
     def tool_ends(self, name: str = "book", *, reply_due: bool = True) -> None:
-        self.conversation.tool_ended(name)
-        self.conversation.tools_executed(reply_due=reply_due)
+        self.conversation.debts.tool_ended(name)
+        self.conversation.debts.tools_executed(reply_due=reply_due)
 
 
 async def greeted(**around: object) -> Call:
@@ -86,7 +86,7 @@ async def test_a_preemptive_reply_that_nobody_scheduled_owes_nothing() -> None:
     await call.caller_speaks()
     call.conversation.understood(whole=True)
     call.begins().scheduled = False
-    call.conversation.callbacks_are_over()
+    call.conversation.debts.callbacks_are_over()
     assert call.standing() is Standing.NOBODY_OWES
 
 
@@ -95,7 +95,7 @@ async def test_a_transcript_alone_asks_for_nothing_but_a_look_at_the_callbacks()
     await call.caller_speaks()
     call.conversation.understood(whole=True)
     assert call.standing() is Standing.CALLBACK_MAY_HANG
-    call.conversation.callbacks_are_over()
+    call.conversation.debts.callbacks_are_over()
     assert call.standing() is Standing.NOBODY_OWES
 
 
@@ -109,7 +109,7 @@ async def test_a_late_transcript_of_a_realtime_model_belongs_to_the_turn_that_wa
     reply.ends()
     call.conversation.understood(whole=True)
     call.conversation.turn_taken()
-    call.conversation.callbacks_are_over()
+    call.conversation.debts.callbacks_are_over()
     await asyncio.sleep(20)
     assert call.standing() is Standing.NOBODY_OWES
 
@@ -119,7 +119,7 @@ async def test_a_realtime_model_that_emits_nothing_leaves_the_caller_unanswered(
     await call.caller_speaks()
     assert call.standing() is Standing.CALLER_WAS_NOT_ANSWERED
     call.conversation.understood(whole=True)  # a transcript is no answer of such a model
-    call.conversation.callbacks_are_over()
+    call.conversation.debts.callbacks_are_over()
     assert call.standing() is Standing.CALLER_WAS_NOT_ANSWERED
     await call.agent_speaks()
     assert call.standing() is Standing.NOBODY_OWES
@@ -168,9 +168,9 @@ async def test_what_a_speech_without_a_sound_leaves_behind(how: str, standing: S
     if how == "zeros":
         await call.agent_speaks(audible=False)
     elif how == "raised":
-        call.conversation.complained(RuntimeError("401"), "")
+        call.conversation.debts.complained(RuntimeError("401"), "")
     elif how == "answered":
-        call.conversation.model_answered()
+        call.conversation.debts.model_answered()
     elif how == "tool without reply":
         call.tool()
         await asyncio.sleep(1)
@@ -219,7 +219,9 @@ async def test_a_task_inside_a_tool_that_has_asked_waits_for_the_caller() -> Non
     assert call.standing() is Standing.AGENT_OWES_AN_ANSWER, "the task's own question is due"
     await call.agent_speaks()
     question.ends()
-    call.conversation.agent_thinks(thinking=True)  # the framework says so for the waiting tool
+    call.conversation.debts.agent_thinks(
+        thinking=True
+    )  # the framework says so for the waiting tool
     await asyncio.sleep(70)
     assert call.standing() is Standing.AGENT_WAITS_FOR_CALLER
 
@@ -319,7 +321,7 @@ async def test_a_realtime_model_may_ignore_what_it_has_understood() -> None:
         await call.caller_speaks(level=-20.0)
         call.conversation.caller_said(Utterance(now() - SENTENCE, now(), SENTENCE))  # the session's
         call.conversation.understood(whole=True)
-        call.conversation.callbacks_are_over()
+        call.conversation.debts.callbacks_are_over()
         facts = call.conversation.facts(call.around)
         return judge(facts, call.conversation.limits, call.conversation.warned).due
 

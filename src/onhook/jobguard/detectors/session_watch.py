@@ -117,8 +117,8 @@ class SessionWatch:
         self._agent_entered()
         if (speech := self._session.current_speech) is not None:
             self._unmeasured = speech  # it took its way before the meter stood in it
-            self.conversation.speech_began(speech, said=False)
-        self.conversation.agent_thinks(thinking=self._session.agent_state == "thinking")
+            self.conversation.debts.speech_began(speech, said=False)
+        self.conversation.debts.agent_thinks(thinking=self._session.agent_state == "thinking")
         return self
 
     def __exit__(
@@ -155,7 +155,7 @@ class SessionWatch:
             if left > _AT_ONCE:
                 await conversation.changes(min(left, _LOOK))
             elif judgement.standing is Standing.CALLBACK_MAY_HANG and not self._view.callbacks:
-                conversation.callbacks_are_over()
+                conversation.debts.callbacks_are_over()
             else:
                 return self._failure(judgement)
 
@@ -175,7 +175,7 @@ class SessionWatch:
         if not ends or not self._had_output:
             self._ended_at = None
             return False
-        speaks = conversation.speaking and not conversation.gone
+        speaks = conversation.debts.speaking and not conversation.gone
         speaks = speaks and self._session.output.audio is not None
         if speaks or conversation.audio.heard_until > now:
             return False
@@ -195,7 +195,7 @@ class SessionWatch:
         if job.shutdown is not None:
             self._lost = shut_down(job.shutdown, now)
         elif provider is not None and now - provider[1] < _CLOSES_ON_ERROR:
-            error = self.conversation.raised[0] if self.conversation.raised else None
+            error = self.conversation.debts.raised[0] if self.conversation.debts.raised else None
             self._lost = Failure(Fault.SESSION_CLOSED, "the session closes on an error", now, error)
         else:
             detail = "the session was ended, and the caller is still on the line"
@@ -233,16 +233,16 @@ class SessionWatch:
 
     def _failure(self, judgement: Judgement) -> Failure:
         conversation, now = self.conversation, self._clock()
-        error, meaning = conversation.raised or (None, "")
+        error, meaning = conversation.debts.raised or (None, "")
         provider = self._provider[0] if self._provider and error is not None else None
         turn = Turn(
             self._session.agent_state,
-            tuple(conversation.tools.values()) if "works" in judgement.standing else (),
+            tuple(conversation.debts.tools.values()) if "works" in judgement.standing else (),
             self._view.callbacks,
             meaning,
             provider,
-            conversation.answered,
-            conversation.speaking,
+            conversation.debts.answered,
+            conversation.debts.speaking,
             conversation.audio.sending,
             judgement.standing is Standing.AGENT_OWES_THE_REST,
             self._view.realtime,
@@ -270,7 +270,7 @@ class SessionWatch:
 
     def _agent_entered(self) -> None:
         """Follow the agent that has the call now: its own model, and its first words."""
-        self.conversation.agent_entered()
+        self.conversation.debts.agent_entered()
         for model in (self._session.llm, getattr(self._view.agent, "llm", None)):
             if isinstance(model, llm.LLM) and model not in self._models:
                 self._models.add(model)
@@ -283,7 +283,7 @@ class SessionWatch:
         if known is None:
             return
         self._provider = known[0], self._clock()
-        self.conversation.complained(known[1], "")
+        self.conversation.debts.complained(known[1], "")
 
     def _on_close(self, event: CloseEvent) -> None:
         self.conversation.gone = True
@@ -297,7 +297,7 @@ class SessionWatch:
         self.conversation.is_lost()
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
-        self.conversation.agent_thinks(thinking=event.new_state == "thinking")
+        self.conversation.debts.agent_thinks(thinking=event.new_state == "thinking")
         if event.new_state == "speaking" and self._unmeasured is not None:
             self.conversation.speech_is_heard(self._unmeasured)
             self._unmeasured = None
@@ -329,29 +329,29 @@ class SessionWatch:
     def _on_tool(self, event: object) -> None:
         tool = tool_update(event)
         if tool is not None and tool.ended:
-            self.conversation.tool_ended(tool.call_id)
+            self.conversation.debts.tool_ended(tool.call_id)
         elif tool is not None:
-            self.conversation.tool_began(tool.call_id, tool.name)
+            self.conversation.debts.tool_began(tool.call_id, tool.name)
 
     def _look_for_tools(self) -> None:
         """Notice the tools of a version that has no event of theirs."""
         conversation = self.conversation
-        running = {t.call_id: t.name for t in running_tools() if conversation.has(t.speech)}
-        for call_id in conversation.tools.keys() - running:
-            conversation.tool_ended(call_id)
-        for call_id in running.keys() - conversation.tools:
-            conversation.tool_began(call_id, running[call_id])
+        running = {t.call_id: t.name for t in running_tools() if conversation.debts.has(t.speech)}
+        for call_id in conversation.debts.tools.keys() - running:
+            conversation.debts.tool_ended(call_id)
+        for call_id in running.keys() - conversation.debts.tools:
+            conversation.debts.tool_began(call_id, running[call_id])
 
     def _on_tools_executed(self, event: FunctionToolsExecutedEvent) -> None:
-        self.conversation.tools_executed(reply_due=event.has_tool_reply)
+        self.conversation.debts.tools_executed(reply_due=event.has_tool_reply)
 
     def _on_speech(self, event: SpeechCreatedEvent) -> None:
-        self.conversation.speech_began(event.speech_handle, said=event.source == "say")
+        self.conversation.debts.speech_began(event.speech_handle, said=event.source == "say")
 
     def _on_metrics(self, metrics: LLMMetrics) -> None:
         # a session whose TTS raises adds no item: the model's first token tells of an answer
         if metrics.ttft >= 0:
-            self.conversation.model_answered()
+            self.conversation.debts.model_answered()
 
 
 _NOTICED = 30.0

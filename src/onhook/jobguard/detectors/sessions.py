@@ -124,7 +124,7 @@ class Sessions:
         if not self._followed:
             self._early.append((error, meaning))
         for watch in self.watches:
-            watch.conversation.complained(error, meaning)
+            watch.conversation.debts.complained(error, meaning)
 
     def _job_of(self, session: AgentSession[Any]) -> JobView:
         others = (s for s, _ in self._followed if s is not session)
@@ -155,7 +155,7 @@ class Sessions:
         try:
             with watch:
                 for complaint in self._early:
-                    watch.conversation.complained(*complaint)
+                    watch.conversation.debts.complained(*complaint)
                 self._early.clear()
                 await self._rescuer.settled()  # `Retry` may be what has started this session
                 failure: Failure | None = None

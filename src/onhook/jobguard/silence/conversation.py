@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from livekit.agents.voice import SpeechHandle
 
 from onhook.jobguard.silence.agent_audio import AgentAudio
+from onhook.jobguard.silence.agent_debts import AgentDebts
 from onhook.jobguard.silence.caller_side import A_SENTENCE, NEVER, CallerSide
 from onhook.jobguard.silence.standing import Facts, Limits, Warned
 from onhook.jobguard.silence.utterances import Utterance
-from onhook.livekit.framework.session_internals import error_of
 
 __all__ = ["Conversation", "Surroundings"]
 
-
-_ENDPOINTING = 4.0
-"""Seconds from a caller's last word in which a reply that is begun answers it."""
 _TALKS_WITH_US = 60.0
 """Seconds for which a person who was answered audibly is known not to be a menu or on hold."""
 
@@ -48,13 +45,6 @@ class Surroundings:
     ambience: bool = False
 
 
-@dataclass(eq=False, slots=True)
-class _Speech:
-    handle: SpeechHandle
-    began: float
-    said: bool
-
-
 class Conversation:
     """Is told what a session does and what its meter and our ears measure; gives the facts.
 
@@ -68,10 +58,6 @@ class Conversation:
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
         self.limits = limits
         self.audio = AgentAudio()
-        self.tools: dict[str, str] = {}
-        """The tools that run: call id to name."""
-        self.raised: tuple[BaseException, str] | None = None
-        """What the framework's log or an error event told of last, and what it means."""
         self.warned: Warned | None = None
         """The soft words that the caller has heard since the agent."""
         self.heard_by_session_at = NEVER
@@ -85,19 +71,9 @@ class Conversation:
         self._held_until = 0.0
         self._ambience_at = NEVER
         self._answered_at: float | None = None
-        self._speeches: list[_Speech] = []
-        self._tools_since = 0.0
-        self._tool_speeches: tuple[SpeechHandle, ...] = ()
-        self._thinking_since: float | None = None
-        self._raised_at = NEVER
-        self._answered_at_model = NEVER
-        self._reply_due = True
         self._realtime = False
-        self._failed_at: float | None = None
-        self._nothing_at: float | None = None
-        self._nothings = 0
-        self._callback_since: float | None = None
         self._caller = CallerSide()
+        self.debts = AgentDebts(self.audio, self._caller, clock, self._changed.set)
         self._answered_caller_at = NEVER
 
     # -- the facts
@@ -121,8 +97,9 @@ class Conversation:
         else:
             floor = max(floor, self._ambience_at)
         last_heard = max(self.audio.heard_until, self._ambience_at)
-        listens = around.task_listens and self._due_speech() is None and self._failed_at is None
-        waits = self._tools_count() and (listens or not around.task_listens)
+        debts = self.debts
+        listens = around.task_listens and debts.nothing_but_tasks
+        tools_since = debts.tools_since if listens or not around.task_listens else None
         talks = now - self._answered_caller_at < _TALKS_WITH_US
         return Facts(
             now=now,
@@ -134,13 +111,13 @@ class Conversation:
             quiet_since=max(self.audio.heard_until, self._caller.quiet_at, floor),
             heard_until=self.audio.heard_until,
             broken_off_at=self.audio.broken_off_at,
-            tools_since=self._tools_since if waits else None,
-            tools_told=last_heard > self._tools_since,
+            tools_since=tools_since,
+            tools_told=tools_since is not None and last_heard > tools_since,
             task_listens=listens,
-            answer_due_since=self._answer_due(),
-            nothing_since=self._nothing_at,
-            nothings=self._nothings,
-            callback_since=self._callback_since,
+            answer_due_since=debts.due_since,
+            nothing_since=debts.nothing_since,
+            nothings=debts.nothings,
+            callback_since=debts.callback_since,
             unanswered_since=self._not_answered() if around.alone and not around.manual else None,
             sentences=self._caller.sentences,
             heeded=self._heeded(),
@@ -155,7 +132,7 @@ class Conversation:
         What it has a transcript of it may well ignore. That it hears a voice says little: another
         part does that.
         """
-        said, since = self._caller.unanswered, self._answer_due()
+        said, since = self._caller.unanswered, self.debts.due_since
         if since is None and self._not_answered() is not None and said is not None:
             since = said.began
         return self._realtime and since is not None and self._caller.understood_at < since
@@ -180,29 +157,6 @@ class Conversation:
             return "the agent is busy, and the caller knows"
         return around.held
 
-    def _due_speech(self) -> _Speech | None:
-        """Return the oldest scheduled speech that is not over, and waits for no tool."""
-        for speech in self._speeches:
-            parked = self.tools and speech.handle in self._tool_speeches
-            if speech.handle.scheduled and not speech.handle.interrupted and not parked:
-                return speech
-        return None
-
-    def _answer_due(self) -> float | None:
-        since = [self._failed_at]
-        if (speech := self._due_speech()) is not None:
-            since.append(speech.began)
-        elif not self.tools:
-            since.append(self._thinking_since)
-        return min((at for at in since if at is not None), default=None)
-
-    def _tools_count(self) -> bool:
-        """Return whether a turn waits for its tools: those in the background owe nothing."""
-        return bool(self.tools) and any(
-            speech.handle in self._tool_speeches and not speech.handle.interrupted
-            for speech in self._speeches
-        )
-
     def _not_answered(self) -> float | None:
         """Return when the caller ended what nothing of the session followed, if they did."""
         said = self._caller.unanswered
@@ -212,19 +166,6 @@ class Conversation:
         if not self._realtime:  # there a transcript is no sign that the model answers
             signs.append(self._caller.understood_at)
         return None if max(signs) > said.began else said.ended
-
-    @property
-    def answered(self) -> bool:
-        """Whether the model has given words for what is due."""
-        due = self._due_speech()
-        began = self._answer_due() if due is None else due.began
-        began = self._nothing_at if began is None else began
-        return began is not None and self._answered_at_model >= began
-
-    @property
-    def speaking(self) -> bool:
-        """Whether a speech is being made or spoken."""
-        return self._due_speech() is not None
 
     @property
     def quiet_since(self) -> float | None:
@@ -268,17 +209,17 @@ class Conversation:
 
     def nobody_waits(self) -> None:
         """There is no caller: nothing is due to anybody."""
-        self._speeches.clear()
-        self.tools.clear()
         self.warned = None
-        self._forget_debts()
+        self.debts.nobody_waits()
+        self._caller.is_answered()
         self.audio.something_else_is_heard(self._clock())
 
     def caller_is_told(self) -> None:
         """The caller was told on another track to be patient; that is as good as an answer."""
         self.audio.something_else_is_heard(self._clock())
         self.warned = None
-        self._forget_debts()
+        self.debts.forget()
+        self._caller.is_answered()
         self._changed.set()
 
     def hold(self, key: object, until: float) -> Callable[[], None]:
@@ -301,98 +242,12 @@ class Conversation:
 
         return let_go
 
-    # -- what the session tells
-
-    def agent_entered(self) -> None:
-        """An agent has the call now, and has not said a word yet."""
-        self._callback_since = self._clock()
-        self._changed.set()
-
-    def callbacks_are_over(self) -> None:
-        """No callback of the agent's runs: it need not say a word."""
-        self._callback_since = None
-
-    def agent_thinks(self, *, thinking: bool) -> None:
-        """The session's agent state has become, or has ceased to be, `thinking`."""
-        if not thinking:
-            self._thinking_since = None
-        elif self._thinking_since is None:
-            self._thinking_since = self._clock()
-        self._changed.set()
-
-    def speech_began(self, speech: SpeechHandle, *, said: bool) -> None:
-        """A speech was created; it need not be scheduled or heard yet.
-
-        Args:
-            speech: Its handle.
-            said: Whether its words were given, and not left to a model.
-        """
-        if speech.done() or any(speech is known.handle for known in self._speeches):
-            return
-        now, quiet_at = self._clock(), self._caller.quiet_at
-        answers = not said and now - quiet_at < _ENDPOINTING and quiet_at >= self.audio.heard_until
-        made = _Speech(speech, quiet_at if answers else now, said)
-        self._speeches.append(made)
-        self._reply_due = True
-        speech.add_done_callback(lambda _: self._speech_is_over(made))
-        self._changed.set()
-
-    def has(self, speech: SpeechHandle | None) -> bool:
-        """Return whether a speech is one of this conversation's, and not over."""
-        return any(known.handle is speech for known in self._speeches)
+    # -- what the session tells; the rest of it goes to `debts`
 
     def speech_is_heard(self, speech: SpeechHandle) -> None:
         """A speech that the meter does not measure is heard now."""
-        self._speeches = [known for known in self._speeches if known.handle is not speech]
-        self._callback_since = self.raised = None
+        self.debts.drop(speech)
         self.caller_is_told()
-
-    def _speech_is_over(self, speech: _Speech) -> None:
-        """Keep what an answer that nobody heard leaves behind."""
-        if speech not in self._speeches:
-            return
-        self._speeches.remove(speech)
-        handle, audio = speech.handle, self.audio
-        silent = audio.heard_until <= speech.began
-        if silent and self._reply_due and handle.scheduled and not handle.interrupted:
-            sent = audio.frames_at > speech.began
-            if (error := error_of(handle)) is not None:
-                self._take_note(error, "")
-            raised = self._raised_at >= speech.began
-            if speech.said or sent or raised or self._answered_at_model >= speech.began:
-                self._failed_at = self._failed_at or speech.began
-            else:
-                self._nothing_at = self._nothing_at or speech.began
-                self._nothings += 1
-        self._changed.set()
-
-    def tool_began(self, call_id: str, name: str) -> None:
-        """A call of a tool has begun."""
-        if not self.tools:
-            self._tools_since = self._clock()
-            self._tool_speeches = tuple(s.handle for s in self._speeches if s.handle.scheduled)
-        self.tools[call_id] = name
-        self._changed.set()
-
-    def tool_ended(self, call_id: str) -> None:
-        """A call of a tool has ended, however it did."""
-        self.tools.pop(call_id, None)
-        for speech in self._speeches:  # its next step begins now
-            if speech.handle in self._tool_speeches:
-                speech.began = self._clock()
-        self._changed.set()
-
-    def tools_executed(self, *, reply_due: bool) -> None:
-        """The tools of a turn are over.
-
-        Args:
-            reply_due: Whether the model is to answer them; a tool that returns nothing is the end.
-        """
-        self._reply_due = reply_due
-
-    def model_answered(self) -> None:
-        """The model has given its first token."""
-        self._answered_at_model = self._clock()
 
     def understood(self, *, whole: bool) -> None:
         """A transcript came.
@@ -404,30 +259,19 @@ class Conversation:
         self.heard_by_session_at = now
         if whole:
             self._caller.is_understood(now)
-            if not self._speeches:
-                self._callback_since = self._callback_since or now
+            self.debts.understood(now)
         self._changed.set()
 
     def turn_taken(self) -> None:
         """What the caller said was taken as a turn: the debts of the one before are history."""
         self._caller.is_understood(self._clock())
         if not self._realtime:  # there it may come when the answer is over
-            self._nothing_at = self._failed_at = None
+            self.debts.turn_taken()
         self._changed.set()
 
     def noticed(self) -> None:
         """The session's own voice detection noticed the caller."""
         self.heard_by_session_at = self._clock()
-
-    def complained(self, error: BaseException, meaning: str) -> None:
-        """Something of the agent's raised; with a meaning, the turn has come to nothing by it."""
-        self._take_note(error, f"{meaning} {error!r}" if meaning else "")
-        if meaning:
-            self._failed_at = self._failed_at or self._clock()
-        self._changed.set()
-
-    def _take_note(self, error: BaseException, meaning: str) -> None:
-        self.raised, self._raised_at = (error, meaning), self._clock()
 
     # -- what our ears tell, see `VoiceListener`
 
@@ -460,9 +304,9 @@ class Conversation:
         if spoke_at > was_heard_until > 0 or self._answered_caller_at > NEVER:
             self._answered_caller_at = at
             self._caller.is_recognised()
-        self.warned = self.raised = None
-        self._nothings = 0
-        self._forget_debts()
+        self.warned = None
+        self.debts.agent_is_heard()
+        self._caller.is_answered()
         self._settled.set()
         if was_heard_until < at:
             self._changed.set()
@@ -486,7 +330,3 @@ class Conversation:
         """See `Listener`."""
         self.audio.resumes(at)
         self._changed.set()
-
-    def _forget_debts(self) -> None:
-        self._failed_at = self._nothing_at = self._callback_since = None
-        self._caller.is_answered()
