@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
 from onhook.errors import OnhookError
-from onhook.ladder import Ladder
+from onhook.rescue.event_codec import from_json, to_json
 from onhook.watchdog.protocol.messages import Message
 
 __all__ = ["HEADER", "LIMIT", "PULSE", "VERSION", "Frames", "ProtocolError", "decode", "encode"]
@@ -97,24 +96,9 @@ class Frames:
             yield body
 
 
-def _to_json(value: Any) -> Any:
-    """Return what JSON can hold of a value that msgspec does not know."""
-    if isinstance(value, Ladder):
-        return value.to_json()
-    if isinstance(value, BaseException):
-        return None  # its traceback travels
-    raise TypeError(f"{type(value).__name__} cannot travel")
-
-
-def _from_json(kind: type, value: Any) -> Any:
-    if kind is Ladder:
-        return Ladder.from_json(value)
-    raise TypeError(f"{kind.__name__} cannot travel")
-
-
 _REFUSED = (
     *(msgspec.MsgspecError, OnhookError),
     *(TypeError, ValueError, ArithmeticError, RecursionError),
 )
-_ENCODER = msgspec.json.Encoder(enc_hook=_to_json)
-_DECODER: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message, dec_hook=_from_json)
+_ENCODER = msgspec.json.Encoder(enc_hook=to_json)
+_DECODER: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message, dec_hook=from_json)
