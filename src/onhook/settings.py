@@ -23,6 +23,7 @@ from onhook.errors import ConfigurationError
 
 __all__ = [
     "ACTIVE",
+    "ATTRIBUTES",
     "JOURNAL",
     "MODE",
     "OUTAGES",
@@ -31,6 +32,7 @@ __all__ = [
     "SENTINEL",
     "WATCHDOG",
     "Places",
+    "attributes",
     "expanded",
     "is_on",
     "is_private",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 ACTIVE = "ONHOOK_ACTIVE"
+ATTRIBUTES = "ONHOOK_ATTRIBUTES"
 MODE = "ONHOOK_MODE"
 WATCHDOG = "ONHOOK_WATCHDOG"
 JOURNAL = "ONHOOK_JOURNAL"
@@ -95,6 +98,26 @@ def watchdog() -> Literal["auto", "external", "off"] | None:
         case "off" | "0":
             return "off"
     return None
+
+
+def attributes() -> Literal["on", "no-ladder", "off"]:
+    """Return what `ONHOOK_ATTRIBUTES` lets a guard tell in its agent's attributes.
+
+    Raises:
+        ConfigurationError: It is none of the three.
+    """
+    match _word(ATTRIBUTES):
+        case "" | "on" | "1":
+            return "on"
+        case "no-ladder":
+            return "no-ladder"
+        case word if word in _OFF:
+            return "off"
+        case other:
+            raise ConfigurationError(
+                f"{ATTRIBUTES}={other!r}: give 'on', 'no-ladder' (the ladder, which may name a "
+                "number, stays away) or 'off'"
+            )
 
 
 def sentinel() -> str:

@@ -60,6 +60,8 @@ class ConnectedRoom(FakeRoom):
         super().__init__()
         self.connected = connected
         self.remote_participants: dict[str, Any] = {}
+        self.attempts: list[dict[str, str]] = []
+        self.refuses: Exception | None = None
         if connected:
             self.connects()
 
@@ -72,7 +74,17 @@ class ConnectedRoom(FakeRoom):
                 attributes={},
                 track_publications={},
                 register_rpc_method=lambda *_: None,
+                set_attributes=self._set_attributes,
             )
+
+    async def _set_attributes(self, attributes: dict[str, str]) -> None:
+        """Merge as the server does: an empty value takes an attribute away."""
+        self.attempts.append(attributes)
+        if self.refuses is not None:
+            raise self.refuses
+        whole = {**self.local_participant.attributes, **attributes}
+        self.local_participant.attributes = {n: v for n, v in whole.items() if v}
+        self.emit("participant_attributes_changed")
 
     def isconnected(self) -> bool:
         return self.connected

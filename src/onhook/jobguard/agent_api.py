@@ -30,10 +30,12 @@ def release(ctx: JobContext, reason: str) -> None:
     """Say that the agent leaves the call on purpose: from now on the guard leaves it alone.
 
     Without it the end of a job, or an error after it, is taken for a fault while a caller is there.
+    The watchdog and a sentinel leave the call alone too: it is written on the callers' legs, in the
+    background, and in the watchdog's lease.
 
     Args:
         ctx: The job.
-        reason: Why, for the log.
+        reason: Why, in a few words; everybody in the room can read the first 200 characters.
 
     Raises:
         PolicyError: The reason is no text.

@@ -17,6 +17,7 @@ from onhook.errors import ConfigurationError
 from onhook.faults import Fault
 from onhook.incident import Failure, Mode
 from onhook.jobguard.argument_checks import Entrypoint
+from onhook.jobguard.attributes import Attributes
 from onhook.jobguard.detectors.call_limit import CallLimit
 from onhook.jobguard.detectors.caller_voice import CallerVoice
 from onhook.jobguard.detectors.first_audio import FirstWait, first_audio
@@ -83,9 +84,10 @@ class GuardedJob:
         self._judged = LastJudgements()
         self._first_wait = FirstWait(policy.setup, policy.first_audio)
         self._transfers = Transfers(ctx.job.room.name, clock)
+        self._attributes = Attributes(ctx.room, ctx.job.room.name, policy, mode)
         self.rescuer = Rescuer(
             *(ctx, policy),
-            (*([] if journal is None else [journal]), self._judged),
+            (*([] if journal is None else [journal]), self._judged, self._attributes),
             observers,
             clock=clock,
             open_line=self.open_line,
@@ -150,6 +152,7 @@ class GuardedJob:
                 group.create_task(_detect("caller's voice", self._listen))
                 group.create_task(_detect("transfers", self._transfers.watch))
                 group.create_task(_detect("call limit", self._end_overlong_call))
+                group.create_task(_detect("attributes", self._attributes.follow))
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             if self.rescuer.state.phase is not JobPhase.ENDED:
@@ -214,6 +217,7 @@ class GuardedJob:
         """
         self.rescuer.release(reason)
         self._ring2.release(reason)
+        self._attributes.release(reason)
 
     def explain(self) -> str:
         """Tell how the call stands, what would come next, and what was judged before."""
@@ -258,6 +262,7 @@ class GuardedJob:
                 rescued = state.phase is not JobPhase.BROKEN
                 state.end()
                 await end(self._watcher)
+                await self._attributes.aclose()
                 await self._ring2.leave(reason, rescued=rescued)
 
         return onhook_guard
