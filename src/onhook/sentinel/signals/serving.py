@@ -19,8 +19,9 @@ __all__ = ["serve"]
 _BACKLOG = 512
 _MOST_AT_ONCE = 512
 """Connections and requests; what is more is answered 503, which livekit-server tries again."""
-_IDLE = 30.0
-"""Seconds for which an unused connection is kept."""
+_IDLE = 120
+"""Seconds for which an unused connection is kept: longer than livekit-server's 90 (go-cleanhttp,
+`IdleConnTimeout`), else a webhook may be sent into a connection that is just being closed."""
 _GRACE = 2
 """Seconds for the requests that are under way when it ends."""
 
@@ -55,7 +56,7 @@ async def serve(
             ws="none",
             backlog=_BACKLOG,
             limit_concurrency=_MOST_AT_ONCE,
-            timeout_keep_alive=int(_IDLE),
+            timeout_keep_alive=_IDLE,
             timeout_graceful_shutdown=_GRACE,
         )
     )
