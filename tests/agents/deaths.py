@@ -10,9 +10,11 @@ import signal
 import time
 from pathlib import Path
 
-from livekit.agents import JobContext
+from livekit.agents import Agent, AgentSession, JobContext
 
+from onhook.bench.demo.espeak_voice import EspeakTTS
 from tests.agents.faults import fault, greet, note, reach, strike, wait_for_signal
+from tests.agents.obeying import obey
 
 LONG = 30
 """Seconds; LiveKit itself kills a job whose loop is blocked after 60."""
@@ -139,3 +141,15 @@ async def is_killed_on_signal(ctx: JobContext) -> None:
     await wait_for_signal(ctx)
     strike(ctx)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@fault
+async def obeys(ctx: JobContext) -> None:
+    """Wait in silence, and fail as a data message says."""
+    scenario = json.loads(ctx.job.metadata)
+    obey(ctx, scenario["id"])
+    session: AgentSession[None] = AgentSession(tts=EspeakTTS())
+    await session.start(Agent(instructions=""), room=ctx.room)
+    await asyncio.sleep(1.0)  # until then the guard has seen it
+    note("connected", scenario["id"], agent=ctx.room.local_participant.identity)
+    await asyncio.Event().wait()

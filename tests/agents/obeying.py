@@ -1,0 +1,42 @@
+"""Agents that fail in the way and at the moment that a data message tells them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+from livekit import rtc
+from livekit.agents import JobContext
+
+LONG = 30
+"""Seconds for which a loop is blocked; LiveKit itself kills a job after 60."""
+
+
+def note(event: str, scenario: str = "", **more: object) -> None:
+    """Write an event and when it was (see `tests.agents.faults.note`; this knows no onhook)."""
+    line = json.dumps({"event": event, "at": time.monotonic(), "id": scenario, **more})
+    with Path(os.environ["ONHOOK_TEST_EVENTS"]).open("a") as file:
+        file.write(line + "\n")
+
+
+def obey(ctx: JobContext, scenario: str) -> None:
+    """Fail as soon as a message says how: `block`, `stop` or `kill`."""
+
+    @ctx.room.on("data_received")
+    def on_data(packet: rtc.DataPacket) -> None:
+        asyncio.get_running_loop().call_soon(_fail, packet.data.decode(), scenario)
+
+
+def _fail(how: str, scenario: str) -> None:
+    note("fault", scenario, how=how)
+    match how:
+        case "block":
+            time.sleep(LONG)
+        case "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
