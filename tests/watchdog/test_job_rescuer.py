@@ -46,7 +46,7 @@ def rescuing(monkeypatch: pytest.MonkeyPatch) -> tuple[JobRescuer, AnyLine, Memo
     def opened(*_: Any, **__: Any) -> AnyLine:
         return line
 
-    monkeypatch.setattr("onhook.watchdog.daemon.bounded_line.BoundedLine", opened)
+    monkeypatch.setattr("onhook.livekit.bounded_line.BoundedLine", opened)
     clock = asyncio.get_running_loop().time
     rescuer = JobRescuer(Credentials("ws://host", "key", "secret"), journal, clock=clock)
 

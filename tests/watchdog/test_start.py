@@ -20,7 +20,7 @@ import asyncio
 import onhook.watchdog.__main__ as program
 program._share_memory()
 from livekit import rtc
-import onhook.watchdog.daemon.bounded_line
+import onhook.livekit.bounded_line
 
 async def main():
     rtc.LocalAudioTrack.create_audio_track("words", rtc.AudioSource(24_000, 1))

@@ -16,10 +16,11 @@ from onhook.incident import Failure, Incident, Outcome
 from onhook.ladder import Ladder
 from onhook.line import Line
 from onhook.livekit.credentials import Credentials
+from onhook.livekit.outside_rescuer import LOOK, OutsideRescuer
 from onhook.rescue.engine import Engine
 from onhook.rescue.events import RescueEvent, Ring
 from onhook.rungs import Keep, Say
-from onhook.sinks import LoggingObserver, Observer, ObserverSink
+from onhook.sinks import Observer
 from onhook.sinks.journal import Journal
 from onhook.watchdog.protocol.job_policy import JobPolicy
 from onhook.watchdog.protocol.messages import Hello
@@ -28,8 +29,6 @@ __all__ = ["JobRescuer"]
 
 logger = logging.getLogger("onhook")
 
-_LOOK = 2.0
-"""Seconds for the first picture of a call; the rescue goes on without it."""
 _LATE_POLL = 0.25
 _ANNOUNCEMENTS = 8
 
@@ -54,15 +53,20 @@ class JobRescuer:
         announcements: int = _ANNOUNCEMENTS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._sinks = () if journal is None else (journal,)
-        self._observers = (LoggingObserver(),) if observers is None else tuple(observers)
-        self._slots = asyncio.Semaphore(announcements)
+        self._outside = OutsideRescuer(
+            credentials,
+            journal,
+            observers,
+            ring=Ring.WATCHDOG,
+            announcements=announcements,
+            clock=clock,
+        )
         self._clock = clock
         self.credentials = credentials
 
     async def prepare(self) -> None:
         """Load what an announcement needs, beside the loop and before a caller waits for it."""
-        await asyncio.to_thread(_load)
+        await self._outside.prepare()
 
     async def rescue(self, job: Hello, failure: Failure, *, intruder: bool) -> Outcome | None:
         """Rescue the call of a job, if anybody is on its line.
@@ -116,46 +120,27 @@ class JobRescuer:
 
     @contextlib.asynccontextmanager
     async def _line(self, job: Hello, *, intruder: bool) -> AsyncIterator[Line]:
-        await self.prepare()
-        from onhook.watchdog.daemon.bounded_line import BoundedLine  # noqa: PLC0415 - see `prepare`
-
-        async with BoundedLine(
-            self.credentials,
-            job.room,
-            slots=self._slots,
-            agent=job.agent,
-            job=job.job,
-            api_timeout=job.policy.api_timeout,
+        timeout = job.policy.api_timeout
+        async with self._outside.line(
+            job.room, agent=job.agent, job=job.job, api_timeout=timeout
         ) as line:
             if intruder and job.mode == "act":
                 await self._silence(line, job)
             yield line
 
     def _engine(self, line: Line, job: Hello, policy: JobPolicy | None = None) -> Engine:
-        return Engine(
-            line,
-            policy=policy or job.policy,
-            sinks=(*self._sinks, *map(ObserverSink, self._observers)),
-            clock=self._clock,
-            ring=Ring.WATCHDOG,
-            mode=job.mode,
-        )
+        return self._outside.engine(line, policy or job.policy, job.mode)
 
     async def _silence(self, line: Line, job: Hello) -> None:
         """Take the agent out of the room, so that it cannot wake and talk over the rescue."""
         try:
-            async with asyncio.timeout(_LOOK):
+            async with asyncio.timeout(LOOK):
                 await line.remove(job.agent)
         except (OnhookError, TimeoutError) as error:
             logger.warning("could not remove the agent of job %s: %s", job.job, error)
 
     async def _look(self, line: Line, job: Hello) -> Call:
-        try:
-            async with asyncio.timeout(_LOOK):
-                return await line.picture()
-        except (OnhookError, TimeoutError) as error:
-            logger.warning("could not see who is on the call in %s: %s", job.room, error)
-            return Call(job.room, agent=job.agent, job=job.job, complete=False)
+        return await self._outside.look(line, job.room, agent=job.agent, job=job.job)
 
     async def _late_caller(self, line: Line, call: Call, seconds: float) -> Call:
         """Give a leg that is just joining a moment; outside the room no event tells of it."""
@@ -172,8 +157,3 @@ def _words_only(policy: JobPolicy) -> JobPolicy:
     words = [rung for rung in policy.impaired.rungs if isinstance(rung, Say)]
     soft = Ladder((*words, Keep("the loop may come back")))
     return msgspec.structs.replace(policy, impaired=soft)
-
-
-def _load() -> None:
-    import onhook.livekit.proof_of_life  # noqa: PLC0415 - see `JobRescuer.prepare`
-    import onhook.watchdog.daemon.bounded_line  # noqa: F401, PLC0415

@@ -1,4 +1,4 @@
-"""The watchdog's line: only so many callers are spoken to at once. Loaded after the start."""
+"""A line of a rescuer outside the job: only so many callers are spoken to at once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class BoundedLine(LiveKitLine):
                 await self._slots.acquire()
         except TimeoutError:
             raise OnhookError(
-                "not said: the watchdog speaks to as many callers at once as it may"
+                "not said: as many callers are spoken to already as may be at once"
             ) from None
         try:
             return await super().say(announcement)

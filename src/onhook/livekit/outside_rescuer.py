@@ -1,0 +1,124 @@
+"""What rescuers outside the job share: lines that speak to so many at once, engines, and a look."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from onhook.call import Call
+from onhook.errors import OnhookError
+from onhook.incident import Mode
+from onhook.line import Line
+from onhook.livekit.credentials import Credentials
+from onhook.policy import RescuePolicy
+from onhook.rescue.engine import Engine
+from onhook.rescue.events import Ring
+from onhook.sinks import LoggingObserver, Observer, ObserverSink
+from onhook.sinks.journal import Journal
+
+__all__ = ["LOOK", "OutsideRescuer"]
+
+logger = logging.getLogger("onhook")
+
+LOOK = 2.0
+"""Seconds for the first picture of a call; the rescue goes on without it."""
+
+
+class OutsideRescuer:
+    """Has the credentials, the sinks and the slots of one ring's rescues.
+
+    Args:
+        credentials: Server and key of all calls.
+        journal: Keeps the evidence.
+        observers: Are told of every incident; a `LoggingObserver` when omitted.
+        ring: Who rescues.
+        announcements: How many callers are spoken to at once; the others go on to the next rung.
+        clock: Seconds of a monotonic clock.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        journal: Journal | None = None,
+        observers: Sequence[Observer] | None = None,
+        *,
+        ring: Ring,
+        announcements: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sinks = () if journal is None else (journal,)
+        self._observers = (LoggingObserver(),) if observers is None else tuple(observers)
+        self._ring = ring
+        self._slots = asyncio.Semaphore(announcements)
+        self._clock = clock
+        self.credentials = credentials
+
+    async def prepare(self) -> None:
+        """Load what an announcement needs, beside the loop and before a caller waits for it."""
+        await asyncio.to_thread(_load)
+
+    @contextlib.asynccontextmanager
+    async def line(
+        self, room: str, *, agent: str = "", job: str = "", api_timeout: float
+    ) -> AsyncIterator[Line]:
+        """Open the line of a call.
+
+        Args:
+            room: Room name.
+            agent: Identity of the agent.
+            job: LiveKit job id.
+            api_timeout: Seconds for one request.
+        """
+        await self.prepare()
+        from onhook.livekit.bounded_line import BoundedLine  # noqa: PLC0415 - see `prepare`
+
+        async with BoundedLine(
+            self.credentials,
+            room,
+            slots=self._slots,
+            agent=agent,
+            job=job,
+            api_timeout=api_timeout,
+        ) as line:
+            yield line
+
+    def engine(self, line: Line, policy: RescuePolicy, mode: Mode) -> Engine:
+        """Return the engine for one incident.
+
+        Args:
+            line: The call's line.
+            policy: What shall be done.
+            mode: Whether it is done.
+        """
+        return Engine(
+            line,
+            policy=policy,
+            sinks=(*self._sinks, *map(ObserverSink, self._observers)),
+            clock=self._clock,
+            ring=self._ring,
+            mode=mode,
+        )
+
+    async def look(self, line: Line, room: str, *, agent: str = "", job: str = "") -> Call:
+        """Return the first picture of a call, or one that says that nobody could be asked.
+
+        Args:
+            line: The call's line.
+            room: Room name.
+            agent: Identity of the agent.
+            job: LiveKit job id.
+        """
+        try:
+            async with asyncio.timeout(LOOK):
+                return await line.picture()
+        except (OnhookError, TimeoutError) as error:
+            logger.warning("could not see who is on the call in %s: %s", room, error)
+            return Call(room, agent=agent, job=job, complete=False)
+
+
+def _load() -> None:
+    import onhook.livekit.bounded_line  # noqa: PLC0415 - see `OutsideRescuer.prepare`
+    import onhook.livekit.proof_of_life  # noqa: F401, PLC0415
