@@ -1,4 +1,4 @@
-"""Only so many callers are spoken to at once, and a slot is never lost."""
+"""Only so many callers are attended to at once, and a slot is never lost."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from onhook.errors import OnhookError
 from onhook.line import Announcement
 from onhook.livekit import Credentials
 from onhook.livekit.bounded_line import BoundedLine
+from onhook.livekit.slots import Slots
 from tests.livekit.twirp import SECRET
 
 WORDS = Announcement("Sorry.", start_deadline=1.0)
@@ -26,33 +27,42 @@ def nowhere() -> Credentials:
 
 
 async def test_who_finds_no_slot_goes_on_to_the_next_rung_at_once(nowhere: Credentials) -> None:
-    slots = asyncio.Semaphore(1)
-    await slots.acquire()
-    async with BoundedLine(nowhere, "r", slots=slots, api_timeout=1.0) as line:
+    slots = Slots(1)
+    async with BoundedLine(nowhere, "r", words=slots, api_timeout=1.0) as line, slots.taken():
         async with asyncio.timeout(1.0):
-            with pytest.raises(OnhookError, match="as may be at once"):
+            with pytest.raises(OnhookError, match="not said: as many callers"):
                 await line.say(WORDS)
-    slots.release()
-    assert not slots.locked(), "who was refused took none"
+    assert slots.free == 1, "who was refused took none"
 
 
 async def test_a_slot_is_given_back_when_the_words_fail(nowhere: Credentials) -> None:
-    slots = asyncio.Semaphore(1)
-    async with BoundedLine(nowhere, "r", slots=slots, api_timeout=1.0) as line:
+    slots = Slots(1)
+    async with BoundedLine(nowhere, "r", words=slots, api_timeout=1.0) as line:
         for _ in range(2):
             async with asyncio.timeout(10.0):
                 with pytest.raises(Exception, match=r"join|connect|reach"):
                     await line.say(WORDS)
-            assert not slots.locked()
+            assert slots.free == 1
 
 
 async def test_a_slot_is_given_back_when_the_words_are_cancelled(nowhere: Credentials) -> None:
-    slots = asyncio.Semaphore(1)
-    async with BoundedLine(nowhere, "r", slots=slots, api_timeout=1.0) as line:
+    slots = Slots(1)
+    async with BoundedLine(nowhere, "r", words=slots, api_timeout=1.0) as line:
         saying = asyncio.create_task(line.say(WORDS))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert slots.locked()
+        assert slots.free == 0
         saying.cancel()
         await asyncio.gather(saying, return_exceptions=True)
-    assert not slots.locked()
+    assert slots.free == 1
+
+
+async def test_no_more_agents_are_sent_at_once_than_may_be(nowhere: Credentials) -> None:
+    sent = Slots(1, without="nobody sent")
+    async with (
+        BoundedLine(nowhere, "r", words=Slots(1), dispatches=sent, api_timeout=1.0) as line,
+        sent.taken(),
+    ):
+        with pytest.raises(OnhookError, match="nobody sent"):
+            await line.dispatch("support", "")
+    assert sent.free == 1

@@ -1,36 +1,44 @@
-"""A line of a rescuer outside the job: only so many callers are spoken to at once."""
+"""A line of a rescuer outside the job: only so many callers are attended to at once."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-from onhook.errors import OnhookError
 from onhook.line import Announcement
 from onhook.livekit.credentials import Credentials
 from onhook.livekit.livekit_line import LiveKitLine
+from onhook.livekit.slots import Slots
 
 __all__ = ["BoundedLine"]
 
-_MOMENT = 0.1
-"""Seconds that a caller may wait for somebody else's announcement to end."""
-
 
 class BoundedLine(LiveKitLine):
-    """A `LiveKitLine` that speaks only when there is a slot.
+    """A `LiveKitLine` that speaks, and sends other agents, only when there is a slot.
 
     Args:
         credentials: Server and key.
         room: Room name.
-        slots: As many as there may be announcements at once, for all lines together.
+        words: As many as there may be announcements at once, for all lines together.
+        dispatches: As many as there may be dispatches under way; as many as there are when
+            omitted. A pool of workers that is dying is not made to die by them.
+        since: Since when the caller hears nothing; the smallest comes first.
         more: See `LiveKitLine`.
     """
 
     def __init__(
-        self, credentials: Credentials, room: str, *, slots: asyncio.Semaphore, **more: Any
+        self,
+        credentials: Credentials,
+        room: str,
+        *,
+        words: Slots,
+        dispatches: Slots | None = None,
+        since: float = 0.0,
+        **more: Any,
     ) -> None:
         super().__init__(credentials, room, **more)
-        self._slots = slots
+        self._words = words
+        self._dispatches = dispatches
+        self._since = since
 
     async def say(self, announcement: Announcement) -> str:
         """See `onhook.line.Line.say`.
@@ -38,14 +46,16 @@ class BoundedLine(LiveKitLine):
         Raises:
             OnhookError: There is no slot: the next rung is better than waiting.
         """
-        try:
-            async with asyncio.timeout(_MOMENT):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise OnhookError(
-                "not said: as many callers are spoken to already as may be at once"
-            ) from None
-        try:
+        async with self._words.taken(self._since):
             return await super().say(announcement)
-        finally:
-            self._slots.release()
+
+    async def dispatch(self, agent_name: str, metadata: str) -> str:
+        """See `onhook.line.Line.dispatch`.
+
+        Raises:
+            OnhookError: There is no slot: the next rung is better than waiting.
+        """
+        if self._dispatches is None:
+            return await super().dispatch(agent_name, metadata)
+        async with self._dispatches.taken(self._since):
+            return await super().dispatch(agent_name, metadata)

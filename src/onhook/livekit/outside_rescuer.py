@@ -13,6 +13,7 @@ from onhook.errors import OnhookError
 from onhook.incident import Mode
 from onhook.line import Line
 from onhook.livekit.credentials import Credentials
+from onhook.livekit.slots import Slots
 from onhook.policy import RescuePolicy
 from onhook.rescue.engine import Engine
 from onhook.rescue.events import Ring
@@ -35,7 +36,8 @@ class OutsideRescuer:
         journal: Keeps the evidence.
         observers: Are told of every incident; a `LoggingObserver` when omitted.
         ring: Who rescues.
-        announcements: How many callers are spoken to at once; the others go on to the next rung.
+        words: As many as there may be announcements at once.
+        dispatches: As many as there may be dispatches under way; unbounded when omitted.
         clock: Seconds of a monotonic clock.
     """
 
@@ -46,13 +48,15 @@ class OutsideRescuer:
         observers: Sequence[Observer] | None = None,
         *,
         ring: Ring,
-        announcements: int,
+        words: Slots,
+        dispatches: Slots | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sinks = () if journal is None else (journal,)
         self._observers = (LoggingObserver(),) if observers is None else tuple(observers)
         self._ring = ring
-        self._slots = asyncio.Semaphore(announcements)
+        self._words = words
+        self._dispatches = dispatches
         self._clock = clock
         self.credentials = credentials
 
@@ -62,7 +66,7 @@ class OutsideRescuer:
 
     @contextlib.asynccontextmanager
     async def line(
-        self, room: str, *, agent: str = "", job: str = "", api_timeout: float
+        self, room: str, *, agent: str = "", job: str = "", api_timeout: float, since: float = 0.0
     ) -> AsyncIterator[Line]:
         """Open the line of a call.
 
@@ -71,6 +75,7 @@ class OutsideRescuer:
             agent: Identity of the agent.
             job: LiveKit job id.
             api_timeout: Seconds for one request.
+            since: Since when the caller hears nothing; the smallest comes first.
         """
         await self.prepare()
         from onhook.livekit.bounded_line import BoundedLine  # noqa: PLC0415 - see `prepare`
@@ -78,7 +83,9 @@ class OutsideRescuer:
         async with BoundedLine(
             self.credentials,
             room,
-            slots=self._slots,
+            words=self._words,
+            dispatches=self._dispatches,
+            since=since,
             agent=agent,
             job=job,
             api_timeout=api_timeout,

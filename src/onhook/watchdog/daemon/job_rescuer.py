@@ -17,6 +17,7 @@ from onhook.ladder import Ladder
 from onhook.line import Line
 from onhook.livekit.credentials import Credentials
 from onhook.livekit.outside_rescuer import LOOK, OutsideRescuer
+from onhook.livekit.slots import Slots
 from onhook.rescue.engine import Engine
 from onhook.rescue.events import RescueEvent, Ring
 from onhook.rungs import Keep, Say
@@ -58,7 +59,7 @@ class JobRescuer:
             journal,
             observers,
             ring=Ring.WATCHDOG,
-            announcements=announcements,
+            words=Slots(announcements),
             clock=clock,
         )
         self._clock = clock
