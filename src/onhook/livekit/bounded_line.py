@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from onhook.line import Announcement
@@ -40,6 +42,9 @@ class BoundedLine(LiveKitLine):
         self._dispatches = dispatches
         self._since = since
 
+    async def __aenter__(self) -> BoundedLine:
+        return self
+
     async def say(self, announcement: Announcement) -> str:
         """See `onhook.line.Line.say`.
 
@@ -49,13 +54,18 @@ class BoundedLine(LiveKitLine):
         async with self._words.taken(self._since):
             return await super().say(announcement)
 
-    async def dispatch(self, agent_name: str, metadata: str) -> str:
-        """See `onhook.line.Line.dispatch`.
+    async def dispatch(
+        self,
+        agent_name: str,
+        metadata: str,
+        attributes: Mapping[str, str] = MappingProxyType({}),
+    ) -> str:
+        """See `LiveKitLine.dispatch`.
 
         Raises:
             OnhookError: There is no slot: the next rung is better than waiting.
         """
         if self._dispatches is None:
-            return await super().dispatch(agent_name, metadata)
+            return await super().dispatch(agent_name, metadata, attributes)
         async with self._dispatches.taken(self._since):
-            return await super().dispatch(agent_name, metadata)
+            return await super().dispatch(agent_name, metadata, attributes)

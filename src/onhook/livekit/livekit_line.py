@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from types import TracebackType
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType, TracebackType
 
 from livekit import rtc
 
@@ -152,14 +152,25 @@ class LiveKitLine:
         """See `onhook.line.Line.dispatches`."""
         return await self._api.dispatches(self._room)
 
-    async def dispatch(self, agent_name: str, metadata: str) -> str:
-        """See `onhook.line.Line.dispatch`."""
+    async def dispatch(
+        self,
+        agent_name: str,
+        metadata: str,
+        attributes: Mapping[str, str] = MappingProxyType({}),
+    ) -> str:
+        """See `onhook.line.Line.dispatch`.
+
+        Args:
+            agent_name: The name under which the agent's worker is registered.
+            metadata: Metadata of the job.
+            attributes: Attributes of the job.
+        """
         gone = f"the caller has left room {self._room!r}: nobody to send {agent_name!r} to"
         before = await self._listed()
         if not before.callers:
             raise OnhookError(gone)
         with self._silenced():
-            made = await self._api.create_dispatch(self._room, agent_name, metadata)
+            made = await self._api.create_dispatch(self._room, agent_name, metadata, attributes)
             self._there_before[made] = frozenset(leg.identity for leg in before.legs)
             call = await self._listed()
             if call.callers:

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from onhook.call import Call
 from onhook.errors import OnhookError
@@ -19,6 +20,9 @@ from onhook.rescue.engine import Engine
 from onhook.rescue.events import Ring
 from onhook.sinks import LoggingObserver, Observer, ObserverSink
 from onhook.sinks.journal import Journal
+
+if TYPE_CHECKING:
+    from onhook.livekit.bounded_line import BoundedLine
 
 __all__ = ["LOOK", "OutsideRescuer"]
 
@@ -67,7 +71,7 @@ class OutsideRescuer:
     @contextlib.asynccontextmanager
     async def line(
         self, room: str, *, agent: str = "", job: str = "", api_timeout: float, since: float = 0.0
-    ) -> AsyncIterator[Line]:
+    ) -> AsyncIterator[BoundedLine]:
         """Open the line of a call.
 
         Args:

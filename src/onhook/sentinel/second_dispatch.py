@@ -1,0 +1,263 @@
+"""A second dispatch for a caller whose line rings and to whom no agent comes: a free cure.
+
+A dispatch that finds no worker is dropped and never repeated (livekit-server `pkg/agent`). What the
+server lists of a dispatch tells little in its first seconds: for up to 5 s after its list of
+workers has run out it shows no job of one that a worker has taken at once (`CheckEnabledTimeout` in
+`agent/client.go`; seen on 1.13.5: after 5.2 s). So the first agent may still be on its way when the
+second is sent. Whichever is superfluous is taken back before it is heard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from onhook.call import Call, Direction
+from onhook.errors import OnhookError
+from onhook.line import Dispatch
+from onhook.livekit.attribute_names import GUARD
+from onhook.sentinel.call_view import CallView, LeaseState
+from onhook.sentinel.plans import Plan
+from onhook.takeover import SECOND_DISPATCH
+
+__all__ = ["DispatchLine", "SecondDispatches", "Superfluous", "is_due", "superfluous", "to_repeat"]
+
+logger = logging.getLogger("onhook")
+
+_API = 2.5
+"""Seconds for all that is asked before an agent is sent: the caller waits."""
+_LOOK = 0.25
+_SOON, _LATER = 1.0, 5.0
+"""Seconds between two looks where two agents are there, and where one or none is."""
+_LISTED = 5.5
+"""Seconds after the room's first sighting when the server lists every job that was taken."""
+_FOLLOW = 25.0
+"""Seconds for which a late original is looked out for; some come after 16 s (livekit#4374)."""
+_OWN_WAY = 3.0
+"""Seconds that the guard of a superfluous agent has to leave by itself."""
+_ENOUGH = 5.0
+"""Seconds that an agent has to come, before its dispatch was in vain."""
+_IN_VAIN, _PAUSE = 5, 30.0
+"""So many in a row that brought nobody, and no more are sent for so many seconds: a pool of workers
+that is dying gets no herd of them."""
+
+
+class DispatchLine(Protocol):
+    """What is needed of a call's line; see `onhook.line.Line` and `LiveKitLine.dispatch`."""
+
+    async def picture(self) -> Call:
+        """Return who is on the call."""
+
+    async def dispatches(self) -> Sequence[Dispatch]:
+        """Return the agents that were sent to the room."""
+
+    async def dispatch(self, agent_name: str, metadata: str, attributes: Mapping[str, str]) -> str:
+        """Send an agent, while a caller is there."""
+
+    async def withdraw(self, dispatch: str) -> None:
+        """Take a dispatch and its agents back."""
+
+
+def is_due(view: CallView, plan: Plan, now: float) -> bool:
+    """Return whether a call may need a second dispatch. Pure; the server is asked before that.
+
+    Args:
+        view: The call.
+        plan: Its plan.
+        now: Seconds of the sentinel's clock.
+    """
+    if plan.second_dispatch is None or view.no_agent_since is None:
+        return False
+    retried = view.hint is not None and view.hint.reason == "RETRYING"
+    return (
+        now - view.no_agent_since >= plan.second_dispatch
+        and view.call.ringing
+        and view.call.direction is Direction.INBOUND
+        and bool(view.caller.get("sip.trunkID"))  # else it is a scanner, and nobody answers it
+        and not view.call.company
+        and not (view.visited or view.released or view.rescue or retried)
+        and view.lease_state(now) is LeaseState.NEVER
+    )
+
+
+def to_repeat(sent: Sequence[Dispatch], plan: Plan) -> tuple[str, str] | None:
+    """Choose which dispatch is repeated: name and metadata, or `None` where none may be.
+
+    Args:
+        sent: All dispatches of the room.
+        plan: The call's plan; its agent counts where none was sent.
+    """
+    if any(dispatch.jobs for dispatch in sent):
+        return None  # a worker has taken it: the agent is on its way
+    wanted = {(dispatch.agent_name, dispatch.metadata) for dispatch in sent}
+    if len(wanted) != len(sent) or len(wanted) > 1:
+        return None  # repeated already, or nobody can tell which of them is missing
+    if plan.agent:
+        return plan.agent, next((metadata for _, metadata in wanted), "")
+    return next(iter(wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Superfluous:
+    """A dispatch that is taken back.
+
+    Args:
+        dispatch: Its id; empty for none.
+        settled: Whether nothing more can follow.
+    """
+
+    dispatch: str = ""
+    settled: bool = False
+
+
+def superfluous(call: Call, sent: Sequence[Dispatch], ours: str) -> Superfluous:
+    """Decide which of two dispatches of the same agent is one too many.
+
+    The first one stays, unless the second is heard and the first is not.
+
+    Args:
+        call: The call as it is now.
+        sent: All dispatches of the room.
+        ours: Id of the second dispatch.
+    """
+    there = {leg.identity: leg.audible for leg in call.legs}
+    first = [dispatch for dispatch in sent if dispatch.id != ours]
+    second = next((dispatch for dispatch in sent if dispatch.id == ours), None)
+    if second is None or not call.callers:
+        return Superfluous(settled=True)
+    first_here = [agent for d in first for agent in d.agents if agent in there]
+    second_here = [agent for agent in second.agents if agent in there]
+    if not second_here:
+        taken = any(dispatch.jobs for dispatch in first)
+        return Superfluous(ours, settled=True) if taken else Superfluous()
+    if not first_here:
+        return Superfluous()
+    if any(there[agent] for agent in second_here) and not any(there[a] for a in first_here):
+        late = next(d.id for d in first for agent in d.agents if agent in there)
+        return Superfluous(late, settled=True)
+    return Superfluous(ours, settled=True)
+
+
+class SecondDispatches:
+    """Sends them, each once, and sees to it that one agent stays.
+
+    Args:
+        line: Opens the line of a call: room name, and since when its caller waits.
+        view_of: Returns what is known of a call now; `None` where it is gone.
+        clock: Monotonic seconds.
+        sleep: Waits for some seconds.
+    """
+
+    def __init__(
+        self,
+        line: Callable[[str, float], AbstractAsyncContextManager[DispatchLine]],
+        view_of: Callable[[str], CallView | None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._line = line
+        self._view_of = view_of
+        self._clock = clock
+        self._sleep = sleep
+        self._in_vain = 0
+        self._paused_until = 0.0
+        self.sent = 0
+        """How many were sent since the start."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether none are sent now, because too many have brought nobody."""
+        return self._clock() < self._paused_until
+
+    async def send(self, view: CallView, plan: Plan) -> None:
+        """Send a second dispatch, if the server agrees that none has been taken; then follow it.
+
+        Args:
+            view: The call, of which `is_due` holds.
+            plan: Its plan.
+        """
+        if self.paused:
+            return
+        waits_since = view.no_agent_since or self._clock()
+        try:
+            async with self._line(view.room, waits_since) as line:
+                async with asyncio.timeout(_API):
+                    made = await self._sent(line, view, plan)
+                if made:
+                    await self._follow(line, view, made)
+        except (OnhookError, TimeoutError) as error:
+            logger.warning("room %s: no second dispatch: %r", view.room, error)
+
+    async def _sent(self, line: DispatchLine, view: CallView, plan: Plan) -> str:
+        call = await line.picture()
+        if not (call.complete and call.ringing) or call.company or call.other_agents:
+            return ""
+        chosen = to_repeat(await line.dispatches(), plan)
+        if chosen is None:
+            return ""
+        name, metadata = chosen
+        made = await line.dispatch(name, metadata, {SECOND_DISPATCH: "1"})
+        self.sent += 1
+        logger.warning(
+            "room %s: rings for %.1f s and no agent has come: %r is dispatched once more",
+            *(view.room, self._clock() - (view.no_agent_since or self._clock()), name),
+        )
+        return made
+
+    async def _follow(self, line: DispatchLine, view: CallView, made: str) -> None:
+        """Watch until one agent has the call, or nobody can be expected any more."""
+        sent_at = self._clock()
+        listed_at = view.first_seen + _LISTED
+        before: frozenset[str] | None = None
+        due, came = sent_at, False
+        while (now := self._clock()) < sent_at + _FOLLOW:
+            await self._sleep(_LOOK)
+            current = self._view_of(view.room)
+            if current is None or not current.call.callers:
+                break
+            agents = frozenset(agent.identity for agent in current.agents)
+            came = came or bool(agents)
+            if agents == before and now < due:
+                continue
+            before = agents
+            due = now + (_SOON if len(agents) > 1 else _LATER)
+            if now < listed_at:
+                due = min(due, listed_at)
+            if await self._settled(line, current, made):
+                break
+        if came:
+            self._in_vain = 0
+        elif now - sent_at > _ENOUGH:
+            self._brought_nobody()
+
+    async def _settled(self, line: DispatchLine, view: CallView, made: str) -> bool:
+        """Take back what is one too many; return whether nothing more can follow."""
+        verdict = superfluous(await line.picture(), await line.dispatches(), made)
+        if verdict.dispatch and self._gives_way(view):
+            return False
+        if verdict.dispatch:
+            logger.info("room %s: of two agents that were sent, one is taken back", view.room)
+            await line.withdraw(verdict.dispatch)
+        return verdict.settled
+
+    def _gives_way(self, view: CallView) -> bool:
+        """Return whether the agent that came last is guarded, and may still leave by itself."""
+        if len(view.agents) < 2:
+            return False
+        last = max(view.agents, key=lambda agent: agent.since)
+        return GUARD in last.attributes and self._clock() - last.since < _OWN_WAY
+
+    def _brought_nobody(self) -> None:
+        self._in_vain += 1
+        if self._in_vain >= _IN_VAIN:
+            self._in_vain, self._paused_until = 0, self._clock() + _PAUSE
+            logger.error(
+                "%d second dispatches in a row have brought no agent: none are sent for %g s",
+                *(_IN_VAIN, _PAUSE),
+            )
