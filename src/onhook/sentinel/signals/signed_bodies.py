@@ -140,7 +140,7 @@ class SignedBodies:
             _refuse(Reason.FORGED, "its signature is not one of our API secret")
         except jwt.InvalidAlgorithmError:
             _refuse(Reason.FORGED, f"it is not signed by {_ALGORITHMS[0]}")
-        except (jwt.PyJWTError, msgspec.MsgspecError, ValueError) as error:
+        except (jwt.PyJWTError, msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise RefusedError(Reason.MALFORMED, "its Authorization header is no JWT") from error
 
     def _check_times(self, expires: float, not_before: float | None, now: float) -> None:
