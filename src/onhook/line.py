@@ -64,6 +64,8 @@ class Dispatch:
         metadata: Metadata of its job.
         jobs: The job ids, as far as the server lists them.
         agents: The participant identities of these jobs.
+        attributes: Attributes of its job.
+        created_at: When it was made, in seconds since 1970 by the server's clock.
     """
 
     id: str
@@ -71,6 +73,8 @@ class Dispatch:
     metadata: str = ""
     jobs: tuple[str, ...] = ()
     agents: tuple[str, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    created_at: float = 0.0
 
 
 class Line(Protocol):

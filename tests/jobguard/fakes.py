@@ -149,7 +149,10 @@ class FakeJob:
 
     def __init__(self) -> None:
         self.room = FakeRoom()
-        self.job = SimpleNamespace(id="AJ_1", metadata="", room=SimpleNamespace(name=ROOM))
+        room = SimpleNamespace(name=ROOM, creation_time=0, creation_time_ms=0)
+        self.job = SimpleNamespace(
+            id="AJ_1", metadata="", room=room, agent_name="", dispatch_id="", attributes={}
+        )
         self.local_participant_identity = AGENT
         self.callbacks: list[Callable[[str], Awaitable[None]]] = []
         self.shutdowns: list[str] = []

@@ -23,7 +23,9 @@ from onhook.jobguard.argument_checks import (
     check_options,
     name_of,
 )
+from onhook.jobguard.canary_call import answer_canary, is_canary
 from onhook.jobguard.job import GuardedJob
+from onhook.jobguard.superfluous import is_superfluous
 from onhook.policy import Policy
 from onhook.sinks import LoggingObserver, Observer
 from onhook.sinks.journal import Journal, SqliteJournal
@@ -57,10 +59,16 @@ class Guarded:
 
     async def __call__(self, ctx: JobContext) -> None:
         """Run the entrypoint; when it fails, make the caller safe first."""
-        if not switch.is_active() or ctx.is_fake_job():
+        if ctx.is_fake_job():
+            return await self._entrypoint(ctx)
+        if is_canary(ctx):
+            return await answer_canary(ctx)
+        if not switch.is_active():
             return await self._entrypoint(ctx)
         options = self._options
         mode = switch.mode_of_job(options.mode)
+        if mode == "act" and await is_superfluous(ctx):
+            return ctx.shutdown("another agent has the caller")
         try:
             job = GuardedJob(ctx, options.policy, options.observers, options.journal, mode=mode)
         except Exception:

@@ -14,7 +14,7 @@ from livekit.protocol.models import ParticipantInfo, Room
 from onhook.errors import ApiError
 from onhook.line import Dispatch
 from onhook.livekit.credentials import Credentials
-from onhook.livekit.framework.job_attributes import give_attributes
+from onhook.livekit.framework.job_attributes import attributes_of, give_attributes
 
 __all__ = ["EXHAUSTED", "REFUSED", "ServerApi"]
 
@@ -164,6 +164,8 @@ class ServerApi:
                     for job in sent.state.jobs
                     if job.state.participant_identity
                 ),
+                attributes_of(sent),
+                sent.state.created_at / 1e9,
             )
             for sent in listing or ()
         )
