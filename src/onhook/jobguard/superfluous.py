@@ -32,8 +32,8 @@ logger = logging.getLogger("onhook")
 _DEADLINE = 1.0
 """Seconds that a job which may be superfluous waits to know; then it runs."""
 _LATE = 2.0
-"""Seconds after its room began from which on a job may have been repeated meanwhile: a sentinel does
-so after 2.5 s. A clock that is wrong costs a request, or a check."""
+"""Seconds from its room's beginning after which a job may have been repeated: a sentinel does that
+after 2.5 s. A clock that is wrong costs a request, or a check."""
 
 
 async def is_superfluous(
