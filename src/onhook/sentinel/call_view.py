@@ -91,7 +91,7 @@ class AgentView:
         answered: When it last answered a probe.
         unanswered: How many questions in a row it has not answered.
         unanswered_since: When the first of those was asked; `None` for none.
-        blocked: Whether it acknowledged any of those.
+        blocked: Whether it acknowledged one of the last two of those.
     """
 
     identity: str
@@ -126,6 +126,7 @@ class CallView:
         visited: Whether an agent or company has been there before.
         agent_left: When the last agent went, while none has come back.
         agent_left_by: The server's word for why, such as `CONNECTION_TIMEOUT`.
+        rang_on: Whether a list made after that has shown that no leg was answered yet.
         ringing_since: A caller's leg is there and none is answered, since.
         answered_since: A caller's leg is active, since.
         two_legs_since: Nobody but answered phones' legs, two or more, since.
@@ -155,6 +156,7 @@ class CallView:
     visited: bool = False
     agent_left: float | None = None
     agent_left_by: str = ""
+    rang_on: bool = False
     ringing_since: float | None = None
     answered_since: float | None = None
     two_legs_since: float | None = None

@@ -1,0 +1,77 @@
+"""Which agents should be asked for a proof of life next, within what may be spent on that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from onhook.sentinel.call_view import AgentView, CallView
+from onhook.sentinel.detectors import agent_zombie
+from onhook.sentinel.detectors.table import row_of
+from onhook.sentinel.limits import Limits
+
+__all__ = ["ProbeDue", "probes_due"]
+
+_AGAIN = 2.0
+"""Seconds between two questions to an agent that has not answered the first."""
+_EVERY = 3.0
+"""Seconds between two questions to any other agent."""
+_SETTLED = 5.0
+"""Seconds for which an agent that has just come need not be asked."""
+_STARTS = 15.0
+"""Seconds after which an agent that is still `initializing` is asked before the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeDue:
+    """An agent to be asked.
+
+    Args:
+        room: Room name.
+        identity: Its identity.
+        sid: The server's id of its stay, for `CallTable.probed`.
+    """
+
+    room: str
+    identity: str
+    sid: str
+
+
+def probes_due(
+    views: Iterable[CallView], now: float, limits: Limits, *, most: int
+) -> list[ProbeDue]:
+    """Return the agents to be asked now, most urgent first.
+
+    First those that have left a question unanswered, then those that have been starting for long,
+    then in rotation whoever was not asked for longest. A call that its own host looks after, or
+    that is left alone for another reason, is not probed.
+
+    Args:
+        views: The calls.
+        now: Seconds of the sentinel's clock.
+        limits: How long things may last.
+        most: How many questions may be asked.
+    """
+    due: list[tuple[int, float, ProbeDue]] = []
+    for view in views:
+        if not view.agents or row_of(view, now, limits).applies is not agent_zombie.applies:
+            continue
+        for agent in view.agents:
+            urgency = _urgency(agent, now)
+            if urgency is not None:
+                probe = ProbeDue(view.room, agent.identity, agent.sid)
+                due.append((urgency, agent.asked or agent.since, probe))
+    due.sort(key=lambda item: item[:2])
+    return [probe for _, _, probe in due[: max(0, most)]]
+
+
+def _urgency(agent: AgentView, now: float) -> int | None:
+    if agent.asked is None:
+        age = now - agent.since
+        if age < _SETTLED:
+            return None
+        starts = agent.attributes.get("lk.agent.state") == "initializing"
+        return 1 if starts and age >= _STARTS else 2
+    if agent.unanswered:
+        return 0 if now - agent.asked >= _AGAIN else None
+    return 2 if now - agent.asked >= _EVERY else None
