@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import TypeVar
 
 import aiohttp
 from livekit import api
 from livekit.protocol.models import ParticipantInfo, Room
 
+from onhook.closing import Closing
 from onhook.errors import ApiError
 from onhook.line import Dispatch
 from onhook.livekit.credentials import Credentials
@@ -32,7 +33,7 @@ proxies that limit a rate."""
 _NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
-class ServerApi:
+class ServerApi(Closing):
     """The few requests that a rescue needs, each with a deadline and a typed error.
 
     The connection is opened by the first request and closed by leaving the context: a healthy
@@ -47,17 +48,6 @@ class ServerApi:
         self._credentials = credentials
         self._timeout = timeout
         self._client: api.LiveKitAPI | None = None
-
-    async def __aenter__(self) -> ServerApi:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     async def aclose(self) -> None:
         """Close the connection; safe to repeat."""

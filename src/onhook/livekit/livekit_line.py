@@ -7,11 +7,12 @@ import contextlib
 import functools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 
 from livekit import rtc
 
 from onhook.call import Call, LegKind, LineState
+from onhook.closing import Closing
 from onhook.errors import ApiError, AudioError, OnhookError
 from onhook.line import Announcement, Dispatch, Referral
 from onhook.livekit import announcer, picture
@@ -39,7 +40,7 @@ _JOIN = 3.0
 _PROMPTS = {APOLOGY: "apology", ONE_MOMENT: "one-moment", TIME_LIMIT: "time-limit"}
 
 
-class LiveKitLine:
+class LiveKitLine(Closing):
     """Implements `onhook.line.Line`. Leave the context to close every connection.
 
     Args:
@@ -83,15 +84,8 @@ class LiveKitLine:
         self._there_before: dict[str, frozenset[str]] = {}
         self._muted: list[rtc.LocalAudioTrack] = []
 
-    async def __aenter__(self) -> LiveKitLine:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
+        """Close the connection to the server; safe to repeat."""
         await self._api.aclose()
 
     async def picture(self) -> Call:

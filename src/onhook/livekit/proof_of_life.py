@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from types import TracebackType
 
 import aiohttp
 from livekit import api
 from livekit.protocol.room import PerformRpcRequest
 
+from onhook.closing import Closing
 from onhook.errors import ApiError
 from onhook.livekit.api import ServerApi
 from onhook.livekit.credentials import Credentials
@@ -32,7 +32,7 @@ _UNANSWERED = (408, 504)
 """What a server says of a method that nobody has answered; 401 or 500 say nothing of anybody."""
 
 
-class ProofOfLife:
+class ProofOfLife(Closing):
     """Asks participants whether they live. Leave the context to close the connection.
 
     Args:
@@ -43,17 +43,6 @@ class ProofOfLife:
         self._credentials = credentials
         self._api = ServerApi(credentials, timeout=_LISTING)
         self._session: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> ProofOfLife:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     async def aclose(self) -> None:
         """Close the connection; safe to repeat."""
