@@ -160,7 +160,7 @@ HEALTHY: dict[str, tuple[FakeJob, list[ParticipantInfo], list[Dispatch]]] = {
         *(late(replace(FIRST, id="AD_3")), [SIP, member()]),
         [FIRST, SECOND, replace(FIRST, id="AD_3", created_at=160.0)],
     ),
-    "the other came by no dispatch of this call": (
+    "the other came by no dispatch of this call": (  # though it bears the name
         *(late(), [SIP, member("agent-else")]),
         [FIRST, SECOND],
     ),
@@ -179,6 +179,13 @@ HEALTHY: dict[str, tuple[FakeJob, list[ParticipantInfo], list[Dispatch]]] = {
 async def test_who_is_meant_to_be_there_stays(name: str) -> None:
     job, here, dispatches = HEALTHY[name]
     assert not (await judged(job, here, dispatches))[0]
+
+
+def test_the_server_may_list_the_other_dispatch_without_its_job_yet() -> None:
+    unlisted = [FIRST, replace(SECOND, jobs=(), agents=())]
+    assert rival("AD_1", NAME, [member()], unlisted) == OTHER
+    third = replace(SECOND, id="AD_3", agent_name="supervisor")
+    assert rival("AD_1", NAME, [member()], [*unlisted, third]) == "", "it came by another one"
 
 
 def test_two_repetitions_or_two_originals_are_no_pair() -> None:

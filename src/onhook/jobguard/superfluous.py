@@ -85,16 +85,24 @@ def rival(mine: str, name: str, here: Sequence[ParticipantInfo], sent: Sequence[
     own = next((d for d in sent if d.id == mine), None)
     if own is None or own.agent_name != name:
         return ""
-    second = SECOND_DISPATCH in own.attributes
-    same_call = (
-        d
-        for d in sent
-        if d.agent_name == name
-        and (SECOND_DISPATCH in d.attributes) is not second
-        and (d.created_at < own.created_at if second else own.created_at < d.created_at)
-    )
-    theirs = {agent for d in same_call for agent in d.agents}
+    pair = [dispatch for dispatch in sent if _is_pair(own, dispatch)]
+    theirs = {agent for dispatch in pair for agent in dispatch.agents}
+    if any(not dispatch.agents for dispatch in pair):
+        # the server lists a job up to 5 s after a worker has taken it (`agent/client.go`,
+        # CheckEnabledTimeout): who came by none of the others came by that one
+        others = {agent for d in sent if d not in pair for agent in d.agents}
+        theirs |= {p.identity for p in here} - others
     return next((p.identity for p in here if p.identity in theirs and _serves(p, name)), "")
+
+
+def _is_pair(one: Dispatch, other: Dispatch) -> bool:
+    """Return whether one of two dispatches is marked as the repetition of the other."""
+    first, second = sorted((one, other), key=lambda dispatch: dispatch.created_at)
+    return (
+        one.agent_name == other.agent_name
+        and SECOND_DISPATCH in second.attributes
+        and SECOND_DISPATCH not in first.attributes
+    )
 
 
 def _may_be(ctx: JobContext, now: float) -> bool:
@@ -107,7 +115,8 @@ def _may_be(ctx: JobContext, now: float) -> bool:
 
 async def _rival(ctx: JobContext, api: ServerApi) -> str:
     room, name = ctx.job.room.name, ctx.job.agent_name
-    here = await api.participants(room)
+    me = ctx.local_participant_identity
+    here = [p for p in await api.participants(room) if p.identity != me]
     if not from_listing(room, here).callers or not any(_serves(p, name) for p in here):
         return ""
     return rival(ctx.job.dispatch_id, name, here, await api.dispatches(room))
