@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -107,7 +108,7 @@ def explained(outage: Outage) -> str:
     """Return one sentence on an outage: of what, until when, by whom, and how it ends."""
     until = time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(outage.until))
     reason = f" ({outage.reason})" if outage.reason else ""
-    flag = "--all" if outage.scope == "all" else f"--{outage.scope} {outage.value}"
+    flag = "--all" if outage.scope == "all" else f"--{outage.scope} {shlex.quote(outage.value)}"
     return (
         f"an outage of {outage.what} is on until {until}, by {outage.by}{reason}; "
         f"`onhook sentinel outage off {flag}` ends it"

@@ -21,6 +21,8 @@ HELP = Path(__file__).parent / "help"
         *("", "demo", "call", "simulator", "stack", "stack up", "stack down", "stack status"),
         *("incidents", "incidents list", "incidents show", "incidents explain"),
         *("watchdog", "watchdog run", "watchdog status", "watchdog stop"),
+        *("sentinel", "sentinel run", "sentinel status", "sentinel plans", "sentinel plans check"),
+        *("sentinel outage", "sentinel outage on", "sentinel outage off", "sentinel outage show"),
     ],
 )
 def test_the_help_is_as_committed(command: str) -> None:

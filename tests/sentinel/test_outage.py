@@ -105,7 +105,7 @@ def test_the_file_is_private_and_so_is_its_folder(switch: OutageSwitch) -> None:
     ("wrong", "told"),
     [
         ({"seconds": 0}, "seconds=0"),
-        ({"seconds": LONGEST + 1}, "at most 604800 s"),
+        ({"seconds": LONGEST + 1}, "at most 168 h"),
         ({"scope": "trunk", "value": "a"}, "'a' is no trunk: give its id, ST_"),
         ({"scope": "number"}, "'' is no number"),
         ({"scope": "tag", "value": "a\nb"}, r"'a\\nb' is no tag"),

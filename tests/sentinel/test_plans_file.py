@@ -141,4 +141,4 @@ def test_what_may_not_have_been_meant_is_said() -> None:
         ladder = [{rung = "transfer", to = "tel:+15550123"}, {rung = "say"}]
     """
     (note,) = notes(parse(text, name="x", folder=Path()))
-    assert note.startswith("tag a and others: nothing is said before the transfer")
+    assert note.startswith("tag a, b: nothing is said before the transfer")

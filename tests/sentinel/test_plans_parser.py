@@ -60,7 +60,7 @@ def test_a_plan_has_what_it_sets_and_the_rest_of_the_default() -> None:
     to = built_ladder("tel:+15550123")
     assert plans.default == Plan(ladder=to, fallback="tel:+15550123", mode="observe", grace=10.0)
     assert plans.for_call(CallKey(room="r", number="15550100")) == Plan(
-        name="number 15550100",
+        name="number +15550100",
         ladder=to,
         fallback="tel:+15550123",
         grace=10.0,
@@ -101,7 +101,7 @@ def test_a_fallback_of_its_own_takes_the_place_of_the_defaults_ladder() -> None:
 def test_several_values_are_several_rules_of_one_plan() -> None:
     plans = read("""
         [[plan]]
-        match.number = ["+15550100", "+15550101"]
+        match.number = ["+15550100", "+15550101", "+15550102"]
         match.room_prefix = ["call-", "web-"]
         grace = 20
     """)
@@ -109,7 +109,7 @@ def test_several_values_are_several_rules_of_one_plan() -> None:
         plan = plans.for_call(CallKey(room="web-1", number=number))
         assert (plan.grace, plan.name) == (
             20.0,
-            "number 15550100, room prefix call- and others",
+            "number +15550100, +15550101 and 1 more; room prefix call-, web-",
         )
     assert plans.for_call(CallKey(room="x", number="+15550100")).grace == 8.0
 

@@ -18,10 +18,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-_BENCH = ("demo", "call", "simulator", "stack")
-"""Commands of the test bench, which need the packages of `onhook[bench]`."""
+_EXTRAS = {
+    **dict.fromkeys(("demo", "call", "simulator", "stack"), ("bench", "the test bench")),
+    "sentinel": ("sentinel", "ring 3, a service of its own"),
+}
+"""Commands that need the packages of an extra, and what they are part of."""
+_NEEDED = {"bench": "sipmessage", "sentinel": "tomlkit"}
+"""A package by which it is known whether an extra is installed."""
 
-if find_spec("sipmessage") is not None:
+if find_spec(_NEEDED["bench"]) is not None:
     from onhook.cli import call_command, demo_command, simulator_command, stack_command
 
     app.command("demo")(demo_command.demo)
@@ -30,14 +35,19 @@ if find_spec("sipmessage") is not None:
     app.add_typer(stack_command.app, name="stack")
 app.add_typer(incidents_command.app, name="incidents")
 app.add_typer(watchdog_command.app, name="watchdog")
+if find_spec(_NEEDED["sentinel"]) is not None:
+    from onhook.cli import sentinel_command
+
+    app.add_typer(sentinel_command.app, name="sentinel")
 
 
 def main() -> None:
     """Run the command line interface."""
-    if sys.argv[1:2] and sys.argv[1] in _BENCH and find_spec("sipmessage") is None:
+    extra, what = _EXTRAS.get(sys.argv[1], ("", "")) if sys.argv[1:2] else ("", "")
+    if extra and find_spec(_NEEDED[extra]) is None:
         sys.stderr.write(
-            f"onhook {sys.argv[1]} is part of the test bench, which is not installed: "
-            "pip install 'onhook[bench]'\n"
+            f"onhook {sys.argv[1]} is part of {what}, which is not installed: "
+            f"pip install 'onhook[{extra}]'\n"
         )
         raise SystemExit(2)
     app()

@@ -73,6 +73,26 @@ class ServerApi(Closing):
             )
         return tuple(listing.rooms)
 
+    async def trunk_numbers(self) -> frozenset[str]:
+        """List the numbers of all SIP trunks, of calls that come in and of those that are made.
+
+        Raises:
+            ApiError: A request failed; needs the grant `sip.admin`.
+        """
+        what, grant = "could not list the SIP trunks", "sip.admin"
+        inbound = await self._send(
+            what,
+            grant,
+            lambda client: client.sip.list_inbound_trunk(api.ListSIPInboundTrunkRequest()),
+        )
+        outbound = await self._send(
+            what,
+            grant,
+            lambda client: client.sip.list_outbound_trunk(api.ListSIPOutboundTrunkRequest()),
+        )
+        listed = (*(inbound.items if inbound else ()), *(outbound.items if outbound else ()))
+        return frozenset(number for trunk in listed for number in trunk.numbers)
+
     async def participants(self, room: str) -> Sequence[ParticipantInfo]:
         """List who is in a room. A room that does not exist has nobody in it.
 

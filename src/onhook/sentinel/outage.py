@@ -226,8 +226,8 @@ def _check(scope: Scope, value: str, seconds: float) -> None:
     require_seconds("outage", "seconds", seconds)
     if seconds > LONGEST:
         raise PolicyError(
-            f"an outage of {seconds:g} s: give at most {LONGEST:g} s, which is a week; it can be "
-            "switched on again"
+            f"an outage of {seconds / 3600:g} h: give at most {LONGEST / 3600:g} h, a week; it can "
+            "be switched on again"
         )
     if scope == "trunk" and not value.startswith("ST_"):
         raise PolicyError(f"{value!r} is no trunk: give its id, ST_...")

@@ -25,6 +25,8 @@ __all__ = ["parse"]
 _MOST_RULES = 20_000
 _MOST_MISTAKES = 20
 _LONGEST_VALUE = 60
+_NAMED = 2
+"""Values of a match that are in its plan's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,7 @@ def _built(file: FileSchema, own: Collection[str]) -> tuple[Plans, list[_Mistake
             )
             continue
         matches = tuple(itertools.islice(_matches(given.match), _MOST_RULES + 1))
-        name = f"{matches[0]} and others" if len(matches) > 1 else str(matches[0])
-        plan = _plan(given.name or name, given, file.default.given())
+        plan = _plan(given.name or _name(given.match), given, file.default.given())
         mistakes += _wrong(path, given, plan, keys)
         for match in matches:
             if match in rules and rules[match][1] != place:
@@ -99,6 +100,16 @@ def _plan(name: str, given: SettingsSchema, default: Mapping[str, Any]) -> Plan:
             settings.get("fallback", ""), settings.get("text", ""), settings.get("audio")
         )
     return Plan(name=name, **settings)
+
+
+def _name(match: MatchSchema) -> str:
+    """Name a plan by its calls, as they are written."""
+    named = []
+    for field in (name for name in MatchSchema.model_fields if name in match.model_fields_set):
+        values: tuple[str, ...] = getattr(match, field)
+        more = f" and {len(values) - _NAMED} more" if len(values) > _NAMED else ""
+        named.append(f"{field.replace('_', ' ')} {', '.join(values[:_NAMED])}{more}")
+    return "; ".join(named)
 
 
 def _matches(match: MatchSchema) -> Iterator[Match]:
