@@ -11,6 +11,7 @@ from livekit.agents import AutoSubscribe
 import onhook
 from onhook.jobguard.canary_call import is_canary
 from onhook.jobguard.decorator import guard
+from onhook.livekit.attribute_names import GUARD
 from onhook.takeover import CANARY, CANARY_ROOM
 from tests.jobguard.fakes import ConnectedRoom, FakeJob
 
@@ -56,6 +57,7 @@ async def test_it_is_seen_in_the_room_until_that_is_deleted() -> None:
     await deleting
     assert asyncio.get_running_loop().time() == pytest.approx(0.7, abs=0.05)
     assert job.subscribes == [AutoSubscribe.SUBSCRIBE_NONE]
+    assert set(job.room.local_participant.attributes) == {GUARD}, "a guard has answered"
     assert job.shutdowns == ["the canary was answered"]
 
 

@@ -7,16 +7,18 @@ import logging
 
 from livekit.agents import AutoSubscribe, JobContext
 
+from onhook.livekit.attribute_names import GUARD
 from onhook.livekit.framework.job_attributes import attributes_of
 from onhook.livekit.room_changes import Changes
 from onhook.takeover import CANARY, CANARY_ROOM
+from onhook.watchdog.protocol.version import our_version
 
 __all__ = ["answer_canary", "is_canary"]
 
 logger = logging.getLogger("onhook")
 
 _CONNECT = 10.0
-"""Seconds for joining the room."""
+"""Seconds for joining the room, and for telling that a guard did."""
 _STAY = 15.0
 """Seconds in the room at the most: the sentinel deletes it as soon as it has seen us."""
 
@@ -43,6 +45,7 @@ async def answer_canary(ctx: JobContext) -> None:
     try:
         async with asyncio.timeout(_CONNECT):
             await ctx.connect(auto_subscribe=AutoSubscribe.SUBSCRIBE_NONE)
+            await ctx.room.local_participant.set_attributes({GUARD: our_version() or "unknown"})
         logger.info("answered the canary in %s: this agent takes calls", ctx.job.room.name)
         async with asyncio.timeout(_STAY):
             with Changes(ctx.room) as changes:
