@@ -209,7 +209,7 @@ def test_plans_are_shown_in_80_columns(plans: Path) -> None:
     assert result.exit_code == 0
     assert narrow(result.stdout)
     rows = result.stdout.splitlines()
-    assert rows[0].split() == ["calls", "ladder", "grace", "2nd", "limit", "mode"]
+    assert rows[0].split() == ["calls", "ladder", "absent", "2nd", "max", "mode"]
     told = " ".join(result.stdout.split())
     for part in ("number +15550100,", "and 2 more", "redispatch to spare", "all others"):
         assert part in told
@@ -217,11 +217,11 @@ def test_plans_are_shown_in_80_columns(plans: Path) -> None:
 
 def test_a_bad_file_of_plans_is_told_line_by_line(tmp_path: Path) -> None:
     file = tmp_path / "p.toml"
-    file.write_text("[default]\ngrase = 5\n\nmode = 'off'")
+    file.write_text("[default]\nabsant = 5\n\nmode = 'off'")
     result = sentinel("plans", "check", str(file))
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
-        f"{file}:2: unknown key 'grase': did you mean 'grace'?",
+        f"{file}:2: unknown key 'absant': did you mean 'absent'?",
         f"{file}:4: mode = 'off': give 'act' or 'observe'",
     ]
 

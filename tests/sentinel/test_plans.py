@@ -155,7 +155,9 @@ def test_the_ladders_that_are_built() -> None:
 
 
 def test_a_plan_is_a_policy() -> None:
-    plan = Plan(ladder=built_ladder("tel:+15550123"), max_call=60.0, ringing="reject")
+    plan = Plan(
+        ladder=built_ladder("tel:+15550123"), limits=Limits(max_call=60.0), ringing="reject"
+    )
     assert plan.policy.lost == plan.ladder
     assert (plan.policy.max_call, plan.policy.ringing, plan.policy.watchdog) == (
         60,
@@ -164,12 +166,9 @@ def test_a_plan_is_a_policy() -> None:
     )
 
 
-def test_a_plan_is_the_limits_of_the_detectors() -> None:
-    assert Plan().limits == Limits()
-    plan = Plan(grace=None, abandoned=1.0, legs_alone=2.0, zombie=3.0, max_call=4.0)
-    assert plan.limits == Limits(
-        absent=None, second_dispatch=None, abandoned=1.0, two_legs=2.0, zombie=3.0, max_call=4.0
-    )
+def test_where_no_agent_is_expected_none_is_sent() -> None:
+    assert Plan().second_dispatch == 2.5
+    assert Plan(limits=Limits(absent=None)).second_dispatch is None
 
 
 def test_in_an_outage_a_call_goes_to_the_outages_fallback_else_to_the_plans() -> None:

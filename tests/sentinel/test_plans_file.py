@@ -39,7 +39,7 @@ class Editor:
 @pytest.fixture
 def editor(tmp_path: Path) -> Editor:
     editor = Editor(tmp_path / "plans.toml")
-    editor.save("[default]\ngrace = 5")
+    editor.save("[default]\nabsent = 5")
     return editor
 
 
@@ -49,20 +49,20 @@ def plans(editor: Editor) -> PlansFile:
 
 
 def test_a_change_is_taken(editor: Editor, plans: PlansFile) -> None:
-    assert plans.plans.default.grace == 5
+    assert plans.plans.default.limits.absent == 5
     assert not plans.reload()
-    editor.save("[default]\ngrace = 6", at=LONG_AGO + 1)
+    editor.save("[default]\nabsent = 6", at=LONG_AGO + 1)
     assert plans.reload()
-    assert plans.plans.default.grace == 6
+    assert plans.plans.default.limits.absent == 6
     assert not plans.reload()
 
 
 def test_a_comment_is_no_change(editor: Editor, plans: PlansFile) -> None:
-    editor.save("# five\n[default]\ngrace = 5.0", at=LONG_AGO + 1)
+    editor.save("# five\n[default]\nabsent = 5.0", at=LONG_AGO + 1)
     assert not plans.reload()
 
 
-@pytest.mark.parametrize("bad", ["[default]\ngrace = '6'", "[", b"\xff\xfe", "#" * 600_000])
+@pytest.mark.parametrize("bad", ["[default]\nabsent = '6'", "[", b"\xff\xfe", "#" * 600_000])
 def test_a_bad_file_leaves_the_old_plans_and_is_logged_once(
     bad: str | bytes, editor: Editor, plans: PlansFile, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -70,10 +70,10 @@ def test_a_bad_file_leaves_the_old_plans_and_is_logged_once(
     for _ in range(3):
         assert not plans.reload()
         editor.clock.now += 5
-    assert plans.plans.default.grace == 5
+    assert plans.plans.default.limits.absent == 5
     assert str(editor.path) in plans.problem
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
-    editor.save("[default]\ngrace = 5", at=LONG_AGO + 2)
+    editor.save("[default]\nabsent = 5", at=LONG_AGO + 2)
     assert not plans.reload(), "these were in force all the time"
     assert plans.problem == ""
 
@@ -96,7 +96,7 @@ def test_a_file_that_is_gone_for_a_while(
 def test_a_file_that_is_just_being_written_is_left_until_it_is(
     editor: Editor, plans: PlansFile
 ) -> None:
-    editor.save("[default]\ngrace = 6", at=editor.clock.now - 0.1)
+    editor.save("[default]\nabsent = 6", at=editor.clock.now - 0.1)
     assert not plans.reload()
     editor.clock.now += 1
     assert plans.reload()
@@ -104,15 +104,15 @@ def test_a_file_that_is_just_being_written_is_left_until_it_is(
 
 def test_a_second_change_within_the_same_tick_is_seen(editor: Editor, plans: PlansFile) -> None:
     at = editor.clock.now - 1
-    editor.save("[default]\ngrace = 6", at=at)
+    editor.save("[default]\nabsent = 6", at=at)
     assert plans.reload()
-    editor.save("[default]\ngrace = 7", at=at)
+    editor.save("[default]\nabsent = 7", at=at)
     assert plans.reload()
-    assert plans.plans.default.grace == 7
+    assert plans.plans.default.limits.absent == 7
 
 
 def test_a_time_that_lies_ahead_hides_nothing(editor: Editor, plans: PlansFile) -> None:
-    editor.save("[default]\ngrace = 6", at=editor.clock.now + 1000)
+    editor.save("[default]\nabsent = 6", at=editor.clock.now + 1000)
     assert plans.reload()
 
 

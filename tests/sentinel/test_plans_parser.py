@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from onhook.errors import PlansError
 from onhook.ladder import Ladder
 from onhook.rungs import APOLOGY, HangUp, Say, Transfer
+from onhook.sentinel.limits import Limits
 from onhook.sentinel.plans import CallKey, Plan, Plans, built_ladder
 from onhook.sentinel.plans_parser import parse
 
@@ -36,7 +38,7 @@ def test_an_empty_file_is_the_built_in_plan() -> None:
 def test_a_plan_has_what_it_sets_and_the_rest_of_the_default() -> None:
     plans = read("""
         [default]
-        grace = 10
+        absent = 10
         fallback = "+15550123"
         mode = "observe"
 
@@ -52,20 +54,21 @@ def test_a_plan_has_what_it_sets_and_the_rest_of_the_default() -> None:
         ladder = [{rung = "say", text = "Un moment."}, {rung = "hang_up", deadline = 5.0}]
         abandoned = false
         zombie = false
-        legs_alone = 60
+        zombie_probes = 3
+        two_legs = 60
         second_dispatch = true
         ringing = "reject"
         agent = "desk"
     """)
     to = built_ladder("tel:+15550123")
-    assert plans.default == Plan(ladder=to, fallback="tel:+15550123", mode="observe", grace=10.0)
+    assert plans.default == Plan(
+        ladder=to, fallback="tel:+15550123", mode="observe", limits=Limits(absent=10.0)
+    )
     assert plans.for_call(CallKey(room="r", number="15550100")) == Plan(
         name="number +15550100",
         ladder=to,
         fallback="tel:+15550123",
-        grace=10.0,
-        second_dispatch=None,
-        max_call=3600.0,
+        limits=Limits(absent=10.0, second_dispatch=None, max_call=3600.0),
     )
     assert plans.for_call(CallKey(room="r", trunk="ST_a")) == Plan(
         name="night",
@@ -73,11 +76,8 @@ def test_a_plan_has_what_it_sets_and_the_rest_of_the_default() -> None:
         fallback="tel:+15550123",
         mode="observe",
         ringing="reject",
-        grace=10.0,
         agent="desk",
-        abandoned=None,
-        zombie=None,
-        legs_alone=60.0,
+        limits=Limits(absent=10.0, abandoned=None, zombie=None, two_legs=60.0, zombie_probes=3),
     )
 
 
@@ -90,7 +90,7 @@ def test_a_fallback_of_its_own_takes_the_place_of_the_defaults_ladder() -> None:
         fallback = "sip:desk@pbx.example"
         [[plan]]
         match.tag = "b"
-        grace = 9
+        absent = 9
     """)
     assert plans.default.ladder == built_ladder(), "and it ends the call"
     a, b = (plans.for_call(CallKey(room="r", tags=frozenset({tag}))) for tag in "ab")
@@ -98,20 +98,28 @@ def test_a_fallback_of_its_own_takes_the_place_of_the_defaults_ladder() -> None:
     assert b.ladder == plans.default.ladder
 
 
+def test_every_limit_can_be_set() -> None:
+    fields = dataclasses.fields(Limits)
+    for field in fields:
+        plans = read(f"[default]\n{field.name} = 5")
+        assert getattr(plans.default.limits, field.name) == 5
+    assert len(fields) > 10
+
+
 def test_several_values_are_several_rules_of_one_plan() -> None:
     plans = read("""
         [[plan]]
         match.number = ["+15550100", "+15550101", "+15550102"]
         match.room_prefix = ["call-", "web-"]
-        grace = 20
+        absent = 20
     """)
     for number in ("+15550100", "+15550101"):
         plan = plans.for_call(CallKey(room="web-1", number=number))
-        assert (plan.grace, plan.name) == (
+        assert (plan.limits.absent, plan.name) == (
             20.0,
             "number +15550100, +15550101 and 1 more; room prefix call-, web-",
         )
-    assert plans.for_call(CallKey(room="x", number="+15550100")).grace == 8.0
+    assert plans.for_call(CallKey(room="x", number="+15550100")).limits.absent == 8.0
 
 
 def test_audio_is_looked_for_beside_the_file(with_a_wav: Path) -> None:
@@ -133,16 +141,16 @@ def test_audio_is_looked_for_beside_the_file(with_a_wav: Path) -> None:
 
 BAD = [
     ("x = ", "1: this is no TOML: Invalid value"),
-    ("[default]\n\ngrace = 1\ngrace = 2", "4: this is no TOML: Cannot overwrite a value"),
+    ("[default]\n\nabsent = 1\nabsent = 2", "4: this is no TOML: Cannot overwrite a value"),
     ("[default]\nfallback = '+15550123", "2: this is no TOML"),
     ("a = " + "[" * 3000, "1: this is no TOML"),
-    ("[default]\n# a\ngrase = 8", "3: unknown key 'grase': did you mean 'grace'?"),
-    ("[defualt]\ngrace = 8", "1: unknown key 'defualt': did you mean 'default'?"),
-    ("\n[default]\nqqq = 8", "3: unknown key 'qqq': known are abandoned, agent, audio, fallback,"),
-    ("[[default]]\ngrace = 8", "1: default = [{'grace': 8}]: give a table"),
+    ("[default]\n# a\nabsant = 8", "3: unknown key 'absant': did you mean 'absent'?"),
+    ("[defualt]\nabsent = 8", "1: unknown key 'defualt': did you mean 'default'?"),
+    ("\n[default]\nqqq = 8", "3: unknown key 'qqq': known are abandoned, absent, agent, audio,"),
+    ("[[default]]\nabsent = 8", "1: default = [{'absent': 8}]: give a table"),
     ("default = 5", "1: default = 5: give a table"),
     ("[plan]\nmatch.tag = 'a'", "1: write [[plan]], with two brackets, once for each plan"),
-    ("[[plan]]\ngrace = 9", '1: a plan needs the calls that it is for: match.number = "+1555'),
+    ("[[plan]]\nabsent = 9", '1: a plan needs the calls that it is for: match.number = "+1555'),
     ("[[plan]]\nmatch = {}", "2: match is empty: what is for all calls is [default]"),
     ("[[plan]]\nmatch = 'a'", "2: match = 'a': give a table with keys, such as match.number"),
     ("[[plan]]\nmatch.nummer = '5'", "2: unknown key 'nummer': did you mean 'number'?"),
@@ -151,14 +159,34 @@ BAD = [
     ("[[plan]]\nmatch.tag = [\n'a',\n5]", "4: tag = 5: give a text, or a list of texts"),
     ("[[plan]]\nmatch.tag = []", "2: tag = []: give a text, or a list of 1 to"),
     ("[[plan]]\nmatch.tag = 'a'\nname = ''", "3: name = '': give a text"),
-    ("[default]\ngrace = '8'", "2: grace = '8': give seconds, or false for never"),
-    ("[default]\ngrace = true", "2: grace = true: give seconds, or false for never"),
-    ("[default]\ngrace = nan", "2: grace = nan: give seconds, or false for never"),
-    ("[default]\ngrace = 2", "2: the second dispatch would come after 2.5 s, and the words after"),
+    (
+        "[default]\nabsent = '8'",
+        "2: absent = '8': give a number of seconds, more than 0 and finite; false for never",
+    ),
+    (
+        "[default]\nabsent = true",
+        "2: absent = true: give a number of seconds, more than 0 and finite; false for never",
+    ),
+    (
+        "[default]\nabsent = nan",
+        "2: absent = nan: give a number of seconds, more than 0 and finite; false for never",
+    ),
+    ("[default]\nabsent = 2", "2: the second dispatch would come after 2.5 s, and the words after"),
     ("[default]\nsecond_dispatch = 8", "2: the second dispatch would come after 8 s"),
-    ("[default]\nsecond_dispatch = 0", "2: second_dispatch = 0: give seconds, true, or false for"),
-    ("[default]\nmax_call = -1", "2: max_call = -1: give seconds, or false for never"),
-    ("[default]\nmax_call = true", "2: max_call = true: give seconds, or false for never"),
+    (
+        "[default]\nsecond_dispatch = 0",
+        "2: second_dispatch = 0: give a number of seconds, more than 0",
+    ),
+    (
+        "[default]\nmax_call = -1",
+        "2: max_call = -1: give a number of seconds, more than 0 and finite; false for never",
+    ),
+    (
+        "[default]\nmax_call = true",
+        "2: max_call = true: give a number of seconds, more than 0 and finite; false for never",
+    ),
+    ("[default]\nlapsed = false", "2: lapsed = false: give a number of seconds, more than 0"),
+    ("[default]\nzombie_probes = 0.5", "2: zombie_probes = 0.5: give a whole number, at least 1"),
     ("[default]\nmode = 'watch'", "2: mode = 'watch': give 'act' or 'observe'"),
     ("[default]\nringing = true", "2: ringing = true: give 'say' or 'reject'"),
     ("[default]\naudio = 'no.wav'", "2: there is no audio file"),
@@ -222,7 +250,7 @@ def test_the_numbers_of_the_trunks_are_no_fallbacks() -> None:
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
     mistakes = "\n".join(f"[[plan]]\nmatch.tag = '{n}'\nmodes = 1" for n in range(30))
     with pytest.raises(PlansError) as refused:
-        read(f"[default]\ngrace = -1\nmode = 1\n{mistakes}")
+        read(f"[default]\nabsent = -1\nmode = 1\n{mistakes}")
     lines = str(refused.value).splitlines()
     assert [line.split(":")[1] for line in lines[:4]] == ["2", "3", "6", "9"]
     assert lines[-1] == "plans.toml: and 12 more mistakes"

@@ -12,6 +12,7 @@ from onhook.errors import OnhookError
 from onhook.line import Dispatch
 from onhook.livekit.attribute_names import GUARD
 from onhook.sentinel.call_view import AgentView, CallView, JobHint, Lease
+from onhook.sentinel.limits import Limits
 from onhook.sentinel.plans import Plan
 from onhook.sentinel.second_dispatch import (
     SecondDispatches,
@@ -78,7 +79,7 @@ def test_it_is_never_due(view: CallView) -> None:
 
 
 def test_a_plan_may_want_none() -> None:
-    assert not is_due(WAITS, Plan(second_dispatch=None), 60.0)
+    assert not is_due(WAITS, Plan(limits=Limits(second_dispatch=None)), 60.0)
 
 
 @pytest.mark.parametrize(

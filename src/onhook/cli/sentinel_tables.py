@@ -126,7 +126,7 @@ def show_plans(console: Console, plans: Plans, own: frozenset[str] | None) -> No
     table = Table(box=None, pad_edge=False)
     table.add_column("calls", overflow="fold", ratio=3)
     table.add_column("ladder", overflow="fold", ratio=5)
-    for name in ("grace", "2nd", "limit"):
+    for name in ("absent", "2nd", "max"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("mode", no_wrap=True)
     every = (*dict.fromkeys(rule.plan for rule in plans.rules), plans.default)
@@ -135,7 +135,7 @@ def show_plans(console: Console, plans: Plans, own: frozenset[str] | None) -> No
         table.add_row(
             Text(printable(name)),
             Text(printable(_ladder(plan))),
-            *map(_seconds, (plan.grace, plan.second_dispatch, plan.max_call)),
+            *map(_seconds, (plan.limits.absent, plan.second_dispatch, plan.limits.max_call)),
             plan.mode,
         )
     console.print(table)

@@ -28,6 +28,7 @@ logger = logging.getLogger("onhook")
 
 _LONGEST_LADDER = 16_384
 """Characters of a ladder that a call brings; a guard sends none above 4 KB."""
+_LIMITS = Limits()
 
 
 def built_ladder(address: str = "", text: str = "", audio: str | None = None) -> Ladder:
@@ -59,16 +60,8 @@ class Plan:
         audio: A WAV file with them.
         mode: Whether anything is done.
         ringing: What to do with a line that rings: speak, which answers it, or release it.
-        grace: Seconds that a caller may be without any agent; `None` where none is expected.
-        second_dispatch: Seconds after which a line that rings gets a second dispatch; `None` for
-            never.
-        agent: The agent's name for that dispatch; empty for that of the first one.
-        max_call: Seconds that a call may last from its answer on; `None` for ever.
-        abandoned: Seconds that a caller may be alone after everybody else went; `None` for ever.
-        zombie: Seconds that an agent may leave every question unanswered; `None` where agents are
-            not to be asked.
-        legs_alone: Seconds that phones may be among themselves after everybody else went; `None`
-            for ever: they may be talking.
+        agent: The agent's name for a second dispatch; empty for that of the first one.
+        limits: How long things may last.
     """
 
     name: str = "default"
@@ -78,27 +71,23 @@ class Plan:
     audio: str | None = None
     mode: Mode = "act"
     ringing: Literal["say", "reject"] = "say"
-    grace: float | None = 8.0
-    second_dispatch: float | None = 2.5
     agent: str = ""
-    max_call: float | None = None
-    abandoned: float | None = 8.0
-    zombie: float | None = 5.0
-    legs_alone: float | None = None
+    limits: Limits = _LIMITS
+
+    def __post_init__(self) -> None:
+        if self.limits.absent is None:  # no agent is expected, and none is sent
+            object.__setattr__(self, "limits", replace(self.limits, second_dispatch=None))
 
     @property
-    def limits(self) -> Limits:
-        """The plan as the detectors read it."""
-        second = None if self.grace is None else self.second_dispatch
-        return _limits(
-            (self.grace, second, self.abandoned, self.legs_alone, self.zombie, self.max_call)
-        )
+    def second_dispatch(self) -> float | None:
+        """Seconds after which a line that rings gets a second dispatch; `None` for never."""
+        return self.limits.second_dispatch
 
     @property
     def policy(self) -> Policy:
         """The plan as the engine reads it."""
         return Policy(
-            lost=self.ladder, max_call=self.max_call, ringing=self.ringing, watchdog="off"
+            lost=self.ladder, max_call=self.limits.max_call, ringing=self.ringing, watchdog="off"
         )
 
     def in_outage(self, outage: Outage) -> Plan:
@@ -114,21 +103,8 @@ class Plan:
             ladder=built_ladder(address, self.text, self.audio),
             fallback=address,
             ringing="say",
-            second_dispatch=None,
+            limits=replace(self.limits, second_dispatch=None),
         )
-
-
-@functools.lru_cache(maxsize=1024)
-def _limits(given: tuple[float | None, ...]) -> Limits:
-    grace, second_dispatch, abandoned, legs_alone, zombie, max_call = given
-    return Limits(
-        absent=grace,
-        second_dispatch=second_dispatch,
-        abandoned=abandoned,
-        two_legs=legs_alone,
-        zombie=zombie,
-        max_call=max_call,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from onhook.errors import PlansError
 from onhook.rungs import Transfer
 from onhook.sentinel import toml_lines
+from onhook.sentinel.limits import Limits
 from onhook.sentinel.phone_numbers import by_key, leads_back
 from onhook.sentinel.plans import Match, Plan, Plans, Rule, built_ladder
 from onhook.sentinel.plans_schema import FileSchema, MatchSchema, PlanSchema, SettingsSchema
@@ -99,7 +100,8 @@ def _plan(name: str, given: SettingsSchema, default: Mapping[str, Any]) -> Plan:
         settings["ladder"] = built_ladder(
             settings.get("fallback", ""), settings.get("text", ""), settings.get("audio")
         )
-    return Plan(name=name, **settings)
+    limits = {key: settings.pop(key) for key in Limits.__slots__ if key in settings}
+    return Plan(name=name, limits=Limits(**limits), **settings)
 
 
 def _name(match: MatchSchema) -> str:
@@ -123,14 +125,13 @@ def _wrong(
     path: toml_lines.Path, given: SettingsSchema, plan: Plan, own: Mapping[str, str]
 ) -> Iterator[_Mistake]:
     """Yield what is wrong with a plan as a whole; what it has of `[default]` is told there."""
-    if "second_dispatch" in given.model_fields_set or "grace" in given.model_fields_set:
-        later, grace = plan.second_dispatch, plan.grace
-        if later is not None and grace is not None and later >= grace:
-            field = "grace" if "grace" in given.model_fields_set else "second_dispatch"
+    if field := next((f for f in ("absent", "second_dispatch") if f in given.model_fields_set), ""):
+        later, absent = plan.limits.second_dispatch, plan.limits.absent
+        if later is not None and absent is not None and later >= absent:
             yield _Mistake(
                 (*path, field),
-                f"the second dispatch would come after {later:g} s, and the words after grace = "
-                f"{grace:g} s: give a greater grace, or second_dispatch = false",
+                f"the second dispatch would come after {later:g} s, and the words after absent = "
+                f"{absent:g} s: give a greater absent, or second_dispatch = false",
             )
     if "fallback" in given.model_fields_set and (number := leads_back(plan.fallback, own)):
         yield _Mistake((*path, "fallback"), _comes_back(plan.fallback, number))
@@ -174,7 +175,8 @@ def _of(held: Mapping[str, Any], error: ErrorDetails) -> _Mistake:
             for step in inner:
                 key, value = key if isinstance(step, int) else step, value[step]
             text: str = context["text"]
-            told = isinstance(value, dict) or text.startswith("rung ") or repr(value) in text
+            quoted = isinstance(value, str) and repr(value) in text
+            told = quoted or isinstance(value, dict) or text.startswith("rung ")
             return _Mistake((*path, *inner), text if told else f"{_shown(key, value)}: {text}")
         case "list_type":
             return _Mistake(path, "write [[plan]], with two brackets, once for each plan")

@@ -18,14 +18,12 @@ from pydantic_core import PydanticCustomError
 from onhook.errors import AudioError, LadderError, PolicyError
 from onhook.ladder import Ladder
 from onhook.rungs import HangUp, Retry
+from onhook.sentinel.limits import Limits
 from onhook.sentinel.phone_numbers import fallback_address
 from onhook.sentinel.toml_lines import Path as TomlPath
-from onhook.validation import require_seconds
 
 __all__ = ["FileSchema", "MatchSchema", "PlanSchema", "SettingsSchema", "mistake"]
 
-SECOND_DISPATCH = 2.5
-"""Seconds, where it is only said that there is to be one."""
 _MOST_VALUES = 10_000
 
 
@@ -39,22 +37,24 @@ def mistake(text: str, path: TomlPath = ()) -> PydanticCustomError:
     return PydanticCustomError("mistake", "{text}", {"text": text, "path": path})
 
 
-def _seconds_or_never(value: object) -> object:
-    return None if value is False else _checked_seconds(value, "seconds, or false for never")
-
-
-def _second_dispatch(value: object) -> object:
-    if value is True:
-        return SECOND_DISPATCH
-    return None if value is False else _checked_seconds(value, "seconds, true, or false for none")
-
-
-def _checked_seconds(value: object, right: str) -> float:
+def _limit(value: object, info: ValidationInfo) -> object:
+    name = info.field_name or ""
+    if value is True and name == "second_dispatch":
+        return Limits().second_dispatch
     try:
-        require_seconds("", "", value)
+        limits = Limits(**{name: None if value is False else value})  # type: ignore[arg-type]
+    except PolicyError as error:
+        right = str(error).partition("): ")[2]
+        raise mistake(f"{right}{'; false for never' if _may_be_never(name) else ''}") from None
+    return getattr(limits, name)
+
+
+def _may_be_never(limit: str) -> bool:
+    try:
+        Limits(**{limit: None})  # type: ignore[arg-type]
     except PolicyError:
-        raise mistake(f"give {right}") from None
-    return float(value)  # type: ignore[arg-type]
+        return False
+    return True
 
 
 def _text(value: object) -> object:
@@ -161,7 +161,7 @@ _Texts: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 _Text: TypeAlias = Annotated[str, BeforeValidator(_text)]
 _Mode: TypeAlias = Annotated[str, BeforeValidator(_one_of("act", "observe"))]
 _Ringing: TypeAlias = Annotated[str, BeforeValidator(_one_of("say", "reject"))]
-_Limit: TypeAlias = Annotated[float | None, BeforeValidator(_seconds_or_never)]
+_Limit: TypeAlias = Annotated[float | int | None, BeforeValidator(_limit)]
 
 
 class MatchSchema(BaseModel):
@@ -177,7 +177,10 @@ class MatchSchema(BaseModel):
 
 
 class SettingsSchema(BaseModel):
-    """What a plan sets; what it leaves out is that of `[default]`. See `plans.Plan`."""
+    """What a plan sets; what it leaves out is that of `[default]`. See `plans.Plan` and `Limits`.
+
+    Nothing here is read unless it was given.
+    """
 
     model_config = _Strict
 
@@ -187,13 +190,23 @@ class SettingsSchema(BaseModel):
     audio: Annotated[str | None, BeforeValidator(_audio)] = None
     mode: _Mode = "act"
     ringing: _Ringing = "say"
-    grace: _Limit = 8.0
-    second_dispatch: Annotated[float | None, BeforeValidator(_second_dispatch)] = SECOND_DISPATCH
     agent: _Text = ""
+    absent: _Limit = None
+    second_dispatch: _Limit = None
+    retrying: _Limit = None
+    abandoned: _Limit = None
+    unanswered_leg: _Limit = None
+    two_legs: _Limit = None
+    late_answer: _Limit = None
+    lapsed: _Limit = None
+    rescue_overdue: _Limit = None
+    rescue_overdue_covered: _Limit = None
+    zombie: _Limit = None
+    zombie_blocked: _Limit = None
+    zombie_probes: _Limit = None
+    proof_valid: _Limit = None
     max_call: _Limit = None
-    abandoned: _Limit = 8.0
-    zombie: _Limit = 5.0
-    legs_alone: _Limit = None
+    stale: _Limit = None
 
     def given(self) -> Mapping[str, Any]:
         """Return what was set, and nothing else."""
