@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from onhook.call import LegKind, LineState
 from onhook.sentinel.call_pictures import view_of
 from onhook.sentinel.call_view import CallView, ProbeResult
 from onhook.sentinel.host_leases import HostLeases
@@ -244,6 +245,9 @@ class CallTable:
         if not changed.published:
             call.relist = True  # of this track or of another one they may still be heard
         elif changed.audible and stay.heard(now):
+            leg = stay.member.leg
+            if leg.kind is LegKind.CALLER and leg.line is not LineState.ACTIVE:
+                call.relist = True  # it may have been answered, which no webhook tells
             self._refresh(call, now)
 
     def _ended(self, room: str) -> None:

@@ -47,7 +47,7 @@ class Limits:
     abandoned: float | None = 8.0
     unanswered_leg: float = 30.0
     two_legs: float | None = None
-    late_answer: float = 1.0
+    late_answer: float = 0.5
     lapsed: float = 0.5
     rescue_overdue: float = 1.0
     rescue_overdue_covered: float = 10.0

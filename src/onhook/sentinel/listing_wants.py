@@ -14,7 +14,11 @@ _SUSPECT = 1.5
 """Seconds, less than a poll, between two lists of a room whose caller nobody looks after, at first;
 see `_EASE`."""
 _EASE = 8.0
-"""Such a room is listed more rarely the longer that lasts: after this part of its time."""
+"""Such a room is listed more rarely the longer that lasts: after this part of its time, once a
+callee's phone has stopped ringing."""
+_RINGS = 90.0
+_TOLD = 0.5
+"""Seconds between two lists of a room of which a webhook tells what only a list can explain."""
 _REFRESH = 5.0
 """Seconds between two lists of any other room, where no webhooks come."""
 _REFRESH_TOLD = 20.0
@@ -55,11 +59,11 @@ def wanted(
         overdue = call.rescue_until is not None and now >= call.rescue_until
         suspect = (alone is not None or overdue) and not covered and not call.released
         if suspect or call.room in lapsed:
-            least = _SUSPECT if alone is None else max(_SUSPECT, (now - alone) / _EASE)
-            if age >= least:
+            least = _SUSPECT if alone is None else max(_SUSPECT, (now - alone - _RINGS) / _EASE)
+            if age >= (_TOLD if call.relist else least):
                 found.append((2, listed, call.room))
         elif call.doubtful or call.relist:
-            if age >= _SUSPECT:
+            if age >= (_TOLD if call.relist else _SUSPECT):
                 found.append((3, listed, call.room))
         elif age >= (_REFRESH_COVERED if covered else told):
             found.append((5 if covered else 4, listed, call.room))

@@ -24,6 +24,8 @@ def is_second_dispatch_due(view: CallView, now: float, limits: Limits) -> bool:
     since = view.no_agent_since
     if limits.second_dispatch is None or since is None or now - since < limits.second_dispatch:
         return False
+    if limits.absent is not None and now - since >= limits.absent:
+        return False  # it is time for words
     if agent_absent.has_no_capacity(view):
         return False
     if view.hint is not None and view.hint.state == "started":

@@ -178,7 +178,6 @@ TABLE: tuple[Row, ...] = (
         judge=agent_zombie.judge,
         fault=Fault.AGENT_ZOMBIE,
         after="zombie (5 s) and 2 questions not acknowledged; zombie_blocked (15 s) where they are",
-        needs=_PROBE,
         why="an agent that lives is left alone, silent or not: what it owes the caller cannot be "
         "seen from here",
     ),
@@ -192,7 +191,7 @@ TABLE: tuple[Row, ...] = (
         applies=late_answer.applies,
         judge=late_answer.judge,
         fault=Fault.OUTBOUND_LATE_ANSWER,
-        after="late_answer (1 s)",
+        after="late_answer (0.5 s)",
         why="a list had shown the phone still ringing without the agent",
     ),
     Row(
