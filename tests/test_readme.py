@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 import runpy
+import shlex
 import shutil
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import onhook
+from onhook.cli import app
 from onhook.jobguard import Guarded
+from onhook.sentinel.plans import CallKey, built_ladder, tags_of
+from onhook.sentinel.plans_parser import parse
 
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
@@ -39,6 +44,33 @@ def test_the_snippets_of_the_conversation_and_the_phone_are_python() -> None:
     inside = "\n".join(f"    {line}" for line in BLOCKS[3].splitlines())
     compile(f"async def snippet():\n{inside}", "README.md", "exec")
     assert len(BLOCKS) == 4
+
+
+def test_the_plans_are_read_and_mean_what_is_said() -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    plans = parse(text, name="README.md", folder=ROOT)
+    assert plans.default.fallback == "tel:+15550123"
+    reception = plans.for_call(CallKey(room="night-1", number="+15550101", trunk="ST_EastCoast"))
+    assert (reception.limits.absent, reception.limits.max_call) == (6, 7200)
+    assert reception.ladder == built_ladder("sip:reception@pbx.example.com")
+    night = plans.for_call(CallKey(room="night-1", trunk="ST_EastCoast"))
+    assert [rung.name for rung in night.ladder.rungs] == [
+        "say",
+        "redispatch",
+        "transfer",
+        "hang_up",
+    ]
+    conference = plans.for_call(CallKey(room="r", tags=tags_of('{"tags": ["conference"]}')))
+    assert conference.limits.absent is conference.second_dispatch is None
+
+
+def test_the_commands_of_an_outage_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONHOOK_OUTAGES", str(tmp_path / "outages.json"))
+    text = (ROOT / "README.md").read_text()
+    commands = re.findall(r"^onhook (sentinel outage .*?)(?: +#.*)?$", text, re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        assert CliRunner().invoke(app, shlex.split(command)).exit_code == 0
 
 
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
