@@ -252,6 +252,16 @@ def test_an_outage_from_on_to_off(tmp_path: Path) -> None:
     assert "no outage is on" in again.stderr
 
 
+async def test_the_fallback_of_an_outage_is_none_of_the_trunks_numbers(server: Twirp) -> None:
+    result = await beside("outage", "on", "--all", "--fallback", "+15550199")
+    assert result.exit_code == 2
+    assert "'tel:+15550199' leads to +15550199, a number of your own" in result.stderr
+    server.scripts["ListSIPInboundTrunk"] = [error(500, "internal")]
+    result = await beside("outage", "on", "--all", "--fallback", "+15550199")
+    assert result.exit_code == 0, "an outage is no time to insist"
+    assert "it is not known whether the fallback is a number of your own" in result.stderr
+
+
 def test_only_the_newest_changes_are_shown(tmp_path: Path) -> None:
     for n in range(12):
         sentinel("outage", "on", "--tag", str(n), "--by", f"eve{n}")

@@ -113,8 +113,9 @@ def test_the_file_is_private_and_so_is_its_folder(switch: OutageSwitch) -> None:
         ({"fallback": "555"}, "'555' is no number that a caller can be sent to"),
         (
             {"scope": "number", "value": "+15550100", "fallback": "tel:+1-555-0100"},
-            "leads to .15550100, the number that is out",
+            "leads to .15550100, a number of your own",
         ),
+        ({"fallback": "+15550100", "own": ("15550100",)}, "leads to 15550100, a number of your"),
     ],
 )
 def test_what_cannot_be_is_refused(switch: OutageSwitch, wrong: dict[str, Any], told: str) -> None:

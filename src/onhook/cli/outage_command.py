@@ -14,6 +14,7 @@ from rich.console import Console
 
 from onhook import settings
 from onhook.cli.sentinel_tables import show_outages
+from onhook.cli.trunk_numbers import trunk_numbers
 from onhook.errors import OnhookError
 from onhook.outages import Scope, explained
 from onhook.sentinel.outage import OutageSwitch
@@ -25,6 +26,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+_TIMEOUT = 2.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")
 
@@ -61,6 +63,7 @@ def on(
             by=by or _who(),
             reason=reason,
             fallback=fallback,
+            own=_own_numbers() if fallback else (),
         )
     except OnhookError as error:
         _fail(str(error))
@@ -129,6 +132,24 @@ def _scope(
     if len(given) != 1:
         _fail("give one of --number, --trunk, --tag and --all")
     return given[0]
+
+
+def _own_numbers() -> frozenset[str]:
+    """Return the numbers of the trunks, where they are to be had: an outage does not wait."""
+    from onhook.livekit.credentials import Credentials  # noqa: PLC0415 - livekit
+
+    try:
+        credentials = Credentials.from_env()
+    except OnhookError:
+        why = "LIVEKIT_URL and a key are not set"
+    else:
+        own, why = trunk_numbers(credentials, _TIMEOUT)
+        if own is not None:
+            return own
+    typer.echo(
+        f"note: it is not known whether the fallback is a number of your own: {why}", err=True
+    )
+    return frozenset()
 
 
 def _seconds(text: str) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import importlib
 import json
@@ -17,7 +16,8 @@ from rich.console import Console
 from onhook import settings
 from onhook.cli import outage_command
 from onhook.cli.sentinel_tables import beginning, show_plans, show_status
-from onhook.errors import ApiError, OnhookError, PlansError
+from onhook.cli.trunk_numbers import trunk_numbers
+from onhook.errors import OnhookError, PlansError
 from onhook.outages import OutageFile
 from onhook.sentinel.sentinel_settings import HOST, PORT, Address, SentinelSettings
 
@@ -69,7 +69,7 @@ def run(
         )
         credentials = _credentials()
         _require_free(given.webhook)
-        own, unknown = _own_numbers(credentials)
+        own, unknown = trunk_numbers(credentials)
         read = _plans(given.plans, own)
     except OnhookError as error:
         _fail(str(error))
@@ -115,7 +115,7 @@ def check(
     own: frozenset[str] | None = None
     try:
         if trunks:
-            own, unknown = _own_numbers(_credentials())
+            own, unknown = trunk_numbers(_credentials())
             if unknown:
                 _fail(unknown)
         read = _plans(file, own)
@@ -144,20 +144,6 @@ def _credentials() -> Credentials:
             "are spoken to by a token of its own. Set LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
         )
     return credentials
-
-
-def _own_numbers(credentials: Credentials) -> tuple[frozenset[str] | None, str]:
-    """Ask for the numbers of the project's trunks; or say why they are not known."""
-    from onhook.livekit import ServerApi  # noqa: PLC0415 - loads livekit-api
-
-    async def ask() -> frozenset[str]:
-        async with ServerApi(credentials, timeout=_TIMEOUT) as server:
-            return await server.trunk_numbers()
-
-    try:
-        return asyncio.run(ask()), ""
-    except ApiError as error:
-        return None, str(error)
 
 
 def _require_free(address: Address) -> None:

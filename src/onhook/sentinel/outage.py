@@ -9,7 +9,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -82,6 +82,7 @@ class OutageSwitch:
         by: str,
         reason: str = "",
         fallback: str = "",
+        own: Collection[str] = (),
     ) -> Outage:
         """Switch an outage on; one of the same calls is replaced.
 
@@ -92,6 +93,7 @@ class OutageSwitch:
             by: Who does it.
             reason: Why, in their words.
             fallback: Where the calls go; empty for what the plans say.
+            own: Numbers of the project's trunks, to which no fallback may lead.
 
         Raises:
             PolicyError: One of these cannot be; says what can.
@@ -99,9 +101,11 @@ class OutageSwitch:
         _check(scope, value, seconds)
         require_text("outage", "by", by, "who switches it on")
         address = fallback_address(fallback) if fallback else ""
-        if scope == "number" and leads_back(address, by_key([value])):
+        known = [*own, value] if scope == "number" else own
+        if number := leads_back(address, by_key(known)):
             raise PolicyError(
-                f"{address!r} leads to {value}, the number that is out: give another fallback"
+                f"{address!r} leads to {number}, a number of your own: the caller would come back "
+                "as a new call, again and again. Give another fallback"
             )
         now = self._wall()
         outage = Outage(scope, value, now, now + seconds, _short(by), _short(reason), address)

@@ -67,7 +67,7 @@ class PlansFile:
         """Look whether the file has changed; return whether other plans are in force now.
 
         A file that cannot be read, is just being written or has mistakes leaves those of before,
-        which is logged once. It blocks for some milliseconds, for a long file up to half a second.
+        which is logged once. It blocks for milliseconds; with thousands of plans for a second.
         """
         try:
             found = self._path.stat()
