@@ -11,7 +11,10 @@ import pytest
 from onhook import settings
 from onhook.errors import ConfigurationError
 
-NAMES = ("ONHOOK_JOURNAL", "ONHOOK_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME")
+NAMES = (
+    *("ONHOOK_JOURNAL", "ONHOOK_RUNTIME_DIR", "ONHOOK_OUTAGES", "ONHOOK_PLANS"),
+    *("XDG_STATE_HOME", "XDG_CACHE_HOME"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +67,22 @@ def test_the_environment_names_other_places(
     found = settings.places()
     assert found.journal == home / "j.db"
     assert found.runtime == Path("run").absolute(), "a watchdog changes its folder"
+
+
+def test_the_file_of_outages_is_beside_the_journal(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings.outages() == home / ".local/state/onhook/outages.json"
+    monkeypatch.setenv("ONHOOK_JOURNAL", str(tmp_path / "j.db"))
+    assert settings.outages() == tmp_path / "outages.json"
+    monkeypatch.setenv("ONHOOK_OUTAGES", "~/o.json")
+    assert settings.outages() == home / "o.json"
+
+
+def test_plans_are_where_they_are_said_to_be(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.plans() is None
+    monkeypatch.setenv("ONHOOK_PLANS", "~/plans.toml")
+    assert settings.plans() == home / "plans.toml"
 
 
 @pytest.mark.usefixtures("no_home")

@@ -8,6 +8,12 @@ import pytest
 from aiohttp import web
 from livekit.protocol.models import ParticipantInfo, Room
 from livekit.protocol.room import ListParticipantsResponse, ListRoomsResponse
+from livekit.protocol.sip import (
+    ListSIPInboundTrunkResponse,
+    ListSIPOutboundTrunkResponse,
+    SIPInboundTrunkInfo,
+    SIPOutboundTrunkInfo,
+)
 
 from onhook.errors import ApiError, ConfigurationError
 from onhook.livekit import Credentials, ServerApi
@@ -44,6 +50,25 @@ async def test_lists_all_rooms() -> None:
     async with twirp(ListRooms=[says(listing), ok]) as server, api_of(server) as api:
         assert [room.name for room in await api.rooms()] == ["a", "b"]
         assert await api.rooms() == ()
+
+
+async def test_lists_the_numbers_of_all_trunks() -> None:
+    inbound = ListSIPInboundTrunkResponse(
+        items=[SIPInboundTrunkInfo(numbers=["+1", "+2"]), SIPInboundTrunkInfo()]
+    )
+    outbound = ListSIPOutboundTrunkResponse(items=[SIPOutboundTrunkInfo(numbers=["+2", "+3"])])
+    scripts = {"ListSIPInboundTrunk": [says(inbound)], "ListSIPOutboundTrunk": [says(outbound)]}
+    async with twirp(**scripts) as server, api_of(server) as api:
+        assert await api.trunk_numbers() == {"+1", "+2", "+3"}
+
+
+async def test_a_server_without_sip_has_no_trunks() -> None:
+    gone = [error(404, "not_found")]
+    async with (
+        twirp(ListSIPInboundTrunk=gone, ListSIPOutboundTrunk=gone) as server,
+        api_of(server) as api,
+    ):
+        assert await api.trunk_numbers() == set()
 
 
 async def test_a_server_that_knows_no_list_of_rooms_has_not_said_that_there_are_none() -> None:

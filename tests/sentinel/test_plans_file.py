@@ -142,3 +142,12 @@ def test_what_may_not_have_been_meant_is_said() -> None:
     """
     (note,) = notes(parse(text, name="x", folder=Path()))
     assert note.startswith("tag a, b: nothing is said before the transfer")
+
+
+def test_a_file_from_windows_is_read_and_its_lines_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "plans.toml"
+    path.write_bytes(b"\xef\xbb\xbf[default]\r\nabsent = 5\r\n")
+    assert PlansFile(path).plans.default.limits.absent == 5
+    path.write_bytes(b"\xef\xbb\xbf[default]\r\n\r\nabsent = '5'\r\n")
+    with pytest.raises(PlansError, match=r"plans.toml:3: absent = '5'"):
+        PlansFile(path)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from onhook import settings
 from onhook.cli.incidents_table import printable
-from onhook.outages import Outage, OutageFile, same_number
+from onhook.outages import Outage, OutageFile, number_key
 from onhook.rungs import Redispatch, Rung, Transfer
 from onhook.sentinel.sentinel_settings import SentinelSettings
 
@@ -107,9 +107,9 @@ def _notes(given: SentinelSettings, plans: Plans) -> Iterator[str]:
 
 def _strangers(plans: Plans, own: frozenset[str] | None) -> Iterator[str]:
     """Yield the numbers of rules that are on no trunk."""
-    numbers = {rule.match.number for rule in plans.rules if rule.match.number}
-    for number in sorted(numbers) if own else ():
-        if not any(same_number(number, known) for known in own or ()):
+    if own:
+        known = set(map(number_key, own))
+        for number in sorted({rule.match.number for rule in plans.rules} - {*known, ""}):
             yield f"a trunk with the number {number}, for which there is a plan"
 
 

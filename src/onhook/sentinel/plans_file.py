@@ -115,7 +115,7 @@ class PlansFile:
         if len(data) > _LARGEST:
             raise PlansError(f"{self._path}: it is larger than {_LARGEST // 1024} KiB")
         try:
-            return digest, data.decode()
+            return digest, data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
             raise PlansError(f"{self._path}:{line}: this is no UTF-8: save it as that") from None
