@@ -32,6 +32,11 @@ _numbers = itertools.count(5550100)
 _POLL = 0.02
 
 
+def next_number() -> str:
+    """Return a number that has no route yet."""
+    return f"+1{next(_numbers)}"
+
+
 @dataclass
 class Worker:
     """A worker process and the events its jobs write."""
@@ -169,7 +174,7 @@ class Bench:
 
     async def call_in(self, phone: Phone, scenario: Mapping[str, Any]) -> Call:
         """Dial a number that rings at the faulty agent."""
-        number = f"+1{next(_numbers)}"
+        number = next_number()
         await self.stack.add_route(Route(number, self.agent, json.dumps(scenario)))
         assert self.stack.sip_address
         return await phone.dial(number, server=self.stack.sip_address)

@@ -11,13 +11,11 @@ from onhook.call import Call, Direction, Leg, LegKind, LineState
 from onhook.errors import OnhookError
 from onhook.line import Dispatch
 from onhook.livekit.attribute_names import GUARD
-from onhook.sentinel.call_view import AgentView, CallView, JobHint, Lease
-from onhook.sentinel.limits import Limits
+from onhook.sentinel.call_view import AgentView, CallView
 from onhook.sentinel.plans import Plan
 from onhook.sentinel.second_dispatch import (
     SecondDispatches,
     Superfluous,
-    is_due,
     superfluous,
     to_repeat,
 )
@@ -50,50 +48,28 @@ def there(number: int, *, audible: bool = False) -> Leg:
     return agent(f"agent-AJ_{number}", audible=audible)
 
 
-def test_it_is_due_when_nobody_has_come_for_a_while() -> None:
-    assert not is_due(WAITS, PLAN, 2.4)
-    assert is_due(WAITS, PLAN, 2.5)
-
-
-@pytest.mark.parametrize(
-    "view",
-    [
-        replace(WAITS, caller={"sip.callID": "SCL_1"}),
-        replace(WAITS, call=call_of(caller())),
-        replace(WAITS, call=replace(WAITS.call, direction=Direction.OUTBOUND)),
-        replace(WAITS, call=call_of(RINGING, human())),
-        replace(WAITS, no_agent_since=None),
-        replace(WAITS, visited=True),
-        replace(WAITS, released="a machine has the call"),
-        replace(WAITS, rescue="inc_1"),
-        replace(WAITS, hint=JobHint("AJ_1", "support", "pending", "RETRYING", 2.0)),
-        replace(WAITS, lease=Lease("host", "agent-AJ_1", "AJ_1", until=5.0)),
-    ],
-    ids=[
-        *("scanner", "answered", "outbound", "company", "agent", "agent left", "released"),
-        *("rescue", "retrying", "lease"),
-    ],
-)
-def test_it_is_never_due(view: CallView) -> None:
-    assert not is_due(view, PLAN, 4.0)
-
-
-def test_a_plan_may_want_none() -> None:
-    assert not is_due(WAITS, Plan(limits=Limits(second_dispatch=None)), 60.0)
-
-
 @pytest.mark.parametrize(
     ("sent", "plan", "chosen"),
     [
         ([FIRST], PLAN, ("support", "{}")),
         ([with_job(FIRST, 1)], PLAN, None),
         ([FIRST, OURS], PLAN, None),
+        ([replace(FIRST, attributes={SECOND_DISPATCH: "1"})], PLAN, None),
         ([FIRST, Dispatch("AD_3", "scribe")], PLAN, None),
         ([], PLAN, None),
         ([], Plan(agent="night"), ("night", "")),
         ([FIRST], Plan(agent="night"), ("night", "{}")),
     ],
-    ids=["lost", "taken", "twice", "two agents", "none", "the plan's", "the plan's, with its data"],
+    ids=[
+        "lost",
+        "taken",
+        "twice",
+        "marked",
+        "two agents",
+        "none",
+        "the plan's",
+        "the plan's, with its data",
+    ],
 )
 def test_the_dispatch_that_nobody_has_taken_is_repeated_once(
     sent: list[Dispatch], plan: Plan, chosen: tuple[str, str] | None

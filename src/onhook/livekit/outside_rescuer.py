@@ -17,7 +17,7 @@ from onhook.livekit.credentials import Credentials
 from onhook.livekit.slots import Slots
 from onhook.policy import RescuePolicy
 from onhook.rescue.engine import Engine
-from onhook.rescue.events import Ring
+from onhook.rescue.events import Ring, Sink
 from onhook.sinks import LoggingObserver, Observer, ObserverSink
 from onhook.sinks.journal import Journal
 
@@ -96,18 +96,25 @@ class OutsideRescuer:
         ) as line:
             yield line
 
-    def engine(self, line: Line, policy: RescuePolicy, mode: Mode) -> Engine:
+    def sinks(self) -> tuple[Sink, ...]:
+        """Return new sinks for one incident."""
+        return (*self._sinks, *map(ObserverSink, self._observers))
+
+    def engine(
+        self, line: Line, policy: RescuePolicy, mode: Mode, sinks: Sequence[Sink] | None = None
+    ) -> Engine:
         """Return the engine for one incident.
 
         Args:
             line: The call's line.
             policy: What shall be done.
             mode: Whether it is done.
+            sinks: Are told of it; `sinks()` when omitted.
         """
         return Engine(
             line,
             policy=policy,
-            sinks=(*self._sinks, *map(ObserverSink, self._observers)),
+            sinks=self.sinks() if sinks is None else sinks,
             clock=self._clock,
             ring=self._ring,
             mode=mode,

@@ -17,15 +17,15 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from onhook.call import Call, Direction
+from onhook.call import Call
 from onhook.errors import OnhookError
 from onhook.line import Dispatch
 from onhook.livekit.attribute_names import GUARD
-from onhook.sentinel.call_view import CallView, LeaseState
+from onhook.sentinel.call_view import CallView
 from onhook.sentinel.plans import Plan
 from onhook.takeover import SECOND_DISPATCH
 
-__all__ = ["DispatchLine", "SecondDispatches", "Superfluous", "is_due", "superfluous", "to_repeat"]
+__all__ = ["DispatchLine", "SecondDispatches", "Superfluous", "superfluous", "to_repeat"]
 
 logger = logging.getLogger("onhook")
 
@@ -63,28 +63,6 @@ class DispatchLine(Protocol):
         """Take a dispatch and its agents back."""
 
 
-def is_due(view: CallView, plan: Plan, now: float) -> bool:
-    """Return whether a call may need a second dispatch. Pure; the server is asked before that.
-
-    Args:
-        view: The call.
-        plan: Its plan.
-        now: Seconds of the sentinel's clock.
-    """
-    if plan.second_dispatch is None or view.no_agent_since is None:
-        return False
-    retried = view.hint is not None and view.hint.reason == "RETRYING"
-    return (
-        now - view.no_agent_since >= plan.second_dispatch
-        and view.call.ringing
-        and view.call.direction is Direction.INBOUND
-        and bool(view.caller.get("sip.trunkID"))  # else it is a scanner, and nobody answers it
-        and not view.call.company
-        and not (view.visited or view.released or view.rescue or retried)
-        and view.lease_state(now) is LeaseState.NEVER
-    )
-
-
 def to_repeat(sent: Sequence[Dispatch], plan: Plan) -> tuple[str, str] | None:
     """Choose which dispatch is repeated: name and metadata, or `None` where none may be.
 
@@ -92,11 +70,11 @@ def to_repeat(sent: Sequence[Dispatch], plan: Plan) -> tuple[str, str] | None:
         sent: All dispatches of the room.
         plan: The call's plan; its agent counts where none was sent.
     """
-    if any(dispatch.jobs for dispatch in sent):
-        return None  # a worker has taken it: the agent is on its way
+    if any(dispatch.jobs or SECOND_DISPATCH in dispatch.attributes for dispatch in sent):
+        return None  # a worker has taken it, so that the agent is on its way; or repeated already
     wanted = {(dispatch.agent_name, dispatch.metadata) for dispatch in sent}
     if len(wanted) != len(sent) or len(wanted) > 1:
-        return None  # repeated already, or nobody can tell which of them is missing
+        return None  # nobody can tell which of them is missing
     if plan.agent:
         return plan.agent, next((metadata for _, metadata in wanted), "")
     return next(iter(wanted), None)
@@ -179,7 +157,7 @@ class SecondDispatches:
         """Send a second dispatch, if the server agrees that none has been taken; then follow it.
 
         Args:
-            view: The call, of which `is_due` holds.
+            view: The call, of which `is_second_dispatch_due` holds.
             plan: Its plan.
         """
         if self.paused:

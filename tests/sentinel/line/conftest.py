@@ -1,19 +1,45 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
 
 from onhook.bench.stack import Stack
 from tests.line.bench import Bench, worker
+from tests.sentinel.line.sentinels import RunningSentinel, free_port, sentinel
+
+
+@dataclass
+class Watched:
+    """The servers, and a sentinel at its defaults that watches them."""
+
+    stack: Stack
+    sentinel: RunningSentinel
+
+
+@pytest.fixture(scope="session")
+def port() -> int:
+    """Where sentinels listen for the servers' webhooks."""
+    return free_port()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+async def stack(tmp_path_factory: pytest.TempPathFactory, port: int) -> AsyncIterator[Stack]:
     """The real servers, once for all tests of the sentinel."""
-    async with Stack(folder=tmp_path_factory.mktemp("sentinel-stack")) as running:
+    folder = tmp_path_factory.mktemp("sentinel-stack")
+    async with Stack(folder=folder, webhooks=[f"http://127.0.0.1:{port}/webhook"]) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def watched(
+    stack: Stack, tmp_path_factory: pytest.TempPathFactory, port: int
+) -> AsyncIterator[Watched]:
+    """The servers and a sentinel, once for all tests that need nothing else of it."""
+    async with sentinel(stack, tmp_path_factory.mktemp("sentinel"), port) as running:
+        yield Watched(stack, running)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

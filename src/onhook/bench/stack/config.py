@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from onhook.bench.stack.ports import HOST, Ports
@@ -28,23 +29,31 @@ def redis_arguments(ports: Ports) -> list[str]:
     return ["--bind", HOST, "--port", str(ports.redis), "--save", "", "--appendonly", "no"]
 
 
-def livekit_server(ports: Ports, *keys: Keys, webhooks: Sequence[str] = ()) -> dict[str, Any]:
+def livekit_server(
+    ports: Ports,
+    *keys: Keys,
+    webhooks: Sequence[str] = (),
+    also_at: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return livekit-server's configuration (its `config-sample.yaml`).
 
     Args:
         ports: Where it listens.
         keys: The keys that it knows; the first one signs its webhooks.
         webhooks: Addresses that it sends webhooks to.
+        also_at: Further interfaces where it can be reached, and their addresses.
     """
+    # with an address of its own it would tell of no other interface's
+    node = {} if also_at else {"node_ip": HOST}
     notified = {"api_key": keys[0].key, "urls": list(webhooks)}
     return {
         "port": ports.http,
-        "bind_addresses": [HOST],
+        "bind_addresses": [HOST, *also_at.values()],
         "rtc": {
-            "node_ip": HOST,
+            **node,
             "use_external_ip": False,
             "enable_loopback_candidate": True,
-            "interfaces": {"includes": ["lo"]},
+            "interfaces": {"includes": ["lo", *also_at]},
             "tcp_port": 0,  # it would listen on every interface; UDP is enough on loopback
             "udp_port": ports.rtc_udp,
         },

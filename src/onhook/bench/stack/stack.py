@@ -7,7 +7,7 @@ import signal
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Literal
 
 from onhook.bench.stack import config, health
@@ -37,6 +37,7 @@ class Stack:
         ringing: Seconds that an unanswered call rings (the trunk's `ringing_timeout`).
         next_keys: A second key that the server knows, as while keys are rotated.
         webhooks: Addresses that the server sends its webhooks to.
+        also_at: Further interfaces where the server can be reached, and their addresses.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Stack:
         ringing: float = 20.0,
         next_keys: config.Keys | None = None,
         webhooks: Sequence[str] = (),
+        also_at: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._routes = routes
         self._sip = sip
@@ -55,6 +57,7 @@ class Stack:
         self._keys = config.Keys()
         self._known_keys = [self._keys, *([next_keys] if next_keys else [])]
         self._webhooks = webhooks
+        self._also_at = also_at
         self._ports: Ports | None = None
         self._servers: dict[str, Server] = {}
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="onhook-stack-")
@@ -166,7 +169,9 @@ class Stack:
                 "redis-server": [str(programs.redis), *config.redis_arguments(ports)],
                 "livekit-server": [str(programs.server), "--config", str(self._file("server"))],
             }
-            server = config.livekit_server(ports, *self._known_keys, webhooks=self._webhooks)
+            server = config.livekit_server(
+                ports, *self._known_keys, webhooks=self._webhooks, also_at=self._also_at
+            )
             config.write(self._file("server"), server)
             if programs.sip is not None:
                 commands["livekit-sip"] = [str(programs.sip), "--config", str(self._file("sip"))]

@@ -1,0 +1,190 @@
+"""From a suspicion to an outcome: confirmed, claimed, rescued; each call by one task at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from onhook.errors import ApiError
+from onhook.incident import Mode, Outcome
+from onhook.sentinel.breaker import Breaker
+from onhook.sentinel.call_view import CallView
+from onhook.sentinel.confirmation import Confirmation, Confirmed
+from onhook.sentinel.fleet.claims import (
+    Claim,
+    ClaimLostError,
+    Claims,
+    FleetUnavailableError,
+    Refused,
+)
+from onhook.sentinel.fleet.held_claim import HeldClaim
+from onhook.sentinel.plans import Plan
+from onhook.sentinel.rescuer import CallRescuer, ConfirmedCall
+from onhook.sentinel.seen_calls import call_key
+from onhook.sentinel.suspicion import Suspicion
+from onhook.sentinel.task_pool import TaskPool
+
+__all__ = ["Attendance"]
+
+logger = logging.getLogger("onhook")
+
+K = TypeVar("K")
+
+_AT_ONCE = 64
+"""Calls that are attended to at a time; the longest silence comes first."""
+_CONFIRM = 8.0
+_LEASE = 3.0
+"""Seconds that a claim outlasts a request to the server."""
+_SOON, _LATER, _AGAIN = 1.0, 2.0, 15.0
+"""Seconds until a call is looked at again: whose server failed, whose suspicion was not confirmed,
+and whose line could not be released."""
+_REMEMBERED = 20_000
+_SAME = 1.0
+"""Seconds by which the beginning of one and the same silence may differ."""
+
+
+class Attendance:
+    """Attends to suspicions.
+
+    Args:
+        confirmation: Asks anew.
+        rescuer: Climbs ladders.
+        claims: Who has which call.
+        plan: Returns a call's plan.
+        owner: This sentinel's name, one for each start of it.
+        observe: Whether nothing is done, whatever the plans say.
+        breaker: Says when the server should not be asked.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        confirmation: Confirmation,
+        rescuer: CallRescuer,
+        claims: Claims,
+        plan: Callable[[CallView], Plan],
+        *,
+        owner: str,
+        observe: bool,
+        breaker: Breaker | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._confirmation = confirmation
+        self._rescuer = rescuer
+        self._claims = claims
+        self._plan = plan
+        self._owner = owner
+        self._observe = observe
+        self._clock = clock
+        self._settled: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._not_before: OrderedDict[str, float] = OrderedDict()
+        self.breaker = breaker or Breaker(clock=clock)
+        self.pool = TaskPool(_AT_ONCE)
+        self.endings: Counter[str] = Counter()
+        """Outcomes of incidents since the start."""
+        self.faults: Counter[str] = Counter()
+        """Faults of these."""
+        self.unconfirmed = 0
+        """Suspicions that the server did not agree with."""
+
+    def consider(self, suspected: Sequence[tuple[Suspicion, CallView]]) -> None:
+        """Attend to calls, the longest silence first, as far as there is room.
+
+        Args:
+            suspected: What the detectors have found now; the same is found again until it is gone.
+        """
+        now = self._clock()
+        if self.breaker.open:
+            return
+        for suspicion, view in sorted(suspected, key=lambda pair: pair[0].since):
+            if self.pool.full:
+                return
+            if now < self._not_before.get(view.room, 0.0) or self._is_settled(suspicion, view):
+                continue
+            self.pool.start(view.room, partial(self._attend, suspicion))
+
+    async def _attend(self, suspicion: Suspicion) -> None:
+        room = suspicion.room
+        try:
+            async with asyncio.timeout(_CONFIRM):
+                confirmed = await self._confirmation.confirm(suspicion)
+        except (ApiError, TimeoutError) as error:
+            self.breaker.failed()
+            self._wait(room, _SOON)
+            logger.warning(
+                "room %s: whether %s is so is not known: %r", room, suspicion.fault, error
+            )
+            return
+        self.breaker.succeeded()
+        if confirmed is None:
+            self.unconfirmed += 1
+            self._wait(room, _LATER)
+            return
+        try:
+            claim = await self._claimed(confirmed)
+            if claim is not None:
+                await self._rescue(confirmed, claim)
+        except (ClaimLostError, FleetUnavailableError) as error:
+            self._wait(room, _SOON)
+            logger.warning("room %s: left to another sentinel: %s", room, error)
+
+    async def _claimed(self, confirmed: Confirmed) -> Claim | None:
+        """Claim a call; `None` where another sentinel has it, or has dealt with this already."""
+        suspicion, key = confirmed.suspicion, call_key(confirmed.view)
+        ttl = self._plan(confirmed.view).policy.api_timeout + _LEASE
+        found = await self._claims.claim(key, self._owner, ttl)
+        if isinstance(found, Refused) and (done := found.finished) is not None:
+            silence = self._clock() - suspicion.since
+            if silence + _SAME > done.ago and done.ending != "handed_outward":
+                self._settle(suspicion, confirmed.view)
+                return None
+            found = await self._claims.claim(key, self._owner, ttl, beyond=done.token)
+        if isinstance(found, Refused):
+            self._wait(suspicion.room, max(_SOON, found.until - self._clock()))
+            return None
+        return found
+
+    async def _rescue(self, confirmed: Confirmed, claim: Claim) -> None:
+        suspicion, view = confirmed.suspicion, confirmed.view
+        plan = self._plan(view)
+        mode: Mode = "observe" if self._observe else plan.mode
+        call = ConfirmedCall(
+            suspicion, view.call, plan, mode, evidence=confirmed.evidence, dead=confirmed.dead
+        )
+        margin = plan.policy.api_timeout
+        async with HeldClaim(
+            self._claims, claim, ttl=margin + _LEASE, margin=margin, clock=self._clock
+        ) as held:
+            outcome = await self._rescuer.rescue(call, held)
+        self._closed(suspicion, view, outcome)
+
+    def _closed(self, suspicion: Suspicion, view: CallView, outcome: Outcome) -> None:
+        self.endings[outcome.ending] += 1
+        self.faults[str(suspicion.fault)] += 1
+        if outcome.ending == "handed_outward":  # nobody is further out: it is tried again
+            self._wait(view.room, _AGAIN)
+        else:
+            self._settle(suspicion, view)
+
+    def _is_settled(self, suspicion: Suspicion, view: CallView) -> bool:
+        since = self._settled.get((call_key(view), suspicion.fault))
+        return since is not None and suspicion.since <= since + _SAME
+
+    def _settle(self, suspicion: Suspicion, view: CallView) -> None:
+        """Remember that this silence has been dealt with; a later one is something new."""
+        _remember(self._settled, (call_key(view), str(suspicion.fault)), suspicion.since)
+
+    def _wait(self, room: str, seconds: float) -> None:
+        _remember(self._not_before, room, self._clock() + seconds)
+
+
+def _remember(memory: OrderedDict[K, float], key: K, value: float) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    while len(memory) > _REMEMBERED:
+        memory.popitem(last=False)

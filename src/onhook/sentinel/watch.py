@@ -1,0 +1,178 @@
+"""Looks at all calls again and again, and begins what is due: a probe, a dispatch, a rescue."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from itertools import islice
+
+from onhook.sentinel.attendance import Attendance
+from onhook.sentinel.call_view import CallView, ProbeResult
+from onhook.sentinel.calls import CallTable
+from onhook.sentinel.detectors import (
+    ProbeDue,
+    is_scanner_due,
+    is_second_dispatch_due,
+    probes_due,
+    suspicion,
+)
+from onhook.sentinel.limits import Limits
+from onhook.sentinel.plans_in_force import PlansInForce
+from onhook.sentinel.scanners import Scanners
+from onhook.sentinel.second_dispatch import SecondDispatches
+from onhook.sentinel.seen_calls import SeenCalls
+from onhook.sentinel.sightings import Sighting
+from onhook.sentinel.task_pool import TaskPool
+
+__all__ = ["Watch"]
+
+logger = logging.getLogger("onhook")
+
+_TICK = 0.2
+"""Seconds between two looks at the calls that nobody looks after."""
+_ROUND = 1.0
+"""Seconds between two looks at all calls."""
+_SLICE = 200
+"""Calls that are looked at before other work gets its turn."""
+_PROBES, _DISPATCHES = 64, 16
+
+
+class Watch:
+    """Looks at calls.
+
+    Args:
+        table: What is known of them.
+        plans: What is done for which.
+        attendance: Attends to suspicions.
+        second: Sends second dispatches.
+        scanners: Removes scanners.
+        ask: Asks an agent once whether it lives: room name and identity.
+        affordable: Returns how many questions may be asked now.
+        observe: Whether nothing is done.
+        clock: Monotonic seconds.
+        sleep: Waits for some seconds.
+    """
+
+    def __init__(
+        self,
+        table: CallTable,
+        plans: PlansInForce,
+        attendance: Attendance,
+        second: SecondDispatches,
+        scanners: Scanners,
+        *,
+        ask: Callable[[str, str], Awaitable[ProbeResult]],
+        affordable: Callable[[], int],
+        observe: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._table = table
+        self._plans = plans
+        self._attendance = attendance
+        self._second = second
+        self._scanners = scanners
+        self._ask = ask
+        self._affordable = affordable
+        self._observe = observe
+        self._clock = clock
+        self._sleep = sleep
+        self._probing = TaskPool(_PROBES)
+        self._sending = TaskPool(_DISPATCHES)
+        self._silent: set[str] = set()
+        """Rooms with an agent that has left a question unanswered."""
+        self._dispatched = SeenCalls()
+        self._first = True
+
+    def receive(self, sighting: Sighting) -> None:
+        """Take what was learned, at once."""
+        self._table.take(sighting, self._clock())
+
+    async def quick(self) -> None:
+        """Look at the calls that nobody looks after, for ever."""
+        while True:
+            self._look(self._clock())
+            await self._sleep(_TICK)
+
+    async def rounds(self) -> None:
+        """Look at all calls, for ever: how long they last, and whether their agents live."""
+        while True:
+            began = self._clock()
+            await self._round()
+            await self._sleep(max(_ROUND - (self._clock() - began), 0.05))
+
+    async def aclose(self, seconds: float) -> None:
+        """End what is under way; rescues may finish by themselves for some seconds.
+
+        Args:
+            seconds: How long.
+        """
+        await asyncio.gather(
+            self._attendance.pool.aclose(seconds),
+            self._sending.aclose(),
+            self._probing.aclose(),
+            self._scanners.aclose(),
+        )
+
+    def _look(self, now: float) -> None:
+        suspected = []
+        for view in self._uneasy(now):
+            self._tell_of_first(view)
+            plan = self._plans.plan(view)
+            if found := suspicion(view, now, plan.limits):
+                suspected.append((found, view))
+            if self._observe or plan.mode == "observe":
+                continue
+            if is_scanner_due(view, now, plan.limits):
+                self._scanners.remove(view)
+            elif view.call.ringing and is_second_dispatch_due(view, now, plan.limits):
+                self._send(view)
+        self._attendance.consider(suspected)
+
+    def _uneasy(self, now: float) -> Iterator[CallView]:
+        yield from self._table.uneasy(now)
+        for room in tuple(self._silent):
+            view = self._table.view(room, now)
+            if view is None or not any(agent.unanswered for agent in view.agents):
+                self._silent.discard(room)
+            else:
+                yield view
+
+    def _send(self, view: CallView) -> None:
+        if not self._sending.full and self._dispatched.add(view):
+            plan = self._plans.plan(view)
+            self._sending.start(view.room, partial(self._second.send, view, plan))
+
+    async def _round(self) -> None:
+        now = self._clock()
+        views = self._table.views(now)
+        suspected, probed = [], []
+        while chunk := list(islice(views, _SLICE)):
+            for view in chunk:
+                self._tell_of_first(view)
+                limits = self._plans.limits(view)
+                if found := suspicion(view, now, limits):
+                    suspected.append((found, view))
+                elif view.agents and limits.zombie is not None:
+                    probed.append(view)
+            await self._sleep(0)
+        self._attendance.consider(suspected)
+        most = min(_PROBES - len(self._probing), self._affordable())
+        for due in probes_due(probed, self._clock(), Limits(), most=most):
+            self._probing.start(f"{due.room}/{due.sid}", partial(self._probe, due))
+
+    async def _probe(self, due: ProbeDue) -> None:
+        asked = self._clock()
+        result = await self._ask(due.room, due.identity)
+        self._table.probed(due.room, due.sid, result, asked, self._clock())
+        if result in (ProbeResult.GONE, ProbeResult.BLOCKED):
+            self._silent.add(due.room)
+
+    def _tell_of_first(self, view: CallView) -> None:
+        if self._first and view.call.callers:
+            self._first = False
+            number = view.caller.get("sip.trunkPhoneNumber") or "no number"
+            logger.info("first call seen: room %s, %s, %s", view.room, view.call.direction, number)
