@@ -68,6 +68,8 @@ def view_of(
     complete = call.listed is not None
     if (agent, job, complete) != (picture.agent, picture.job, picture.complete):
         picture = replace(picture, agent=agent, job=job, complete=complete)
+    ended = None if lease is None else lease.ended
+    visited = call.visited or bool(call.strangers) or lease is not None
     inbound = picture.direction is Direction.INBOUND
     known = [t for t in (call.rescue_until, rescue_until) if t is not None]
     return CallView(
@@ -78,9 +80,9 @@ def view_of(
         first_seen=call.first_seen,
         began_after=call.began_after,
         server_age_since=joined - clock if joined and clock is not None else None,
-        no_agent_since=call.no_agent_since,
-        alone_since=call.alone_since,
-        visited=call.visited,
+        no_agent_since=_not_before(call.no_agent_since, ended),
+        alone_since=_not_before(call.alone_since, ended),
+        visited=visited,
         agent_left=call.agent_left,
         agent_left_by=call.agent_left_by,
         rang_on=call.rang_on,
@@ -95,14 +97,16 @@ def view_of(
         hint=hint,
         ladder=call.ladder,
         agent_name=call.agent_name or ("" if hint is None else hint.agent_name),
-        trunkless=inbound
-        and not caller.get(TRUNK)
-        and call.answered_since is None
-        and not call.visited,
+        trunkless=inbound and not caller.get(TRUNK) and call.answered_since is None and not visited,
         polled=call.polled,
         listed=call.listed,
         doubtful=call.doubtful,
     )
+
+
+def _not_before(since: float | None, ended: float | None) -> float | None:
+    """Return since when nobody looks after a caller, which an agent's host did until it ended."""
+    return since if since is None or ended is None else max(since, ended)
 
 
 def _direction(ordered: Iterable[Stay]) -> Direction:

@@ -123,7 +123,8 @@ class CallView:
             into the sentinel's; later than the truth rather than earlier. `None` if not known.
         no_agent_since: A caller is there, and no agent is, since.
         alone_since: A caller is there, and neither an agent nor company is, since.
-        visited: Whether an agent or company has been there before.
+        visited: Whether an agent or company has been there before, or a host answers or has
+            answered for the call.
         agent_left: When the last agent went, while none has come back.
         agent_left_by: The server's word for why, such as `CONNECTION_TIMEOUT`.
         rang_on: Whether a list made after that has shown that no leg was answered yet.

@@ -230,9 +230,14 @@ class CallTable:
         self._event_at = now
         call = self._calls.get(gone.room)
         if gone.sid:
+            unheard = self._stays.get(gone.sid) is None
             self._stays.add(gone.sid, Tombstone(now, final=True, reason=gone.reason), now)
-            if call is not None and call.remove(gone.sid, gone.reason):
+            if call is None:
+                return
+            if call.remove(gone.sid, gone.reason):
                 self._refresh(call, now)
+            elif unheard and call.sid in ("", gone.room_sid):
+                call.stranger_gone(gone.sid, now)
         elif call is not None:
             call.relist = True  # whoever that was
 

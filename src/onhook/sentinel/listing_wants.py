@@ -65,7 +65,7 @@ def wanted(
         elif call.doubtful or call.relist:
             if age >= (_TOLD if call.relist else _SUSPECT):
                 found.append((3, listed, call.room))
-        elif age >= (_REFRESH_COVERED if covered else told):
+        elif age >= (_REFRESH_COVERED if covered and alone is None else told):
             found.append((5 if covered else 4, listed, call.room))
     found.sort()
     return [room for _, _, room in found]

@@ -18,6 +18,7 @@ every 5 s (livekit-server `rtc/room.go`, `roomUpdateInterval`)."""
 _ANSWERED = (LineState.ACTIVE, LineState.UNKNOWN)
 _COUNTED = (LegKind.CALLER, LegKind.HUMAN)
 """Agents and recorders are in no count (livekit-server `rtc/room.go`, `updateProto`)."""
+_STRANGERS = 4
 _AGENT_NAMES = (AGENT_NAME, "lk.agent.name")
 
 
@@ -25,7 +26,7 @@ class TrackedCall:
     """What is known of one life of a room; `CallTable` folds sightings into it.
 
     Args:
-        room: Room name.
+        room: Its name.
         sid: The server's id of this life; empty where it was not told.
         now: When it was first seen.
         began_after: When a list of rooms without it was asked for; `None` for never.
@@ -64,6 +65,7 @@ class TrackedCall:
         "settled_count",
         "sid",
         "stays",
+        "strangers",
         "two_legs_since",
         "visited",
     )
@@ -91,6 +93,8 @@ class TrackedCall:
         self.answered_since: float | None = None
         self.two_legs_since: float | None = None
         self.released = self.ladder = self.agent_name = ""
+        self.strangers: tuple[str, ...] = ()
+        """Stays of which only the end was told: an agent may have been there."""
         self.first_voice = self.rescue = self.rescue_by = ""
         self.rescue_until: float | None = None
         self._call: Call | None = None
@@ -177,6 +181,12 @@ class TrackedCall:
             self.agent_left_by = reason
         return stay is not None
 
+    def stranger_gone(self, sid: str, now: float) -> None:
+        """Take that somebody has gone of whose coming nobody has told."""
+        self.strangers = (*self.strangers[-_STRANGERS:], sid)
+        if self.alone_since is not None:
+            self.alone_since = self.no_agent_since = now
+
     def was_there(self, member: Member, end: Tombstone) -> None:
         """Take a late word of somebody who has gone already.
 
@@ -185,6 +195,7 @@ class TrackedCall:
             end: What is known of their going.
         """
         self._remember(member)
+        self.strangers = tuple(sid for sid in self.strangers if sid != member.sid)
         another = self.agent_left is not None or any(s.is_agent for s in self.stays.values())
         if member.leg.kind is LegKind.AGENT and not another:
             self.agent_left, self.agent_left_by = end.at, end.reason
