@@ -17,7 +17,7 @@ from onhook.sentinel.fleet.claims import (
 )
 from tests.sentinel.fleet.telling import climbed, intent, opened, outcome
 
-BRIEF = 0.2
+BRIEF = 0.12
 """Seconds of a lease that shall lapse."""
 LONG = 30.0
 CALL = "RM_1"

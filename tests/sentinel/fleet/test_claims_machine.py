@@ -211,7 +211,7 @@ def test_like_the_model(kind: str, redis_server: RedisServer) -> None:
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=60,
+                max_examples=40,
                 stateful_step_count=25,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

@@ -186,21 +186,28 @@ async def fleet_of(*names: str) -> tuple[Fleet, Sequence[Node]]:
     return fleet, await fleet.start()
 
 
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@pytest.mark.looptime
 class TestFailoverReached(ClaimsContract):
     """With shared in reach it is like any other."""
 
     @pytest.fixture
     async def claims(self) -> FailoverClaims:
-        return FailoverClaims(MemoryClaims(), MemoryClaims(), owner="a")
+        shared, local = MemoryClaims(clock=now), MemoryClaims(clock=now)
+        return FailoverClaims(shared, local, owner="a", clock=now)
 
 
+@pytest.mark.looptime
 class TestFailoverGone(ClaimsContract):
     """Without it, and nobody else known, too."""
 
     @pytest.fixture
     async def claims(self) -> FailoverClaims:
-        way = Way(MemoryClaims())
-        claims = FailoverClaims(way, MemoryClaims(), owner="b")
+        way = Way(MemoryClaims(clock=now))
+        claims = FailoverClaims(way, MemoryClaims(clock=now), owner="b", clock=now)
         await claims.probe()
         way.cut = True
         await claims.probe()

@@ -146,7 +146,7 @@ class FailoverMachine(RuleBasedStateMachine):
 
 
 FailoverMachine.TestCase.settings = settings(
-    max_examples=100,
+    max_examples=200,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

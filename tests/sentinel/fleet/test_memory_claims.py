@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from onhook.errors import PolicyError
@@ -9,10 +11,11 @@ from tests.sentinel.fleet.contract import LONG, ClaimsContract, claimed
 from tests.sentinel.fleet.telling import opened, outcome
 
 
+@pytest.mark.looptime
 class TestMemoryClaims(ClaimsContract):
     @pytest.fixture
     def claims(self) -> MemoryClaims:
-        return MemoryClaims()
+        return MemoryClaims(clock=lambda: asyncio.get_running_loop().time())
 
 
 async def test_of_too_many_the_finished_ones_are_forgotten_first() -> None:

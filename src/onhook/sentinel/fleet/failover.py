@@ -12,7 +12,7 @@ The rules, a row each; "here" is this sentinel, "shared" is Redis:
 | gone | any other call, others known | granted when it is this one's turn, see below |
 | gone | to give back or finish | kept here, and owed to shared |
 | back | a claim held here | claimed again under its events; another has it meanwhile: lost |
-| back | an outcome owed | told when nobody holds the call; where another has told one, that counts |
+| back | an outcome owed | told when nobody holds the call; another has told one: that counts |
 | back | a rescue half done here | told without an outcome: whoever asks goes on with it |
 | back | any other call | refused for `settle` seconds, in which all tell what they owe |
 | reached again | a call that somebody finished meanwhile | refused: it is finished |
