@@ -45,9 +45,14 @@ class Room:
 
 
 class World:
-    """Rooms and who is in them. `events` are the webhooks, with the time of each."""
+    """Rooms and who is in them. `events` are the webhooks, with the time of each.
 
-    def __init__(self) -> None:
+    Args:
+        tells_changes: Whether a webhook tells of every change too, which LiveKit's do not yet.
+    """
+
+    def __init__(self, *, tells_changes: bool = False) -> None:
+        self._tells_changes = tells_changes
         self.now = 0.0
         self.rooms: dict[str, Room] = {}
         self.events: list[tuple[float, Sighting]] = []
@@ -126,6 +131,8 @@ class World:
             version=member.version + 1,
             attributes={**member.attributes, **more},
         )
+        if self._tells_changes:
+            self._tell(MemberSeen(room, here.sid, here.members[identity]))
 
     def answer(self, room: str, identity: str = "sip_+15550100") -> None:
         self.change(room, identity, LineState.ACTIVE, audible=True)

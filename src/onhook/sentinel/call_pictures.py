@@ -100,7 +100,7 @@ def view_of(
         trunkless=inbound and not caller.get(TRUNK) and call.answered_since is None and not visited,
         polled=call.polled,
         listed=call.listed,
-        doubtful=call.doubtful,
+        doubtful=call.counts.doubtful,
     )
 
 

@@ -48,7 +48,7 @@ def wanted(
         listed = call.listed
         if listed is None:
             # a room with a caller in it before one that may be empty
-            empty = not call.stays and not call.count
+            empty = not call.stays and not call.counts.told
             found.append((1 if empty else 0, call.first_seen, call.room))
             continue
         age = now - listed
@@ -62,7 +62,7 @@ def wanted(
             least = _SUSPECT if alone is None else max(_SUSPECT, (now - alone - _RINGS) / _EASE)
             if age >= (_TOLD if call.relist else least):
                 found.append((2, listed, call.room))
-        elif call.doubtful or call.relist:
+        elif call.counts.doubtful or call.relist:
             if age >= (_TOLD if call.relist else _SUSPECT):
                 found.append((3, listed, call.room))
         elif age >= (_REFRESH_COVERED if covered and alone is None else told):

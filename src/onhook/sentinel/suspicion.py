@@ -18,7 +18,8 @@ class Need(StrEnum):
     LISTING = "listing"
     """A fresh list of who is in the room, by which the same detector still suspects."""
     PROBE = "probe"
-    """The call's agents, where any are in the room, do not answer: two questions each."""
+    """The call's agents, where any are in the room, show no life: they leave two questions each
+    unanswered, and who has done so already sends no voice."""
 
 
 @dataclass(frozen=True, slots=True)

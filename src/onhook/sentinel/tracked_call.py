@@ -5,19 +5,15 @@ from __future__ import annotations
 from onhook.call import Call, Leg, LegKind, LineState
 from onhook.livekit.attribute_names import AGENT_NAME, LADDER, RELEASED, RESCUE
 from onhook.sentinel.call_pictures import picture_of
+from onhook.sentinel.participant_counts import ParticipantCounts
 from onhook.sentinel.rescue_marks import seconds_of
 from onhook.sentinel.sightings import Member, RoomSeen
 from onhook.sentinel.stays import Shared, Stay
 from onhook.sentinel.tombstones import Tombstone
 
-__all__ = ["LAG", "TrackedCall"]
+__all__ = ["TrackedCall"]
 
-LAG = 6.0
-"""Seconds for which the server's count of participants may be an old one: it is brought up to date
-every 5 s (livekit-server `rtc/room.go`, `roomUpdateInterval`)."""
 _ANSWERED = (LineState.ACTIVE, LineState.UNKNOWN)
-_COUNTED = (LegKind.CALLER, LegKind.HUMAN)
-"""Agents and recorders are in no count (livekit-server `rtc/room.go`, `updateProto`)."""
 _STRANGERS = 4
 _AGENT_NAMES = (AGENT_NAME, "lk.agent.name")
 
@@ -34,8 +30,6 @@ class TrackedCall:
 
     __slots__ = (
         "_call",
-        "_counts",
-        "_counts_since",
         "agent_left",
         "agent_left_by",
         "agent_name",
@@ -43,7 +37,7 @@ class TrackedCall:
         "alone_since",
         "answered_since",
         "began_after",
-        "count",
+        "counts",
         "created_at",
         "first_seen",
         "first_voice",
@@ -62,7 +56,6 @@ class TrackedCall:
         "ringing_since",
         "room",
         "seen",
-        "settled_count",
         "sid",
         "stays",
         "strangers",
@@ -79,9 +72,7 @@ class TrackedCall:
         self.stays: dict[str, Stay] = {}
         self.polled: float | None = None
         self.missing_at: float | None = None
-        self.count: int | None = None
-        self.settled_count: int | None = None
-        """The server's count that a list has already explained."""
+        self.counts = ParticipantCounts(now)
         self.listed: float | None = None
         self.relist = False
         self.no_agent_since: float | None = None
@@ -98,8 +89,6 @@ class TrackedCall:
         self.first_voice = self.rescue = self.rescue_by = ""
         self.rescue_until: float | None = None
         self._call: Call | None = None
-        self._counts = (0, 0)
-        self._counts_since = now
 
     @property
     def call(self) -> Call:
@@ -119,9 +108,7 @@ class TrackedCall:
         self.polled = asked
         self.missing_at = None
         self.seen = max(self.seen, asked)
-        self.count = room.members
-        if now - self._counts_since > LAG:
-            self._counts = self._known_counts()
+        self.counts.tell(room.members, self.stays.values(), now)
 
     def describe(self, room: RoomSeen) -> None:
         """Take what an event or a list says of the room itself."""
@@ -156,19 +143,15 @@ class TrackedCall:
         return True
 
     def twins(self, member: Member) -> list[str]:
-        """Return the stays that this one has ended: who comes again puts out who was there.
+        """Return the stays that are over: who comes again puts out who was there.
 
         Args:
-            member: Who has come.
+            member: Who has been seen.
         """
-        mine = (member.joined_at, member.sid)
-        return [
-            sid
-            for sid, stay in self.stays.items()
-            if stay.member.leg.identity == member.leg.identity
-            and stay.member.joined_at
-            and (stay.member.joined_at, sid) < mine
-        ]
+        who = member.leg.identity
+        stays = [s.member for s in self.stays.values() if s.member.leg.identity == who]
+        stays.sort(key=lambda stay: (stay.joined_at, stay.sid))
+        return [stay.sid for stay in stays[:-1] if stay.joined_at]
 
     def remove(self, sid: str, reason: str = "") -> bool:
         """Take that somebody has gone; `refresh` must follow.
@@ -208,7 +191,7 @@ class TrackedCall:
         """
         self.listed = asked
         self.relist = False
-        self.settled_count = self.count
+        self.counts.explain()
         return [sid for sid, stay in self.stays.items() if stay.seen < asked]
 
     def refresh(self, now: float, *, listed: bool = False) -> None:
@@ -219,7 +202,7 @@ class TrackedCall:
             listed: Whether everybody has just been listed.
         """
         self._call = None
-        self._note_counts(now)
+        self.counts.changed(self.stays.values(), now)
         call = self.call
         there, agents = bool(call.callers), any(s.is_agent for s in self.stays.values())
         if agents:
@@ -240,26 +223,6 @@ class TrackedCall:
         )
         if listed and call.ringing and self.agent_left is not None:
             self.rang_on = True
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether the server counts others than are known, and no list has explained that."""
-        if self.count is None or self.count == self.settled_count:
-            return False
-        least, most = self._counts
-        return not least <= self.count <= most
-
-    def _known_counts(self) -> tuple[int, int]:
-        """Return the least and the most that the server can count of those who are known."""
-        counted = sum(stay.member.leg.kind in _COUNTED for stay in self.stays.values())
-        return counted, len(self.stays)
-
-    def _note_counts(self, now: float) -> None:
-        """Widen the range of counts that may be the server's for the time being."""
-        known, before = self._known_counts(), self._counts
-        self._counts = min(known[0], before[0]), max(known[1], before[1])
-        if self._counts != before:
-            self._counts_since = now
 
     def _remember(self, member: Member) -> None:
         """Take what stays true of this life, also from a description that is not the newest."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from onhook.faults import Fault
 from onhook.sentinel.call_view import AgentView, CallView
 from onhook.sentinel.limits import Limits
-from onhook.sentinel.suspicion import Suspicion
+from onhook.sentinel.suspicion import Need, Suspicion
 
 __all__ = ["applies", "judge"]
 
@@ -22,8 +22,7 @@ def judge(view: CallView, now: float, limits: Limits) -> Suspicion | None:
     """Suspect an agent that answers no questions; asked only where its row applies.
 
     A network that is gone for less than `zombie`, and an event loop that is blocked for less than
-    `zombie_blocked`, are passing. What the agent tells of itself must not have moved either. The
-    questions were asked already, so only a fresh list must agree.
+    `zombie_blocked`, are passing. What the agent tells of itself must not have moved either.
 
     Args:
         view: The call.
@@ -49,6 +48,7 @@ def judge(view: CallView, now: float, limits: Limits) -> Suspicion | None:
             "state": first.attributes.get("lk.agent.state", ""),
         },
         since,
+        (Need.LISTING, Need.PROBE),
     )
 
 
