@@ -8,33 +8,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from livekit.protocol.models import ParticipantInfo
-
 from onhook.faults import Fault
 from onhook.line import Dispatch
 from onhook.sentinel.call_view import AgentView, CallView, ProbeResult
 from onhook.sentinel.sightings import MembersListed
 from onhook.sentinel.signals.budget import Budget, Use
-from onhook.sentinel.signals.from_protobuf import members_from
 from onhook.sentinel.suspicion import Need, Suspicion
 
-__all__ = ["Answers", "Confirmation", "Confirmed", "Table"]
+__all__ = ["Confirmation", "Confirmed", "Table"]
 
 _SETUP = 20.0
 """Seconds that an agent may take for its set-up once a worker has taken its job: ringing is not
 silence (`Policy.setup`)."""
 _BETWEEN = 0.7
 """Seconds between two questions to an agent whose host is suspected to be gone."""
-
-
-class Answers(Protocol):
-    """The part of `ServerApi` that confirms."""
-
-    async def participants(self, room: str) -> Sequence[ParticipantInfo]:
-        """List who is in a room."""
-
-    async def dispatches(self, room: str) -> Sequence[Dispatch]:
-        """List the agents that were sent to a room."""
 
 
 class Table(Protocol):
@@ -71,10 +58,11 @@ class Confirmation:
     """Asks the server anew, and judges anew by what it says.
 
     Args:
-        server: Answers.
         table: Is told what was learned, and says what is known.
         judge: Finds a suspicion in a view; the detectors, with the call's own limits.
         ask: Asks an agent once whether it lives: room name and identity.
+        listed: Lists who is in a room now; raises `ApiError`.
+        sent: Lists the agents that were sent to a room; raises `ApiError`.
         sends: Returns whether packets of an agent's voice arrive; `None` where that cannot be told.
         budget: What may be asked.
         clock: Monotonic seconds.
@@ -83,17 +71,19 @@ class Confirmation:
 
     def __init__(
         self,
-        server: Answers,
         table: Table,
         judge: Callable[[CallView, float], Suspicion | None],
         *,
+        listed: Callable[[str], Awaitable[MembersListed]],
+        sent: Callable[[str], Awaitable[Sequence[Dispatch]]],
         ask: Callable[[str, str], Awaitable[ProbeResult]],
         sends: Callable[[str, str], Awaitable[bool | None]],
         budget: Budget,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._server = server
+        self._listed = listed
+        self._sent = sent
         self._table = table
         self._judge = judge
         self._ask = ask
@@ -112,25 +102,26 @@ class Confirmation:
             ApiError: The server has not answered: nothing is known, and nothing may follow.
         """
         self._spend()
-        asked = self._clock()
-        members = members_from(await self._server.participants(suspicion.room))
-        self._table.take(MembersListed(suspicion.room, asked, members), self._clock())
+        listed = await self._listed(suspicion.room)
+        self._table.take(listed, self._clock())
         found = self._judged(suspicion)
         if found is None:
             return None
         evidence = [("listing", "asked anew: the same is suspected")]
         if suspicion.fault is Fault.AGENT_ABSENT:
             self._spend()
-            sent = await self._server.dispatches(suspicion.room)
+            sent = await self._sent(suspicion.room)
             if self._on_its_way(sent, found.view):
                 return None
             evidence.append(("dispatches", _described(sent)))
-        if Need.PROBE not in suspicion.needs or not found.view.agents:
+        zombie = suspicion.fault is Fault.AGENT_ZOMBIE  # asked already, and that is one kind only
+        if not (zombie or Need.PROBE in suspicion.needs) or not found.view.agents:
             return replace(found, evidence=tuple(evidence))
         if not await self._all_dead(found):
             return None
         dead = tuple(agent.identity for agent in found.view.agents)
-        evidence.append(("probes", f"two in a row unanswered by {', '.join(dead)}"))
+        what = "nothing of their voices arrives" if zombie else "two questions in a row unanswered"
+        evidence.append(("agents", f"{', '.join(dead)}: {what}"))
         if (found := self._judged(suspicion)) is None:
             return None
         return replace(found, evidence=tuple(evidence), dead=dead)

@@ -37,7 +37,7 @@ from onhook.sentinel.second_dispatch import SecondDispatches
 from onhook.sentinel.sentinel_settings import SentinelSettings
 from onhook.sentinel.signals.budget import Budget, Use
 from onhook.sentinel.signals.leases import Leases
-from onhook.sentinel.signals.poll import Poll
+from onhook.sentinel.signals.poll import Poll, list_members
 from onhook.sentinel.signals.receiver import Receiver
 from onhook.sentinel.signals.serving import serve as serve_app
 from onhook.sentinel.signals.signed_bodies import SignedBodies
@@ -135,9 +135,10 @@ class Sentinel:
         )
         self._scanners = Scanners(self._rescuer.line, clock=clock)
         confirmation = Confirmation(
-            self._server,
             self._table,
             lambda view, now: suspicion(view, now, self._plans.limits(view)),
+            listed=lambda room: list_members(self._server, room, clock=clock),
+            sent=self._server.dispatches,
             ask=self._prober.ask,
             sends=lambda room, agent: sends_voice(credentials, room, agent),
             budget=self._budget,

@@ -1,0 +1,45 @@
+"""Who attends to a call: one task of one sentinel, and no silence twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from onhook.sentinel.fleet.claims import Claim
+from tests.sentinel.acting import Acting
+
+pytestmark = pytest.mark.looptime
+
+
+async def test_a_call_that_another_sentinel_has_is_left_to_it_until_its_lease_ends() -> None:
+    async with Acting() as acting:
+        acting.world.caller("a")
+        await acting.until(1.0)
+        (sid,) = (room.sid for room in acting.world.rooms.values())
+        held = await acting.claims.claim(sid, "another", 20.0)
+        assert isinstance(held, Claim)
+        await acting.until(20.0)
+        assert acting.books.done == []
+        await acting.until(40.0)
+    assert acting.books.done == ["say a", "delete a"]
+
+
+async def test_a_silence_that_another_sentinel_has_dealt_with_is_not_dealt_with_again() -> None:
+    async with Acting() as acting, Acting(books=acting.books, claims=acting.claims) as other:
+        acting.send("a")
+        acting.world.caller("a")
+        await acting.until(40.0)
+    assert acting.books.done.count("say a") == 1
+    assert acting.books.done.count("delete a") == 1
+    done = acting.attendance.endings + other.attendance.endings
+    assert done["released"] == 1
+
+
+async def test_a_line_that_cannot_be_released_is_tried_again() -> None:
+    async with Acting() as acting:
+        acting.world.caller("a")
+        acting.books.stuck = True
+        await acting.until(25.0)
+        assert dict(acting.attendance.endings) == {"handed_outward": 1}
+        acting.books.stuck = False
+        await acting.until(60.0)
+    assert acting.attendance.endings["released"] == 1

@@ -1,0 +1,259 @@
+"""What a whole sentinel does for calls, from what it sees to what is done on their lines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from onhook.call import LineState
+from onhook.incident import Ending
+from onhook.sentinel.call_view import ProbeResult
+from onhook.sentinel.plans import Plan
+from onhook.sentinel.sightings import HostLease, LeasedJob
+from onhook.sinks.journal import Step
+from tests.sentinel.acting import Acting
+from tests.sentinel.world import SCANNER
+
+pytestmark = pytest.mark.looptime
+
+RINGING, ACTIVE = LineState.RINGING, LineState.ACTIVE
+DEAD = ProbeResult.GONE
+
+
+def endings(acting: Acting) -> dict[str, int]:
+    return dict(acting.attendance.endings)
+
+
+async def test_a_caller_to_whom_no_agent_comes_is_told_so_and_released() -> None:
+    async with Acting() as acting:
+        acting.send("a")
+        acting.world.caller("a")
+        await acting.until(20.0)
+    assert acting.books.done == ["dispatch a front-desk", "say a", "delete a"]
+    (second, words, _) = (at for at, _ in acting.books.acts)
+    assert 2.5 <= second <= 3.0
+    assert 8.0 <= words <= 8.6
+    assert acting.faults == ["agent.absent"]
+    assert endings(acting) == {"released": 1}
+
+
+async def test_where_it_only_observes_nothing_is_done_and_all_is_recorded() -> None:
+    async with Acting(observe=True) as acting:
+        acting.send("a")
+        acting.world.caller("a")
+        acting.world.caller("scanner", attributes=SCANNER)
+        await acting.until(60.0)
+    assert acting.books.acts == []
+    assert acting.faults == ["agent.absent"], "once, however long it lasts"
+    assert endings(acting) == {"observed": 1}
+
+
+async def test_a_plan_that_only_observes_does_nothing_either() -> None:
+    async with Acting(Plan(mode="observe")) as acting:
+        acting.send("a")
+        acting.world.caller("a")
+        await acting.until(30.0)
+    assert acting.books.acts == []
+    assert endings(acting) == {"observed": 1}
+
+
+async def test_an_agent_whose_set_up_takes_long_keeps_its_caller() -> None:
+    """Its job is listed after 5 s only, so that it gets a second agent; that is taken back."""
+    async with Acting() as acting:
+        acting.send("a")
+        acting.world.caller("a")
+        await acting.until(5.0)
+        acting.take_job("a")
+        await acting.until(12.0)
+        acting.world.agent("a", "agent-AJ_1")
+        acting.world.change("a", "agent-AJ_1", audible=True)
+        acting.world.answer("a")
+        await acting.until(60.0)
+    assert acting.books.done == ["dispatch a front-desk", "withdraw a"]
+    assert acting.faults == []
+
+
+async def test_an_agent_that_never_ends_its_set_up_does_not_keep_its_caller_for_ever() -> None:
+    async with Acting() as acting:
+        acting.send("a")
+        acting.take_job("a")
+        acting.world.caller("a")
+        await acting.until(40.0)
+    assert acting.books.done == ["say a", "delete a"]
+    assert 20.0 <= acting.books.acts[0][0] <= 23.0
+
+
+async def test_a_healthy_call_is_left_alone() -> None:
+    async with Acting() as acting:
+        acting.send("a")
+        acting.world.caller("a")
+        await acting.until(0.4)
+        acting.world.agent("a")
+        acting.take_job("a", "agent-1")
+        acting.world.change("a", "agent-1", audible=True)
+        acting.world.answer("a")
+        await acting.until(120.0)
+        acting.world.leave("a", "sip_+15550100")
+        await acting.until(130.0)
+    assert acting.books.acts == []
+    assert acting.faults == []
+
+
+async def zombie(acting: Acting, *, sends: bool | None) -> None:
+    """An agent answers for a while, and then no more."""
+    acting.send("a")
+    acting.world.caller("a")
+    stay = acting.world.agent("a")
+    acting.world.change("a", "agent-1", audible=True)
+    acting.world.answer("a")
+    acting.books.voices["agent-1"] = sends
+    await acting.until(20.0)
+    acting.world.life[stay] = DEAD
+    await acting.until(50.0)
+
+
+async def test_an_agent_that_answers_nothing_and_sends_nothing_is_dead() -> None:
+    async with Acting() as acting:
+        await zombie(acting, sends=False)
+    assert acting.books.done == ["remove a agent-1", "say a", "delete a"]
+    assert acting.faults == ["agent.zombie"]
+    assert acting.books.acts[1][0] <= 20.0 + 10.5
+
+
+async def test_an_agent_that_answers_nothing_and_sends_its_voice_is_left_alone() -> None:
+    """A data channel that is stuck is no dead agent: that takes a second kind of evidence."""
+    async with Acting() as acting:
+        await zombie(acting, sends=True)
+    assert acting.books.acts == []
+    assert acting.faults == []
+
+
+async def test_an_agent_of_which_nothing_can_be_heard_is_asked_once_more() -> None:
+    async with Acting() as acting:
+        await zombie(acting, sends=None)
+    assert acting.books.done == ["remove a agent-1", "say a", "delete a"]
+
+
+async def leased(acting: Acting, *, lives: bool) -> None:
+    """A host with a call goes silent."""
+    acting.send("a")
+    acting.world.caller("a")
+    stay = acting.world.agent("a")
+    acting.world.change("a", "agent-1", audible=True)
+    acting.world.answer("a")
+    job = LeasedJob("a", "agent-1", "AJ_1")
+    for second in range(10):
+        await acting.until(float(second))
+        acting.watch.receive(HostLease("host-1", 3.0, (job,)))
+    if not lives:
+        acting.world.life[stay] = DEAD
+    await acting.until(40.0)
+
+
+async def test_the_calls_of_a_lost_host_are_told_within_eight_seconds() -> None:
+    async with Acting() as acting:
+        await leased(acting, lives=False)
+    assert acting.books.done == ["remove a agent-1", "say a", "delete a"]
+    assert acting.faults == ["host.lost"]
+    assert acting.books.acts[1][0] <= 9.0 + 8.0
+
+
+async def test_a_host_whose_watchdog_alone_is_gone_keeps_its_calls() -> None:
+    async with Acting() as acting:
+        await leased(acting, lives=True)
+    assert acting.books.acts == []
+    assert acting.faults == []
+
+
+async def test_a_call_that_is_too_long_is_told_and_ended_whoever_is_on_it() -> None:
+    plan = Plan()
+    async with Acting(replace(plan, limits=replace(plan.limits, max_call=30.0))) as acting:
+        acting.world.caller("a")
+        acting.world.agent("a")
+        acting.world.change("a", "agent-1", audible=True)
+        acting.world.answer("a")
+        await acting.until(60.0)
+    assert acting.books.done == ["say a", "delete a"]
+    assert acting.faults == ["call.overlong"]
+    assert 30.0 <= acting.books.acts[0][0] <= 33.0
+
+
+async def test_a_caller_whom_everybody_has_left_is_released() -> None:
+    async with Acting() as acting:
+        acting.world.caller("a")
+        acting.world.agent("a")
+        acting.world.change("a", "agent-1", audible=True)
+        acting.world.answer("a")
+        await acting.until(20.0)
+        acting.world.leave("a", "agent-1")
+        await acting.until(50.0)
+    assert acting.books.done == ["say a", "delete a"]
+    assert acting.faults == ["call.abandoned_legs"]
+    assert 28.0 <= acting.books.acts[0][0] <= 29.0
+
+
+async def test_a_scanner_is_removed_without_a_word_or_a_dispatch() -> None:
+    async with Acting() as acting:
+        acting.send("a")
+        acting.world.caller("a", attributes=SCANNER)
+        await acting.until(30.0)
+    assert acting.books.done == ["remove a sip_+15550100"]
+    assert acting.scanners.removed == 1
+    assert acting.faults == []
+
+
+async def test_while_the_api_fails_nothing_is_done_and_all_is_when_it_is_back() -> None:
+    async with Acting() as acting:
+        acting.send("a")
+        acting.world.caller("a")
+        await acting.until(1.0)
+        acting.books.fails = True
+        await acting.until(40.0)
+        assert acting.books.acts == []
+        acting.books.fails = False
+        await acting.until(70.0)
+    assert acting.faults == ["agent.absent"]
+    assert acting.books.done[-2:] == ["say a", "delete a"]
+
+
+async def test_an_agent_that_comes_during_the_words_takes_the_call_over() -> None:
+    async with Acting() as acting:
+        acting.send("a")
+        acting.world.caller("a")
+        await acting.until(9.5)
+        assert acting.books.done[-1] == "say a"
+        acting.world.agent("a")
+        acting.world.change("a", "agent-1", audible=True)
+        await acting.until(30.0)
+    assert endings(acting) == {"taken_over": 1}
+    assert acting.books.done[-1] == "say a"
+
+
+async def test_of_very_many_callers_all_are_released_the_longest_silence_first() -> None:
+    """Sixteen are spoken to at a time; who would wait for that too long is released without."""
+    async with Acting() as acting:
+        rooms = [f"room-{number:03}" for number in range(200)]
+        for number, room in enumerate(rooms):
+            await acting.until(number // 20 * 0.2)
+            acting.world.caller(room)
+        await acting.until(60.0)
+    deleted = [act.removeprefix("delete ") for act in acting.books.done if "delete" in act]
+    assert sorted(deleted) == rooms
+    assert endings(acting) == {"released": 200}
+    words = [act.removeprefix("say ") for act in acting.books.done if act.startswith("say")]
+    batches = [rooms.index(room) // 20 for room in words]
+    assert batches[:32] == sorted(batches[:32])
+    assert 48 <= len(words) < 200
+    assert max(at for at, _ in acting.books.acts) < 35.0
+
+
+@pytest.mark.parametrize("ending", ["released"])
+async def test_an_incident_has_one_terminal_outcome(ending: Ending) -> None:
+    async with Acting() as acting:
+        acting.send("a")
+        acting.world.caller("a")
+        await acting.until(30.0)
+    (incident,) = acting.journal.incidents(10)
+    closed = [e for e in acting.journal.entries(incident) if e.step is Step.CLOSED]
+    assert [entry.subject for entry in closed] == [ending]
