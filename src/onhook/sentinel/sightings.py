@@ -54,8 +54,8 @@ class RoomSeen:
         room: Room name.
         sid: The server's id of this life of it (`RM_...`).
         created_at: When, in seconds since 1970 by the server's clock.
-        members: How many participants the server counts, without hidden ones; `None` where that
-            was not told.
+        members: How many participants the server counts; `None` where that was not told. It counts
+            no agents, and is up to 5 s late (livekit-server `rtc/room.go`, `updateProto`).
         metadata: The room's metadata.
     """
 
