@@ -145,12 +145,18 @@ class RedisClient:
 
 
 class _Bounded:
-    """Gives what is inside a deadline, and its failures one type."""
+    """Gives what is inside a deadline, and its failures one type; a cancellation goes on.
+
+    redis-py sends under `asyncio.wait_for`, which swallows a cancellation that comes while its
+    inner task has just ended (Python 3.11, github.com/python/cpython/issues/86296).
+    """
 
     def __init__(self, client: RedisClient, seconds: float) -> None:
         self._client = client
         self._seconds = seconds
         self._timeout = asyncio.timeout(seconds)
+        self._task = asyncio.current_task()
+        self._cancelling = 0 if self._task is None else self._task.cancelling()
 
     async def __aenter__(self) -> None:
         await self._timeout.__aenter__()
@@ -160,6 +166,10 @@ class _Bounded:
             await self._timeout.__aexit__(kind, error, traceback)
         except TimeoutError:
             raise self._failed(f"no answer within {self._seconds:g} s", passing=True) from error
+        if self._task is not None and self._task.cancelling() > self._cancelling:
+            if not isinstance(error, asyncio.CancelledError):
+                raise asyncio.CancelledError
+            return
         if isinstance(error, RedisConnectionError | RedisTimeoutError | OSError):
             raise self._failed(str(error) or repr(error), passing=True) from error
         if isinstance(error, RedisError):
