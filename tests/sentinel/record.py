@@ -209,7 +209,7 @@ async def nobody(bench: Bench, log: Log) -> None:
     async with Phone() as phone:
         log.note("a caller rings, and no worker is registered")
         call = await phone.dial(number, server=bench.stack.sip_address)
-        await asyncio.sleep(8)
+        await asyncio.sleep(14)
         log.note("the caller who rang gives up")
         await call.cancel()
 
@@ -220,7 +220,7 @@ async def killed(bench: Bench, log: Log) -> None:
         call = await bench.call_in(phone, scenario)
         await bench.struck(scenario)
         log.note("an agent's process was killed in mid-call")
-        await asyncio.sleep(26)
+        await asyncio.sleep(36)
         log.note("the caller who was left alone hangs up")
         await call.hang_up()
 
