@@ -45,7 +45,7 @@ def assembled(header: bytes, payload: bytes, secret: str = SECRET) -> str:
     return (content + b"." + encoded(digest)).decode()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.text() | st.binary().map(lambda b: b.decode("latin-1")))
 def test_any_header_is_refused(header: str) -> None:
     with pytest.raises(RefusedError):
@@ -61,7 +61,7 @@ def test_a_token_of_a_thousand_brackets_is_malformed(deep: bytes) -> None:
         assert caught.value.reason in (Reason.MALFORMED, Reason.OVERSIZED)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.fixed_dictionaries(
         {"iss": st.just(KEY)},
@@ -75,7 +75,7 @@ def test_any_signed_claims_are_refused_or_understood(claims: dict[str, Any]) -> 
         pytest.fail("nobody has signed this body")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.sampled_from(NAMES),
     st.fixed_dictionaries(
@@ -92,7 +92,7 @@ def test_any_signed_event_is_refused_or_understood(name: str, fields: dict[str, 
         webhooks.receive(webhooks.token(signed(body)), body)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=60) | anything.map(lambda x: json.dumps(x).encode()))
 def test_any_signed_body_is_refused_or_understood(body: bytes) -> None:
     webhooks, leases = Webhooks(KEYS), Leases(KEYS)
@@ -101,7 +101,7 @@ def test_any_signed_body_is_refused_or_understood(body: bytes) -> None:
             verifier.receive(verifier.token(token), body)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(["host", "ttl", "jobs"]), anything))
 def test_any_signed_lease_is_refused_or_understood(fields: dict[str, Any]) -> None:
     body = lease("r", **fields)

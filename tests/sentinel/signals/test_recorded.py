@@ -48,7 +48,7 @@ def received(order: list[int]) -> tuple[Counter[str], int]:
     return told, replayed
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(0, 40))
 def test_order_and_repetition_change_nothing(chance: random.Random, repeated: int) -> None:
     whole = list(range(len(BODIES)))
@@ -59,7 +59,7 @@ def test_order_and_repetition_change_nothing(chance: random.Random, repeated: in
     assert told == received(whole)[0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.sets(st.integers(0, len(BODIES) - 1)))
 def test_what_is_lost_changes_nothing_of_the_rest(kept: set[int]) -> None:
     assert received(sorted(kept))[0] <= received(list(range(len(BODIES))))[0]
