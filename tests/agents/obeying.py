@@ -24,16 +24,18 @@ def note(event: str, scenario: str = "", **more: object) -> None:
 
 
 def obey(ctx: JobContext, scenario: str) -> None:
-    """Fail as soon as a message says how: `block`, `stop` or `kill`."""
+    """Fail as soon as a message says how: `block`, `stop`, `kill`, or `leave` with the caller."""
 
     @ctx.room.on("data_received")
     def on_data(packet: rtc.DataPacket) -> None:
-        asyncio.get_running_loop().call_soon(_fail, packet.data.decode(), scenario)
+        asyncio.get_running_loop().call_soon(_fail, ctx, packet.data.decode(), scenario)
 
 
-def _fail(how: str, scenario: str) -> None:
+def _fail(ctx: JobContext, how: str, scenario: str) -> None:
     note("fault", scenario, how=how)
     match how:
+        case "leave":
+            ctx.shutdown("done")
         case "block":
             time.sleep(LONG)
         case "stop":

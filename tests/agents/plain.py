@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import os
+from collections import Counter
 
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobRequest, cli
 
@@ -15,10 +16,17 @@ from tests.agents.obeying import note, obey
 AGENT = os.environ.get("ONHOOK_TEST_AGENT", "plain")
 
 
+_refused: Counter[str] = Counter()
+
+
 async def accept(request: JobRequest) -> None:
-    """Take every job, as late as the test wants."""
-    await asyncio.sleep(float(os.environ.get("ONHOOK_TEST_ACCEPT_AFTER", "0")))
-    await request.accept()
+    """Take every job, unless the test wants the first requests refused: they are lost then."""
+    scenario = json.loads(request.job.metadata or "{}")
+    if _refused[request.room.name] < scenario.get("refuse", 0):
+        _refused[request.room.name] += 1
+        await request.reject()
+    else:
+        await request.accept()
 
 
 server = AgentServer(
@@ -37,6 +45,11 @@ async def entrypoint(ctx: JobContext) -> None:
     told = scenario.get("id", "")
     note("entered", told, pid=os.getpid(), room=ctx.job.room.name, job=ctx.job.id)
     obey(ctx, told)
+
+    async def left() -> None:
+        note("left", told)
+
+    ctx.add_shutdown_callback(left)
     await asyncio.sleep(scenario.get("setup", 0))
     await ctx.connect()
     note("connected", told, agent=ctx.room.local_participant.identity, room=ctx.room.name)

@@ -19,7 +19,7 @@ logger = logging.getLogger("onhook")
 _JOIN = 2.0
 _SUBSCRIBE = 1.5
 """Seconds until a track that is listed can be received."""
-_LISTEN = 1.5
+_LISTEN = 1.0
 """Seconds without a packet. A voice that is silent is sent as one packet in 0.4 s at least (Opus'
 discontinuous transmission, RFC 7587 section 3.1.3)."""
 _LOOK = 0.1

@@ -85,7 +85,7 @@ class AgentView:
         identity: Its identity.
         sid: The server's id of its stay.
         since: When it was first seen, in seconds of the sentinel's clock.
-        changed: When the server's description of it last changed.
+        changed: When the server's description of it last changed, at the earliest.
         attributes: What it tells of itself: `onhook.*`, `lk.agent.*`.
         asked: When it was last probed; `None` for never.
         answered: When it last answered a probe.

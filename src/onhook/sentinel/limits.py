@@ -51,7 +51,7 @@ class Limits:
     lapsed: float = 0.5
     rescue_overdue: float = 1.0
     rescue_overdue_covered: float = 10.0
-    zombie: float | None = 5.0
+    zombie: float | None = 3.5
     zombie_blocked: float = 15.0
     zombie_probes: int = 2
     proof_valid: float = 8.0

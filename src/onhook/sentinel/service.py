@@ -167,7 +167,7 @@ class Sentinel:
         self._poll = Poll(
             self._server,
             self._watch.receive,
-            lambda: self._table.wants(clock()),
+            self._watch.wants,
             self._budget,
             period=given.poll,
             clock=clock,

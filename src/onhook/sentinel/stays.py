@@ -123,7 +123,8 @@ class Stay:
         if slim == self.member:
             return False
         self.member = slim
-        self.changed = now
+        # what a list shows may have been so since the last look: nothing tells of an attribute
+        self.changed = now if asked is None else before
         return True
 
     def heard(self, now: float) -> bool:

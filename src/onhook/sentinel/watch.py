@@ -26,6 +26,7 @@ from onhook.sentinel.second_dispatch import SecondDispatches
 from onhook.sentinel.seen_calls import SeenCalls
 from onhook.sentinel.sightings import Sighting
 from onhook.sentinel.task_pool import TaskPool
+from onhook.tasks import end
 
 __all__ = ["Watch"]
 
@@ -33,11 +34,15 @@ logger = logging.getLogger("onhook")
 
 _TICK = 0.2
 """Seconds between two looks at the calls that nobody looks after."""
-_ROUND = 1.0
-"""Seconds between two looks at all calls."""
+_ROUND, _LARGE = 0.5, 1_000
+"""Seconds between two looks at all calls, and twice that where there are so many."""
 _SLICE = 200
 """Calls that are looked at before other work gets its turn."""
 _PROBES, _DISPATCHES = 64, 16
+_LATE = 1.0
+"""Seconds after which an agent that has not answered is asked a second time; a living one answers
+within 10 ms, and one that is not there is told of after 2 s."""
+_MISSING = (ProbeResult.GONE, ProbeResult.BLOCKED)
 
 
 class Watch:
@@ -85,7 +90,16 @@ class Watch:
         self._silent: set[str] = set()
         """Rooms with an agent that has left a question unanswered."""
         self._dispatched = SeenCalls()
+        self._to_be_answered: list[str] = []
         self._first = True
+
+    def wants(self) -> list[str]:
+        """Return the rooms whose participants should be listed, most urgent first.
+
+        No webhook tells that a line was answered; where a call's length is limited, it is looked
+        for.
+        """
+        return [*self._table.wants(self._clock()), *self._to_be_answered]
 
     def receive(self, sighting: Sighting) -> None:
         """Take what was learned, at once."""
@@ -102,7 +116,8 @@ class Watch:
         while True:
             began = self._clock()
             await self._round()
-            await self._sleep(max(_ROUND - (self._clock() - began), 0.05))
+            period = _ROUND if len(self._table) < _LARGE else 2 * _ROUND
+            await self._sleep(max(period - (self._clock() - began), 0.05))
 
     async def aclose(self, seconds: float) -> None:
         """End what is under way; rescues may finish by themselves for some seconds.
@@ -149,7 +164,7 @@ class Watch:
     async def _round(self) -> None:
         now = self._clock()
         views = self._table.views(now)
-        suspected, probed = [], []
+        suspected, probed, to_be_answered = [], [], []
         while chunk := list(islice(views, _SLICE)):
             for view in chunk:
                 self._tell_of_first(view)
@@ -158,18 +173,33 @@ class Watch:
                     suspected.append((found, view))
                 elif view.agents and limits.zombie is not None:
                     probed.append(view)
+                if limits.max_call is not None and view.answered_since is None:
+                    to_be_answered.append(view.room)
             await self._sleep(0)
+        self._to_be_answered = to_be_answered
         self._attendance.consider(suspected)
         most = min(_PROBES - len(self._probing), self._affordable())
         for due in probes_due(probed, self._clock(), Limits(), most=most):
             self._probing.start(f"{due.room}/{due.sid}", partial(self._probe, due))
 
     async def _probe(self, due: ProbeDue) -> None:
+        """Ask an agent, and once more where the answer is late: one missing answer is nothing."""
+        first = asyncio.create_task(self._asked(due))
+        try:
+            await asyncio.wait((first,), timeout=_LATE)
+            if not first.done() or await first in _MISSING:
+                await self._asked(due)
+            await first
+        finally:
+            await end(first)
+
+    async def _asked(self, due: ProbeDue) -> ProbeResult:
         asked = self._clock()
         result = await self._ask(due.room, due.identity)
         self._table.probed(due.room, due.sid, result, asked, self._clock())
-        if result in (ProbeResult.GONE, ProbeResult.BLOCKED):
+        if result in _MISSING:
             self._silent.add(due.room)
+        return result
 
     def _tell_of_first(self, view: CallView) -> None:
         if self._first and view.call.callers:

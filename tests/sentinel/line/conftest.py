@@ -7,8 +7,11 @@ import pytest
 import pytest_asyncio
 
 from onhook.bench.stack import Stack
-from tests.line.bench import Bench, worker
+from tests.line.bench import Bench, Worker, worker
 from tests.sentinel.line.sentinels import RunningSentinel, free_port, sentinel
+
+SHORT, LONGEST = "+15550901", 6
+"""A number whose calls may last so many seconds, by the sentinel's file of plans."""
 
 
 @dataclass
@@ -38,8 +41,19 @@ async def watched(
     stack: Stack, tmp_path_factory: pytest.TempPathFactory, port: int
 ) -> AsyncIterator[Watched]:
     """The servers and a sentinel, once for all tests that need nothing else of it."""
-    async with sentinel(stack, tmp_path_factory.mktemp("sentinel"), port) as running:
+    folder = tmp_path_factory.mktemp("sentinel")
+    plans = folder / "plans.toml"
+    plans.write_text(f'[[plan]]\nmatch.number = "{SHORT}"\nmax_call = {LONGEST}\n')
+    async with sentinel(stack, folder, port, "--plans", str(plans)) as running:
         yield Watched(stack, running)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def plain(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Worker]:
+    """A worker whose agents know nothing of onhook."""
+    folder = tmp_path_factory.mktemp("plain-worker")
+    async with worker(stack, folder, "tests.agents.plain", ONHOOK_TEST_IDLE="4") as running:
+        yield running
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

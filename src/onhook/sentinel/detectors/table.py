@@ -177,8 +177,9 @@ TABLE: tuple[Row, ...] = (
         applies=agent_zombie.applies,
         judge=agent_zombie.judge,
         fault=Fault.AGENT_ZOMBIE,
-        after="zombie (5 s) and 2 questions not acknowledged; zombie_blocked (15 s) where they are",
-        needs=_PROBE,
+        after="zombie (3.5 s) and 2 questions not acknowledged; zombie_blocked (15 s) where they "
+        "are",
+        needs=f"{_LIST}, and no packet of its voice",
         why="an agent that lives is left alone, silent or not: what it owes the caller cannot be "
         "seen from here",
     ),
