@@ -41,6 +41,8 @@ class Room:
     created: float
     members: dict[str, Member] = field(default_factory=dict)
     count: int = 0
+    published: set[str] = field(default_factory=set)
+    publishers: int = 0
     counted_at: float = 0.0
 
 
@@ -81,6 +83,8 @@ class World:
         here = self.rooms[room]
         twin = here.members.get(identity)
         here.members[identity] = member
+        if audible:
+            here.published.add(member.sid)
         if twin is not None:
             self._tell(MemberGone(room, here.sid, twin.sid, identity, "DUPLICATE_IDENTITY"))
         self._tell(self._seen(room))
@@ -121,6 +125,7 @@ class World:
         leg = leg if line is None else replace(leg, line=line)
         if audible is not None:
             leg = replace(leg, audible=audible)
+            here.published.add(member.sid)
             track = f"TR_{next(_ids)}"
             told = TrackChanged(room, here.sid, member.sid, identity, track, True, audible)
             self._tell(told)
@@ -157,9 +162,11 @@ class World:
             if self.now - here.counted_at >= COUNT_LAG or not here.count:
                 agents = (m.leg.kind is LegKind.AGENT for m in here.members.values())
                 here.count = len(here.members) - sum(agents)
+                here.publishers = sum(m.sid in here.published for m in here.members.values())
                 here.counted_at = self.now
         return tuple(
-            replace(self._seen(name), members=here.count) for name, here in self.rooms.items()
+            replace(self._seen(name), members=here.count, publishers=here.publishers)
+            for name, here in self.rooms.items()
         )
 
     def listed_members(self, room: str) -> tuple[Member, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import IntEnum
 
 from onhook.sentinel.call_view import LeaseState
 from onhook.sentinel.host_leases import HostLeases
@@ -27,13 +28,33 @@ _REFRESH_COVERED = 60.0
 """The same, for a call that its own host looks after."""
 
 
+class _Urgency(IntEnum):
+    """Why a room is listed, most urgent first.
+
+    Where calls begin faster than lists may be asked for, the last of these are not listed at all,
+    and no caller who waits may depend on them.
+    """
+
+    ALONE_UNLISTED = 0
+    """Nobody looks after its caller, and nothing is judged before a list has shown that."""
+    UNKNOWN = 1
+    """Never listed, and somebody is in it of whom no webhook has told."""
+    ALONE = 2
+    DOUBTFUL = 3
+    EMPTY = 4
+    """Never listed, with nobody in it as far as is known."""
+    ATTENDED = 5
+    COVERED = 6
+    """Its own host looks after it."""
+
+
 def wanted(
     calls: Iterable[TrackedCall], leases: HostLeases, now: float, *, events_flow: bool
 ) -> list[str]:
     """Return the rooms that should be listed, most urgent first.
 
-    First the rooms that never were, then those whose caller nobody seems to look after, then those
-    in which the server counts others than are known, then the ones listed longest ago.
+    First the rooms whose caller nobody seems to look after, whoever waits longest first; last the
+    ones in which all seems well, the ones listed longest ago first.
 
     Args:
         calls: What is tracked.
@@ -45,27 +66,42 @@ def wanted(
     told = _REFRESH_TOLD if events_flow else _REFRESH
     found: list[tuple[int, float, str]] = []
     for call in calls:
-        listed = call.listed
-        if listed is None:
-            # a room with a caller in it before one that may be empty
-            empty = not call.stays and not call.counts.told
-            found.append((1 if empty else 0, call.first_seen, call.room))
-            continue
-        age = now - listed
-        alone = call.alone_since
         lease = leases.of(call.room, now)
-        state = LeaseState.NEVER if lease is None else lease.state(now)
-        covered = state is LeaseState.COVERED
+        covered = lease is not None and lease.state(now) is LeaseState.COVERED
+        alone = call.alone_since
         overdue = call.rescue_until is not None and now >= call.rescue_until
         suspect = (alone is not None or overdue) and not covered and not call.released
-        if suspect or call.room in lapsed:
+        suspect = suspect or call.room in lapsed
+        listed = call.listed
+        if listed is None:
+            urgency, since = _unlisted(call, suspect=suspect, covered=covered)
+            found.append((urgency, since, call.room))
+            continue
+        age = now - listed
+        if suspect:
             least = _SUSPECT if alone is None else max(_SUSPECT, (now - alone - _RINGS) / _EASE)
             if age >= (_TOLD if call.relist else least):
-                found.append((2, listed, call.room))
+                found.append((_Urgency.ALONE, listed, call.room))
         elif call.counts.doubtful or call.relist:
             if age >= (_TOLD if call.relist else _SUSPECT):
-                found.append((3, listed, call.room))
+                found.append((_Urgency.DOUBTFUL, listed, call.room))
         elif age >= (_REFRESH_COVERED if covered and alone is None else told):
-            found.append((5 if covered else 4, listed, call.room))
+            found.append((_Urgency.COVERED if covered else _Urgency.ATTENDED, listed, call.room))
     found.sort()
     return [room for _, _, room in found]
+
+
+def _unlisted(call: TrackedCall, *, suspect: bool, covered: bool) -> tuple[_Urgency, float]:
+    """Return how urgent a room is that was never listed, and since when."""
+    if suspect:
+        since = call.alone_since
+        return _Urgency.ALONE_UNLISTED, call.first_seen if since is None else since
+    if covered:
+        return _Urgency.COVERED, call.first_seen
+    if call.relist or call.strangers:  # somebody has gone of whom nothing else is known
+        return _Urgency.UNKNOWN, call.first_seen
+    if call.agent_was_there or call.call.company or call.counts.uncounted_voice:
+        return _Urgency.ATTENDED, call.first_seen
+    if call.stays or call.counts.told:
+        return _Urgency.UNKNOWN, call.first_seen
+    return _Urgency.EMPTY, call.first_seen

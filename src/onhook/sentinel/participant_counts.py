@@ -13,44 +13,63 @@ _LAG = 6.0
 """Seconds for which the server's count may be an old one: it is brought up to date every 5 s
 (livekit-server `rtc/room.go`, `roomUpdateInterval`)."""
 _COUNTED = (LegKind.CALLER, LegKind.HUMAN)
-"""Agents and recorders are in no count (livekit-server `rtc/room.go`, `updateProto`)."""
+"""Agents and recorders are in no count of participants, but in that of publishers (livekit-server
+`rtc/room.go`, `updateProto`)."""
 
 
 class ParticipantCounts:
-    """Compares the server's count with the counts that who is known would give.
+    """Compares the server's counts with those that who is known would give.
 
     Args:
         now: Seconds of the sentinel's clock.
     """
 
-    __slots__ = ("_explained", "_least", "_most", "_since", "told")
+    __slots__ = (
+        *("_explained", "_heard", "_least", "_most", "_since", "_voices"),
+        *("publishers", "told"),
+    )
 
     def __init__(self, now: float) -> None:
         self.told: int | None = None
-        """The server's count; `None` where it told none."""
-        self._explained: int | None = None
-        """A count that a list has already explained."""
+        """The server's count of participants; `None` where it told none."""
+        self.publishers: int | None = None
+        """Its count of those who have published something; `None` likewise."""
+        self._explained: tuple[int | None, int | None] = (None, None)
+        """Counts that a list has already explained."""
         self._least = self._most = 0
+        self._heard = self._voices = 0
+        """Who can be heard as far as is known, and of them who must be counted by now."""
         self._since = now
 
     @property
     def doubtful(self) -> bool:
         """Whether the server counts others than are known, and no list has explained that."""
-        if self.told is None or self.told == self._explained:
+        if self.told is None or (self.told, self.publishers) == self._explained:
             return False
-        return not self._least <= self.told <= self._most
+        # who can be heard is one of the publishers, so that one of them has gone
+        gone = self.publishers is not None and self.publishers < self._voices
+        return gone or not self._least <= self.told <= self._most
 
-    def tell(self, count: int | None, stays: Iterable[Stay], now: float) -> None:
-        """Take the server's count.
+    @property
+    def uncounted_voice(self) -> bool:
+        """Whether somebody publishes whom the server does not count: most likely an agent."""
+        return (self.publishers or 0) > (self.told or 0)
+
+    def tell(
+        self, count: int | None, publishers: int | None, stays: Iterable[Stay], now: float
+    ) -> None:
+        """Take the server's counts.
 
         Args:
-            count: It.
+            count: Of participants.
+            publishers: Of those who have published something.
             stays: Who is known.
             now: Seconds of the sentinel's clock.
         """
-        self.told = count
+        self.told, self.publishers = count, publishers
         if now - self._since > _LAG:
-            self._least, self._most = _counts(stays)
+            self._least, self._most, self._voices = _counts(stays)
+            self._heard = self._voices
 
     def changed(self, stays: Iterable[Stay], now: float) -> None:
         """Take that others are known now: for a while the server may count as before.
@@ -59,18 +78,23 @@ class ParticipantCounts:
             stays: Who is known.
             now: Seconds of the sentinel's clock.
         """
-        before = self._least, self._most
-        least, most = _counts(stays)
+        before = self._least, self._most, self._heard
+        least, most, self._heard = _counts(stays)
         self._least, self._most = min(least, before[0]), max(most, before[1])
-        if (self._least, self._most) != before:
+        self._voices = min(self._heard, self._voices)
+        if (self._least, self._most, self._heard) != before:
             self._since = now
 
     def explain(self) -> None:
         """Take that everybody was listed."""
-        self._explained = self.told
+        self._explained = self.told, self.publishers
 
 
-def _counts(stays: Iterable[Stay]) -> tuple[int, int]:
-    """Return the least and the most that the server can count of somebody."""
-    counted = [stay.member.leg.kind in _COUNTED for stay in stays]
-    return sum(counted), len(counted)
+def _counts(stays: Iterable[Stay]) -> tuple[int, int, int]:
+    """Return the least and the most that the server can count of somebody, and who is heard."""
+    legs = [stay.member.leg for stay in stays]
+    return (
+        sum(leg.kind in _COUNTED for leg in legs),
+        len(legs),
+        sum(leg.audible for leg in legs),
+    )

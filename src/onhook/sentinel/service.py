@@ -160,7 +160,8 @@ class Sentinel:
             self._second,
             self._scanners,
             ask=self._prober.ask,
-            affordable=lambda: max(0, int(self._budget.left) // 2),
+            affordable=lambda: int(self._budget.spare) // 2,
+            affordable_again=lambda: max(0, int(self._budget.left) // 2),
             observe=given.observe,
             clock=clock,
         )

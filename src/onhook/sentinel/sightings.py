@@ -57,6 +57,7 @@ class RoomSeen:
         members: How many participants the server counts; `None` where that was not told. It counts
             no agents, and is up to 5 s late (livekit-server `rtc/room.go`, `updateProto`).
         metadata: The room's metadata.
+        publishers: How many participants have published something, agents too; `None` likewise.
     """
 
     room: str
@@ -64,6 +65,7 @@ class RoomSeen:
     created_at: float = 0.0
     members: int | None = None
     metadata: str = ""
+    publishers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 
+from onhook.faults import Fault
 from onhook.sentinel.attendance import Attendance
 from onhook.sentinel.call_view import CallView, ProbeResult
 from onhook.sentinel.calls import CallTable
@@ -17,6 +18,7 @@ from onhook.sentinel.detectors import (
     is_scanner_due,
     is_second_dispatch_due,
     probes_due,
+    row_of,
     suspicion,
 )
 from onhook.sentinel.limits import Limits
@@ -56,6 +58,8 @@ class Watch:
         scanners: Removes scanners.
         ask: Asks an agent once whether it lives: room name and identity.
         affordable: Returns how many questions may be asked now.
+        affordable_again: The same for agents that have left one unanswered; `affordable` where
+            omitted.
         observe: Whether nothing is done.
         clock: Monotonic seconds.
         sleep: Waits for some seconds.
@@ -71,6 +75,7 @@ class Watch:
         *,
         ask: Callable[[str, str], Awaitable[ProbeResult]],
         affordable: Callable[[], int],
+        affordable_again: Callable[[], int] | None = None,
         observe: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -82,6 +87,7 @@ class Watch:
         self._scanners = scanners
         self._ask = ask
         self._affordable = affordable
+        self._affordable_again = affordable_again or affordable
         self._observe = observe
         self._clock = clock
         self._sleep = sleep
@@ -169,17 +175,22 @@ class Watch:
             for view in chunk:
                 self._tell_of_first(view)
                 limits = self._plans.limits(view)
-                if found := suspicion(view, now, limits):
+                row = row_of(view, now, limits)
+                if row.judge and (found := row.judge(view, now, limits)):
                     suspected.append((found, view))
-                elif view.agents and limits.zombie is not None:
+                elif row.fault is Fault.AGENT_ZOMBIE and limits.zombie is not None:
                     probed.append(view)
                 if limits.max_call is not None and view.answered_since is None:
                     to_be_answered.append(view.room)
             await self._sleep(0)
         self._to_be_answered = to_be_answered
         self._attendance.consider(suspected)
-        most = min(_PROBES - len(self._probing), self._affordable())
-        for due in probes_due(probed, self._clock(), Limits(), most=most):
+        self._begin_probes(probed)
+
+    def _begin_probes(self, views: Sequence[CallView]) -> None:
+        free = _PROBES - len(self._probing)
+        most, again = (min(free, many()) for many in (self._affordable, self._affordable_again))
+        for due in probes_due(views, self._clock(), Limits(), most=most, again=again):
             self._probing.start(f"{due.room}/{due.sid}", partial(self._probe, due))
 
     async def _probe(self, due: ProbeDue) -> None:

@@ -77,3 +77,14 @@ def test_no_minute_sees_more_than_the_budget(
 def test_a_budget_for_nothing_is_refused() -> None:
     with pytest.raises(PolicyError, match="at least 10"):
         Budget(9)
+
+
+def test_what_is_spare_is_what_looking_round_may_spend() -> None:
+    clock = Clock()
+    budget = Budget(300, clock=clock)
+    assert budget.spare == 36
+    while budget.spend(Use.MEMBERS):
+        pass
+    assert budget.spare < 1
+    assert budget.spend(Use.PROBE, 20)
+    assert budget.spare == 0

@@ -100,7 +100,11 @@ async def test_all_rooms_are_listed_and_then_who_is_in_those_that_are_wanted() -
     assert await polled.poll.once()
     rooms, here, nowhere = polled.seen
     assert rooms == RoomsListed(
-        5.0, (RoomSeen("a", "RM_a", members=1), RoomSeen("b", "RM_b", members=1))
+        5.0,
+        (
+            RoomSeen("a", "RM_a", members=1, publishers=0),
+            RoomSeen("b", "RM_b", members=1, publishers=0),
+        ),
     )
     assert isinstance(here, MembersListed)
     assert [(m.sid, m.version, m.leg.kind) for m in here.members] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ _SETTLED = 5.0
 """Seconds for which an agent that has just come need not be asked."""
 _STARTS = 15.0
 """Seconds after which an agent that is still `initializing` is asked before the others."""
+_UNANSWERED = 0
+"""The greatest urgency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class ProbeDue:
 
 
 def probes_due(
-    views: Iterable[CallView], now: float, limits: Limits, *, most: int
+    views: Iterable[CallView], now: float, limits: Limits, *, most: int, again: int = 0
 ) -> list[ProbeDue]:
     """Return the agents to be asked now, most urgent first.
 
@@ -51,18 +54,22 @@ def probes_due(
         now: Seconds of the sentinel's clock.
         limits: How long things may last.
         most: How many questions may be asked.
+        again: How many may be asked of agents that have left one unanswered, if that is more.
     """
-    due: list[tuple[int, float, ProbeDue]] = []
+    due: list[tuple[int, float, int, CallView, AgentView]] = []
     for view in views:
-        if not view.agents or row_of(view, now, limits).applies is not agent_zombie.applies:
-            continue
         for agent in view.agents:
             urgency = _urgency(agent, now)
             if urgency is not None:
-                probe = ProbeDue(view.room, agent.identity, agent.sid)
-                due.append((urgency, agent.asked or agent.since, probe))
-    due.sort(key=lambda item: item[:2])
-    return [probe for _, _, probe in due[: max(0, most)]]
+                due.append((urgency, agent.asked or agent.since, len(due), view, agent))
+    heapq.heapify(due)
+    chosen: list[ProbeDue] = []
+    while due and len(chosen) < max(most, again if due[0][0] == _UNANSWERED else 0):
+        *_, view, agent = heapq.heappop(due)
+        # the table of states is asked of those alone whose turn it is
+        if row_of(view, now, limits).applies is agent_zombie.applies:
+            chosen.append(ProbeDue(view.room, agent.identity, agent.sid))
+    return chosen
 
 
 def _urgency(agent: AgentView, now: float) -> int | None:
@@ -73,5 +80,5 @@ def _urgency(agent: AgentView, now: float) -> int | None:
         starts = agent.attributes.get("lk.agent.state") == "initializing"
         return 1 if starts and age >= _STARTS else 2
     if agent.unanswered:
-        return 0 if now - agent.asked >= _AGAIN else None
+        return _UNANSWERED if now - agent.asked >= _AGAIN else None
     return 2 if now - agent.asked >= _EVERY else None

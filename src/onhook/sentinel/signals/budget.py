@@ -76,6 +76,11 @@ class Budget:
         self._fill()
         return self._tokens
 
+    @property
+    def spare(self) -> float:
+        """Requests that could be sent at once beside the reserve for what cannot wait."""
+        return max(0.0, self.left - self._reserve)
+
     def spend(self, use: Use, requests: int = 1) -> bool:
         """Take some requests out of the budget; return whether they may be sent.
 

@@ -60,6 +60,7 @@ def room_from(room: Room, *, counted: bool) -> RoomSeen:
         created_at=created,
         members=room.num_participants if counted else None,
         metadata=room.metadata,
+        publishers=room.num_publishers if counted else None,
     )
 
 
