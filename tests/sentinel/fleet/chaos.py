@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import os
 import random
 import signal
@@ -51,6 +52,8 @@ class Figures:
     acts: int = 0
     repeated_on_the_wire: int = 0
     """Acts done again because nobody knew that they had been done: its rescuer died of it."""
+    retried: int = 0
+    """Acts that a sentinel did again itself, since no answer had come in time."""
     late_acts: int = 0
     """Acts of a stopped sentinel that were sent after another had the call: not to be fenced."""
     wrong: list[str] = field(default_factory=list)
@@ -112,6 +115,7 @@ class Chaos:
         self._hit: set[str] = set()
         """Owners that were killed or stopped."""
         self._stopped: set[str] = set()
+        self._asleep: set[str] = set()
         self._number = 0
         self._outcomes: dict[str, Finished] = {}
         self.figures = Figures(incidents)
@@ -165,7 +169,8 @@ class Chaos:
         until = time.monotonic() + self._blows
         while time.monotonic() < until:
             await asyncio.sleep(self._rng.uniform(0.2, 1.8) * self._every)
-            place = self._rng.randrange(len(sentinels))
+            if (place := self._busy(sentinels)) is None:
+                continue
             hit = sentinels[place]
             self._hit.add(hit.owner)
             if self._rng.random() < 0.5:
@@ -175,16 +180,24 @@ class Chaos:
             else:
                 self.figures.stops += 1
                 self._stopped.add(hit.owner)
+                self._asleep.add(hit.owner)
                 hit.send(signal.SIGSTOP)
                 waking.add(asyncio.create_task(self._wake(hit)))
+
+    def _busy(self, sentinels: Sequence[Sentinel]) -> int | None:
+        """Choose one that is just acting: who only starts, or is stopped, has nothing to lose."""
+        acting = {act.owner for act in self._server.acts if not act.ended} - self._asleep
+        places = [place for place, one in enumerate(sentinels) if one.owner in acting]
+        return self._rng.choice(places) if places else None
 
     async def _first_act(self) -> None:
         while not self._server.acts:  # noqa: ASYNC110 - a server tells nobody
             await asyncio.sleep(0.02)
 
     async def _wake(self, hit: Sentinel) -> None:
-        await asyncio.sleep(self._rng.choice([0.05, 0.3, TTL + 0.5, TTL + 2.0]))
+        await asyncio.sleep(self._rng.choice([0.1, TTL - 0.5, TTL, TTL + 0.5, TTL + 1.0]))
         hit.send(signal.SIGCONT)
+        self._asleep.discard(hit.owner)
 
     async def _watch(self, claims: RedisClaims, sentinels: list[Sentinel]) -> None:
         """Wait until every call has an outcome, looking at each again and again."""
@@ -249,9 +262,12 @@ class Chaos:
             self._judge_repeats([act for act in acts if act.rung == rung])
 
     def _judge_repeats(self, acts: Sequence[Act]) -> None:
-        """Every act but the last one was of a sentinel that was killed or stopped meanwhile."""
-        for act in acts[:-1]:
-            if not act.late:
+        """Every act that another did again was of a sentinel that was killed or stopped."""
+        for act, again in itertools.pairwise(acts):
+            if act.token == again.token:
+                self.figures.retried += 1
+                continue
+            if not (act.late or again.late):
                 self.figures.repeated_on_the_wire += 1
             if act.owner not in self._hit:
                 self.figures.wrong.append(f"{act}: done again, and nothing was done to its owner")
