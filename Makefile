@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.local/bin:$(PATH)
 
-.PHONY: demo test bench bench-watchdog bench-ears cases cases-observed compat soak lint setup lock clean
+.PHONY: demo test bench bench-watchdog bench-ears cases cases-observed sentinel-rows compat soak lint setup lock clean
 
 demo:
 	@scripts/setup.sh demo
@@ -41,6 +41,10 @@ cases: setup
 # The same calls with guards that only observe: the same must be judged, and nothing be done.
 cases-observed:
 	@ONHOOK_MODE=observe $(MAKE) --no-print-directory cases
+
+# The sentinel's rows of the fault matrix at the phone, lost hosts and cut cables too.
+sentinel-rows: setup
+	@$(PYTHON) -m pytest -o log_cli=true --log-cli-level=INFO -m "case or stack" tests/sentinel/line -q --no-header $(ARGS)
 
 # The tests with older versions of livekit-agents, and calls at the phone; VERSIONS="1.5.0 newest".
 compat: setup

@@ -59,6 +59,8 @@ async def entrypoint(ctx: JobContext) -> None:
     await session.start(Agent(instructions=""), room=ctx.room)
     await session.say("Hello, this is the front desk.").wait_for_playout()
     note("greeted", told, room=ctx.job.room.name)
+    if scenario.get("mute"):
+        await asyncio.Event().wait()
     while ctx.room.isconnected():
         await session.say("All our lines are fine.").wait_for_playout()
 

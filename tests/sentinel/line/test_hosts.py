@@ -1,0 +1,168 @@
+"""Hosts that are lost with all that is on them, and agents that take long: `make sentinel-rows`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from onhook.bench.phone import Ending
+from onhook.bench.phone.call_report import Report
+from onhook.bench.stack import Stack
+from onhook.livekit.credentials import Credentials
+from onhook.livekit.voice_packets import sends_voice
+from onhook.sinks.journal import Step
+from tests.line.bench import Bench, Worker, phone_for, worker
+from tests.sentinel.line.agent_host import AgentHost, agent_host, can_make_hosts
+from tests.sentinel.line.calls import call_to
+from tests.sentinel.line.conftest import Watched
+from tests.sentinel.line.sentinels import RunningSentinel, free_port, sentinel
+from tests.sentinel.line.test_rows import NOISE, last_words, tell
+
+pytestmark = [pytest.mark.case, pytest.mark.asyncio(loop_scope="session")]
+
+logger = logging.getLogger("tests.sentinel")
+
+LOST = 8.0
+"""Seconds from the loss of a host to the first word."""
+SETUP = 10
+WATCHED = 45.0
+
+
+async def test_everything_on_a_host_is_killed_at_once(
+    watched: Watched, port: int, tmp_path: Path
+) -> None:
+    address = f"http://127.0.0.1:{port}"
+    async with worker(watched.stack, tmp_path, ONHOOK_SENTINEL=address) as host:
+        bench = Bench(watched.stack, host)
+        scenario = bench.scenario("is_healthy", "default")
+        async with phone_for("inbound") as phone:
+            call = await bench.call_in(phone, scenario)
+            await host.wait("greeted", scenario["id"])
+            await leased(watched.sentinel)
+            struck = kill_everything(host)
+            report = await call.ended(timeout=40.0)
+    safe_within(report, struck, LOST, "host killed", watched.sentinel)
+    assert watched.sentinel.entries(Step.OPENED)[-1].subject == "host.lost"
+
+
+async def leased(running: RunningSentinel) -> None:
+    async with asyncio.timeout(20.0):
+        while not (await running.status())["leases"]:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(2.0)
+
+
+def kill_everything(host: Worker) -> float:
+    """Kill the worker, its jobs and its watchdog at the same moment; return when."""
+    leader = psutil.Process(host.process.pid)
+    every = [leader, *leader.children(recursive=True)]
+    if (dog := host.watchdog()) is not None:
+        every.append(psutil.Process(dog))
+    struck = time.monotonic()
+    for process in every:
+        os.kill(process.pid, signal.SIGSTOP)
+    for process in every:
+        process.kill()
+    return struck
+
+
+def safe_within(
+    report: Report, struck: float, bound: float, what: str, running: RunningSentinel
+) -> None:
+    words = last_words(report) - struck
+    tell(f"{what}: words", words)
+    assert words <= bound + NOISE, f"{words:.2f} s\n{running.tail()}"
+    assert report.ending is Ending.BYE_RECEIVED
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def cable() -> AsyncIterator[AgentHost]:
+    if not await can_make_hosts():
+        pytest.skip("this machine makes no network namespaces")
+    async with agent_host() as host:
+        yield host
+
+
+@pytest.mark.parametrize("guard", ["default", "off"])
+async def test_the_cable_of_a_host_is_cut(cable: AgentHost, guard: str, tmp_path: Path) -> None:
+    port = free_port()
+    hook = f"http://127.0.0.1:{port}/webhook"
+    there = {cable.interface: cable.address}
+    async with (
+        Stack(folder=tmp_path / "stack", webhooks=[hook], also_at=there) as stack,
+        sentinel(stack, tmp_path / "sentinel", port) as running,
+        worker(
+            stack,
+            tmp_path,
+            wrap=cable.wrap,
+            LIVEKIT_URL=stack.url.replace("127.0.0.1", cable.address),
+        ) as host,
+        phone_for("inbound") as phone,
+    ):
+        bench = Bench(stack, host)
+        scenario = bench.scenario("is_healthy", guard)
+        call = await bench.call_in(phone, scenario)
+        await host.wait("greeted", scenario["id"])
+        await asyncio.sleep(6.0)
+        struck = time.monotonic()
+        await cable.cut()
+        report = await call.ended(timeout=40.0)
+    safe_within(report, struck, LOST, f"cable cut, guard {guard}", running)
+
+
+async def test_an_agent_that_sets_up_for_long_keeps_its_caller(
+    watched: Watched, plain: Worker
+) -> None:
+    """Nothing is said to the caller, one agent greets, and the second one never comes."""
+    before = len(watched.sentinel.entries(Step.OPENED))
+    async with call_to(watched.stack, plain, "slow", setup=SETUP) as call:
+        answered = await call.phone.answered(timeout=30.0)
+        assert answered - call.phone.report().invited_at >= SETUP
+        await call.greeted()
+        await asyncio.sleep(12.0)
+        report = call.phone.report()
+        await call.phone.hang_up()
+    assert report.ending is None, report.how
+    assert len(plain.events_of("connected", "slow")) == 1
+    assert len(watched.sentinel.entries(Step.OPENED)) == before
+
+
+async def test_packets_of_a_voice_arrive_while_an_agent_lives(
+    watched: Watched, plain: Worker
+) -> None:
+    """Also where it says nothing for long: that is what the sentinel takes for its life."""
+    credentials = Credentials.from_env(watched.stack.env)
+    async with call_to(watched.stack, plain, "mute", mute=True) as call:
+        await call.greeted()
+        identity = str((plain.event("connected", "mute") or {})["agent"])
+        await asyncio.sleep(3.0)
+        for _ in range(5):
+            began = time.monotonic()
+            assert await sends_voice(credentials, call.room, identity)
+            tell("a voice was found", time.monotonic() - began)
+        await call.tell("kill")
+        await asyncio.sleep(0.5)
+        began = time.monotonic()
+        assert await sends_voice(credentials, call.room, identity) is False
+        tell("no voice was found", time.monotonic() - began)
+
+
+async def test_a_healthy_call_is_left_alone(watched: Watched, plain: Worker) -> None:
+    before = len(watched.sentinel.entries(Step.OPENED))
+    async with call_to(watched.stack, plain, "long-and-well") as call:
+        await call.greeted()
+        await asyncio.sleep(WATCHED)
+        report = call.phone.report()
+        await call.phone.hang_up()
+        await asyncio.sleep(12.0)
+    assert report.ending is None, report.how
+    assert len(watched.sentinel.entries(Step.OPENED)) == before
