@@ -178,6 +178,7 @@ class CallTable:
         if before is not None and listed.asked <= before:
             return  # twice, or late: what it shows, a newer one has shown better
         for room in listed.rooms:
+            self._server_clock(room.created_at, now)
             call = self._lives.of_room(room, now, asked=listed.asked)
             if call is not None:
                 call.describe(room)
