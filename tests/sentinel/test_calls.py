@@ -434,12 +434,3 @@ def test_a_covered_call_is_hardly_ever_listed() -> None:
         table.take(lease(), float(second))
         table.take(listed(second + 0.1, room(members=1)), second + 0.2)
         assert table.wants(second + 0.3) == []
-
-
-def test_ends_are_remembered_for_a_while_and_in_bounds() -> None:
-    table = CallTable()
-    for number in range(60_000):
-        table.take(MemberGone(R, SID, f"PA_{number}"), number / 1000)
-    assert len(table._stays) <= 50_000
-    table.take(MemberGone(R, SID, "PA_last"), 1000.0)
-    assert len(table._stays) == 1
