@@ -56,11 +56,11 @@ def view_of(
     """
     picture, stays = call.call, call.stays.values()
     agents = tuple(stay.as_agent() for stay in stays if stay.is_agent)
+    phones = [stay.member for stay in stays if stay.member.leg.kind is LegKind.CALLER]
     caller, joined = _NOTHING, 0.0
     if callers := picture.callers:
-        first = next(s for s in stays if s.member.leg is callers[0])
-        caller = first.attributes
-        joined = min(s.member.joined_at for s in stays if s.member.leg.kind is LegKind.CALLER)
+        caller = next(member.attributes for member in phones if member.leg is callers[0])
+        joined = min([member.joined_at for member in phones])
     agent, job = picture.agent, ""
     if lease is not None:
         job = lease.job
@@ -93,7 +93,7 @@ def view_of(
         lease=lease,
         released=call.released or released,
         rescue=call.rescue.rpartition(";")[0],
-        rescue_until=max(known, default=None),
+        rescue_until=max(known) if known else None,
         hint=hint,
         ladder=call.ladder,
         agent_name=call.agent_name or ("" if hint is None else hint.agent_name),

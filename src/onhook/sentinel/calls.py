@@ -147,12 +147,13 @@ class CallTable:
         return wanted(self._calls.values(), self._leases, now, events_flow=flows)
 
     def _view(self, call: TrackedCall, now: float) -> CallView:
-        room = call.room
+        room, leases = call.room, self._leases
+        has_words = leases.speaks_of(room)
         return view_of(
             call,
-            lease=self._leases.of(room, now),
-            released=self._leases.released(room),
-            rescue_until=self._leases.rescue_until(room),
+            lease=leases.of(room, now) if has_words else None,
+            released=leases.released(room) if has_words else "",
+            rescue_until=leases.rescue_until(room) if has_words else None,
             hint=self._hints.of(room, now),
             clock=self._server_ahead,
         )

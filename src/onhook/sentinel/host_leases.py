@@ -73,6 +73,10 @@ class HostLeases:
         for room, job in said.items():
             self._say(host, room, job, now)
 
+    def speaks_of(self, room: str) -> bool:
+        """Return whether any host has said anything of a room."""
+        return room in self._by_room
+
     def of(self, room: str, now: float) -> Lease | None:
         """Return the word on a call that counts: of several the one that protects it best.
 

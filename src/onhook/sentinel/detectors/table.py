@@ -72,7 +72,10 @@ def row_of(view: CallView, now: float, limits: Limits) -> Row:
         now: Seconds of the sentinel's clock.
         limits: How long things may last.
     """
-    return next(row for row in TABLE if row.applies(view, now, limits))
+    for row in TABLE:
+        if row.applies(view, now, limits):
+            return row
+    return TABLE[-1]
 
 
 def suspicion(view: CallView, now: float, limits: Limits) -> Suspicion | None:
