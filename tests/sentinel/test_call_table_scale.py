@@ -13,7 +13,14 @@ from onhook.livekit.attribute_names import AGENT_NAME, GUARD, LADDER
 from onhook.sentinel.calls import CallTable
 from onhook.sentinel.detectors import suspicion
 from onhook.sentinel.limits import Limits
-from onhook.sentinel.sightings import Member, MembersListed, RoomSeen, RoomsListed
+from onhook.sentinel.sightings import (
+    HostLease,
+    LeasedJob,
+    Member,
+    MembersListed,
+    RoomSeen,
+    RoomsListed,
+)
 
 LIMITS = Limits()
 PERIOD = 2.0
@@ -65,7 +72,14 @@ def filled(count: int) -> CallTable:
     for number in range(count):
         table.take(MembersListed(name(number), 0.2, members(number)), 0.3)
     table.take(RoomsListed(2.0, rooms(count)), 2.1)
+    for first in range(0, count, 50):
+        table.take(lease(first, min(first + 50, count)), 2.2)
     return table
+
+
+def lease(first: int, end: int) -> HostLease:
+    jobs = (LeasedJob(name(n), f"agent-AJ_{n:012d}", f"AJ_{n:012d}") for n in range(first, end))
+    return HostLease(f"host-{first}", 3.0, tuple(jobs))
 
 
 def test_a_tracked_call_takes_less_than_four_kilobytes() -> None:
@@ -105,6 +119,11 @@ def measured(count: int) -> dict[str, float]:
     begin = time.process_time()
     fresh.take(RoomsListed(0.0, every), 0.1)
     timed("first list of rooms taken", begin)
+    leases = [lease(first, first + 50) for first in range(0, count, 50)]
+    begin = time.process_time()
+    for each in leases:
+        table.take(each, 4.15)
+    timed("leases of all calls taken", begin)
     begin = time.process_time()
     table.wants(4.2)
     timed("rooms to list chosen", begin)
