@@ -28,6 +28,7 @@ __all__ = [
     "MODE",
     "OUTAGES",
     "PLANS",
+    "REDIS",
     "RUNTIME_DIR",
     "SENTINEL",
     "WATCHDOG",
@@ -40,6 +41,7 @@ __all__ = [
     "outages",
     "places",
     "plans",
+    "redis",
     "sentinel",
     "watchdog",
 ]
@@ -53,6 +55,7 @@ RUNTIME_DIR = "ONHOOK_RUNTIME_DIR"
 OUTAGES = "ONHOOK_OUTAGES"
 PLANS = "ONHOOK_PLANS"
 SENTINEL = "ONHOOK_SENTINEL"
+REDIS = "ONHOOK_REDIS"
 
 _PLACED_BY = (
     *(JOURNAL, RUNTIME_DIR, "TMPDIR", "XDG_RUNTIME_DIR"),
@@ -187,6 +190,11 @@ def outages() -> Path | None:
         return given
     journal = places().journal
     return None if journal is None else journal.parent / "outages.json"
+
+
+def redis() -> str:
+    """Return the address of the Redis that several sentinels share; empty for a single one."""
+    return os.environ.get(REDIS, "").strip()
 
 
 def plans() -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -156,6 +156,7 @@ class Acting:
         budget: int = 3000,
         books: Books | None = None,
         claims: MemoryClaims | None = None,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         clock = self.clock = asyncio.get_running_loop().time
         self.books, self.journal, self.table = books or Books(), MemoryJournal(), CallTable()
@@ -198,6 +199,7 @@ class Acting:
             ask=self._ask,
             affordable=lambda: 50,
             observe=observe,
+            leads=leads,
             clock=clock,
         )
         self._tasks: list[asyncio.Task[None]] = []

@@ -257,3 +257,17 @@ async def test_an_incident_has_one_terminal_outcome(ending: Ending) -> None:
     (incident,) = acting.journal.incidents(10)
     closed = [e for e in acting.journal.entries(incident) if e.step is Step.CLOSED]
     assert [entry.subject for entry in closed] == [ending]
+
+
+async def test_a_sentinel_that_does_not_lead_looks_on_and_knows_since_when_when_it_does() -> None:
+    led: list[bool] = []
+    async with Acting(leads=lambda: bool(led)) as acting:
+        acting.send("a")
+        acting.world.caller("a")
+        await acting.until(20.0)
+        assert acting.books.acts == []
+        led.append(True)
+        await acting.until(21.0)
+        assert "say a" in acting.books.done
+        await acting.until(30.0)
+    assert endings(acting) == {"released": 1}

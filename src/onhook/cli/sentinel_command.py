@@ -41,7 +41,7 @@ _LARGEST = 1_000_000
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0917 - options of a command
     observe: Annotated[
         bool, typer.Option("--observe", help="Judge and record everything, do nothing.")
     ] = False,
@@ -54,6 +54,10 @@ def run(
     ] = f"{HOST}:{PORT}",
     poll: Annotated[float, typer.Option(help="Seconds between two lists of all rooms.")] = 2.0,
     budget: Annotated[int, typer.Option(help="Requests to LiveKit's API a minute.")] = 300,
+    redis: Annotated[
+        str,
+        typer.Option(metavar="URL", help="Redis that several sentinels share; else $ONHOOK_REDIS."),
+    ] = "",
 ) -> None:
     """Watch all calls of the LiveKit server that LIVEKIT_* name, until SIGTERM or Ctrl-C.
 
@@ -66,6 +70,7 @@ def run(
             webhook=Address.of(webhook),
             poll=poll,
             budget=budget,
+            redis=redis or settings.redis(),
         )
         credentials = _credentials()
         _require_free(given.webhook)

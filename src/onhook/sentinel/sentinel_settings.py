@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from onhook.errors import PolicyError
@@ -74,6 +74,7 @@ class SentinelSettings:
         webhook: Where it listens.
         poll: Seconds between two lists of all rooms.
         budget: Requests to the LiveKit API a minute, everything counted.
+        redis: Address of the Redis that several sentinels share; empty for a single one.
         journal: The file of incidents; as `onhook.settings` says when omitted.
         outages: The file of the outage switch; as `onhook.settings` says when omitted.
         reload: Seconds between two looks whether plans or outages have changed.
@@ -87,6 +88,7 @@ class SentinelSettings:
     webhook: Address = Address()
     poll: float = 2.0
     budget: int = 300
+    redis: str = field(default="", repr=False)
     journal: Path | None = None
     outages: Path | None = None
     reload: float = 2.0

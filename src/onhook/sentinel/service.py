@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
-import socket
 import time
-import uuid
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
@@ -26,8 +24,7 @@ from onhook.sentinel.attendance import Attendance
 from onhook.sentinel.calls import CallTable
 from onhook.sentinel.confirmation import Confirmation
 from onhook.sentinel.detectors import suspicion
-from onhook.sentinel.fleet.claims import Claims
-from onhook.sentinel.fleet.memory_claims import MemoryClaims
+from onhook.sentinel.fleet.fleet import Fleet, fleet_name
 from onhook.sentinel.plans_file import PlansFile
 from onhook.sentinel.plans_in_force import PlansInForce
 from onhook.sentinel.probes import Prober
@@ -35,6 +32,7 @@ from onhook.sentinel.rescuer import CallRescuer
 from onhook.sentinel.scanners import Scanners
 from onhook.sentinel.second_dispatch import SecondDispatches
 from onhook.sentinel.sentinel_settings import SentinelSettings
+from onhook.sentinel.sightings import Sighting
 from onhook.sentinel.signals.budget import Budget, Use
 from onhook.sentinel.signals.leases import Leases
 from onhook.sentinel.signals.poll import Poll, list_members
@@ -44,6 +42,7 @@ from onhook.sentinel.signals.signed_bodies import SignedBodies
 from onhook.sentinel.signals.webhooks import Webhooks
 from onhook.sentinel.watch import Watch
 from onhook.sinks.journal import Journal, SqliteJournal
+from onhook.sinks.journal.case_file import iso
 from onhook.tasks import end
 
 __all__ = ["Sentinel", "run", "serve"]
@@ -104,7 +103,6 @@ class Sentinel:
     Args:
         given: What it was told.
         credentials: Server and key.
-        claims: Who has which call, where several sentinels share them.
         clock: Monotonic seconds.
     """
 
@@ -113,7 +111,6 @@ class Sentinel:
         given: SentinelSettings,
         credentials: Credentials,
         *,
-        claims: Claims | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._given = given
@@ -129,6 +126,14 @@ class Sentinel:
         file = None if given.plans is None else PlansFile(given.plans)
         self._plans = PlansInForce(file, OutageFile(given.outages), period=given.reload)
         self._prober = Prober(credentials, spend=lambda: self._budget.spend(Use.PROBE))
+        name = fleet_name(credentials, observe=given.observe)
+        self._fleet = Fleet(
+            redis=given.redis,
+            file=_claims_file(given, name),
+            name=name,
+            receive=self._take,
+            clock=clock,
+        )
         self._rescuer = CallRescuer.of(credentials, self._journal, clock=clock)
         self._second = SecondDispatches(
             self._rescuer.line, lambda room: self._table.view(room, clock()), clock=clock
@@ -147,9 +152,9 @@ class Sentinel:
         self._attendance = Attendance(
             confirmation,
             self._rescuer,
-            claims or MemoryClaims(clock=clock),
+            self._fleet.claims,
             self._plans.plan,
-            owner=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
+            owner=self._fleet.owner,
             observe=given.observe,
             clock=clock,
         )
@@ -163,6 +168,7 @@ class Sentinel:
             affordable=lambda: int(self._budget.spare) // 2,
             affordable_again=lambda: max(0, int(self._budget.left) // 2),
             observe=given.observe,
+            leads=lambda: self._fleet.judges(self._poll.listed_at),
             clock=clock,
         )
         self._poll = Poll(
@@ -171,23 +177,32 @@ class Sentinel:
             self._watch.wants,
             self._budget,
             period=given.poll,
+            leads=lambda: self._fleet.leads,
             clock=clock,
         )
         self._receiver = self._receiving()
 
     def _receiving(self) -> Receiver:
         signed = SignedBodies({self._credentials.key: self._credentials.secret})
-        receiver = Receiver(
-            Webhooks(signed), Leases(signed), self._watch.receive, health=self._health
-        )
+        receiver = Receiver(Webhooks(signed), Leases(signed), self._hear, health=self._health)
         receiver.app.router.routes.append(Route("/status", self._tell_status, methods=["GET"]))
         return receiver
 
+    def _take(self, sighting: Sighting) -> None:
+        self._watch.receive(sighting)
+
+    def _hear(self, sighting: Sighting) -> None:
+        """Take in what came by a webhook or a lease, and tell the other sentinels."""
+        self._take(sighting)
+        self._fleet.tell(sighting)
+
     async def __aenter__(self) -> Sentinel:
         await self._rescuer.prepare()
+        await self._fleet.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._fleet.__aexit__()
         await self._prober.aclose()
         await self._server.aclose()
         if isinstance(self._journal, SqliteJournal):
@@ -262,6 +277,8 @@ class Sentinel:
             found.append("LiveKit's API fails too often: suspicions are not followed for a while")
         if self._plans.problem:
             found.append(f"the file of plans: {self._plans.problem}")
+        if (health := self._fleet.health) is not None and health.degraded:
+            found.append(f"this sentinel goes on alone since {iso(health.since)}: {health.why}")
         return found
 
     def _health(self) -> Mapping[str, object]:
@@ -294,5 +311,12 @@ class Sentinel:
             "scanners": self._scanners.removed,
             "outages": [outage.what for outage in self._plans.outages],
             "journal": str(self._given.journal or places.places().journal or "none"),
+            "fleet": self._fleet.status(),
             "failing": self._failing,
         }
+
+
+def _claims_file(given: SentinelSettings, name: str) -> Path | None:
+    """Return where claims are kept while nothing is shared: beside the journal."""
+    journal = given.journal or places.places().journal
+    return None if journal is None else journal.parent / f"sentinel-{name}.db"

@@ -61,6 +61,7 @@ class Watch:
         affordable_again: The same for agents that have left one unanswered; `affordable` where
             omitted.
         observe: Whether nothing is done.
+        leads: Whether it is for this sentinel to judge; of several that share it, one does.
         clock: Monotonic seconds.
         sleep: Waits for some seconds.
     """
@@ -77,6 +78,7 @@ class Watch:
         affordable: Callable[[], int],
         affordable_again: Callable[[], int] | None = None,
         observe: bool = False,
+        leads: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -89,6 +91,7 @@ class Watch:
         self._affordable = affordable
         self._affordable_again = affordable_again or affordable
         self._observe = observe
+        self._leads = leads
         self._clock = clock
         self._sleep = sleep
         self._probing = TaskPool(_PROBES)
@@ -114,14 +117,16 @@ class Watch:
     async def quick(self) -> None:
         """Look at the calls that nobody looks after, for ever."""
         while True:
-            self._look(self._clock())
+            if self._leads():
+                self._look(self._clock())
             await self._sleep(_TICK)
 
     async def rounds(self) -> None:
         """Look at all calls, for ever: how long they last, and whether their agents live."""
         while True:
             began = self._clock()
-            await self._round()
+            if self._leads():
+                await self._round()
             period = _ROUND if len(self._table) < _LARGE else 2 * _ROUND
             await self._sleep(max(period - (self._clock() - began), 0.05))
 

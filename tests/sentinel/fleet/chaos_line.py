@@ -23,7 +23,7 @@ from tests.fakes import call_of, caller
 __all__ = ["Act", "ChaosLine", "LineServer"]
 
 HOST = "127.0.0.1"
-API_TIMEOUT = 1.0
+API_TIMEOUT = 1.5
 
 
 @dataclass(slots=True)

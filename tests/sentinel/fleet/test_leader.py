@@ -65,6 +65,23 @@ async def test_a_leader_that_resigns_is_followed_at_once(two: Candidates) -> Non
     await two.a.resign()
 
 
+async def test_since_when_it_leads_is_since_when_without_a_break(two: Candidates) -> None:
+    began = two.clock.now
+    for _ in range(5):
+        await two.step()
+        two.clock.now += 1
+    assert two.a.since == began
+    two.clock.now += 5
+    await two.b.step()
+    assert two.b.since == two.clock.now
+    await two.step()
+    await two.b.resign()
+    two.clock.now += 1
+    await two.a.step()
+    await two.a.step()
+    assert two.a.since == two.clock.now
+
+
 async def test_while_they_cannot_agree_each_leads_for_itself(two: Candidates) -> None:
     await two.step()
     for way in two.ways:

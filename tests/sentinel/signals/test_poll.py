@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -63,6 +63,7 @@ class Polled:
     wanted: list[str] = field(default_factory=list)
     seen: list[Sighting] = field(default_factory=list)
     per_minute: int = 300
+    leads: Callable[[], bool] = lambda: True
 
     @property
     def failing_since(self) -> float | None:
@@ -75,9 +76,13 @@ class Polled:
             self.seen.append,
             lambda: self.wanted,
             self.budget,
+            leads=self._leads,
             clock=self.server.clock,
             sleep=self.server.sleep,
         )
+
+    def _leads(self) -> bool:
+        return self.leads()
 
     async def run(self, seconds: float) -> None:
         """Let it poll for some seconds of its own clock."""
@@ -122,6 +127,15 @@ async def test_the_rooms_are_asked_for_each_period_and_the_question_bears_its_ow
     await polled.run(10)
     asked = [s.asked for s in polled.seen if isinstance(s, RoomsListed)]
     assert asked[:4] == [0.0, 2.0, 4.0, 6.0]
+
+
+async def test_of_several_sentinels_one_asks_and_the_next_one_soon_when_it_leads() -> None:
+    polled = Polled()
+    polled.leads = lambda: polled.server.now >= 5.1
+    await polled.run(10)
+    asked = [s.asked for s in polled.seen if isinstance(s, RoomsListed)]
+    assert asked[0] == pytest.approx(5.2)
+    assert asked[1:3] == pytest.approx([7.2, 9.2])
 
 
 async def test_the_most_urgent_come_first_where_the_budget_is_short() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 import socket
@@ -18,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
+from onhook.livekit.credentials import Credentials
 from onhook.sentinel.fleet.claims import Claims, LocalClaims
 from onhook.sentinel.fleet.failover import FailoverClaims
 from onhook.sentinel.fleet.leader import LeaderLease
@@ -29,8 +31,9 @@ from onhook.sentinel.fleet.sighting_stream import SightingStream
 from onhook.sentinel.fleet.sqlite_claims import SqliteClaims
 from onhook.sentinel.sightings import Sighting
 from onhook.tasks import end
+from onhook.watchdog.runtime_dir import normalized
 
-__all__ = ["Fleet", "new_owner"]
+__all__ = ["Fleet", "fleet_name", "new_owner"]
 
 logger = logging.getLogger("onhook")
 
@@ -42,6 +45,19 @@ _RESIGN = 1.5
 def new_owner() -> str:
     """Return a name for this start of a sentinel: where it runs, and one of its own."""
     return f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def fleet_name(credentials: Credentials, *, observe: bool) -> str:
+    """Return a name that all sentinels of one LiveKit server have, and no others.
+
+    One that only observes is of another fleet: what it has settled nobody has done.
+
+    Args:
+        credentials: The server.
+        observe: Whether the sentinel does nothing, whatever the plans say.
+    """
+    server = hashlib.sha256(normalized(credentials.url).encode()).hexdigest()[:12]
+    return f"{server}-observe" if observe else server
 
 
 class Fleet:
@@ -145,6 +161,16 @@ class Fleet:
     def leads(self) -> bool:
         """Whether this sentinel polls now; a single one always does."""
         return self._leader is None or self._leader.leads
+
+    def judges(self, listed_at: float | None) -> bool:
+        """Whether it is for this sentinel to judge: it leads, and has polled since it does.
+
+        Args:
+            listed_at: When the latest list of all rooms had been asked for; `None` for never.
+        """
+        if self._leader is None:
+            return True
+        return self._leader.leads and listed_at is not None and listed_at >= self._leader.since
 
     def tell(self, sighting: Sighting) -> None:
         """Tell the other sentinels what this one has heard by a webhook or a lease, soon.

@@ -1,8 +1,9 @@
-"""Which sentinel polls: one, by a lease; every one of them while they cannot agree.
+"""Which sentinel polls and judges: one, by a lease; each of them while they cannot agree.
 
-The leader alone lists rooms and suspects, so that a fleet spends the API budget of one. Every
-sentinel folds what it hears (`sighting_stream`) and judges what its own table shows; claims settle
-who acts. A new leader polls at once, and has the whole picture one poll later.
+The leader alone lists rooms, asks agents and begins rescues, so that a fleet spends the API budget
+of one. All others fold what they hear by webhook (`sighting_stream`): when the leader dies, the
+next one knows since when each caller has waited, polls at once, and judges after that. Leading is
+no proof, since a leader that was stopped may wake: who acts on a call is settled by its claim.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class LeaderLease:
         self._sleep = sleep
         self._claim: Claim | None = None
         self._alone = False
+        self.since = float("-inf")
+        """Since when this sentinel leads without a break, by the clock."""
         self.leader = ""
         """Who leads, as far as it is known."""
 
@@ -68,6 +71,7 @@ class LeaderLease:
 
     async def step(self) -> None:
         """Renew the lease, or take it where it is free."""
+        led = self.leads
         try:
             if self._claim is not None:
                 self._claim = await self._claims.renew(self._claim, self._ttl)
@@ -82,6 +86,8 @@ class LeaderLease:
             self._claim = None  # who has it is asked for next time
         except FleetUnavailableError:
             self._alone = True
+        if self.leads and not led:
+            self.since = self._clock()
 
     async def resign(self) -> None:
         """Leave the lease to another at once."""

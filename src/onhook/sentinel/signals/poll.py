@@ -26,6 +26,8 @@ _LONGEST_PAUSE = 8.0
 """Seconds between two questions to a server that fails: it is seen to be back soon."""
 _LONGEST_HOLD = 60.0
 """Seconds between two questions to a server that wants fewer of them."""
+_FOLLOWING = 0.2
+"""Seconds until a sentinel that does not poll looks again whether it should."""
 _HOPELESS = (*REFUSED, EXHAUSTED, "transport")
 """Codes after which another room need not be asked for: the answer would be the same. A time-out is
 none of them: the listing of one room may hang for good, and would keep all others from theirs."""
@@ -69,6 +71,7 @@ class Poll:
         wants: Returns the rooms whose participants are to be listed, the most urgent first.
         budget: What may be asked.
         period: Seconds between two lists of rooms.
+        leads: Whether it is for this sentinel to ask; of several that share it, one asks.
         clock: Monotonic seconds.
         sleep: Waits for some seconds.
     """
@@ -81,6 +84,7 @@ class Poll:
         budget: Budget,
         *,
         period: float = 2.0,
+        leads: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -89,6 +93,7 @@ class Poll:
         self._wants = wants
         self._budget = budget
         self._period = period
+        self._leads = leads
         self._clock = clock
         self._sleep = sleep
         self._failures = 0
@@ -103,6 +108,10 @@ class Poll:
         """Poll for ever, until cancelled."""
         due = self._clock()
         while True:
+            if not self._leads():
+                await self._sleep(_FOLLOWING)
+                due = self._clock()
+                continue
             try:
                 well = await self.once(until=due + self._period)
             except Exception:
