@@ -137,6 +137,7 @@ async def entrypoint(ctx: JobContext) -> None:
 
 
 async def run(ctx: JobContext, scenario: dict[str, Any]) -> None:
+    await asyncio.sleep(scenario.get("late", 0.0))  # its process was slow to start
     before = time.monotonic()
 
     async def body(ctx: JobContext) -> None:
