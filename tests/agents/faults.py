@@ -33,6 +33,16 @@ def note(event: str, scenario: str = "", **more: object) -> None:
         file.write(line + "\n")
 
 
+async def noted(event: str, scenario: str) -> None:
+    """Wait until another job has written an event."""
+    beginning = f'{{"event": "{event}", '
+    while True:
+        lines = Path(os.environ["ONHOOK_TEST_EVENTS"]).read_text().splitlines()
+        if any(line.startswith(beginning) and f'"id": "{scenario}"' in line for line in lines):
+            return
+        await asyncio.sleep(0.1)
+
+
 def strike(ctx: JobContext) -> None:
     scenario = json.loads(ctx.job.metadata)
     if "api" in scenario:  # from here on the server's API is behind the test's own proxy

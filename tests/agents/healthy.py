@@ -84,6 +84,19 @@ async def releases(ctx: JobContext) -> None:
 
 
 @fault
+async def greets_and_releases(ctx: JobContext) -> None:
+    """Greet, and leave the caller to a machine of theirs."""
+    await reach(ctx)
+    session = await greet(ctx)
+    scenario = json.loads(ctx.job.metadata)
+    note("greeted", scenario["id"], room=ctx.job.room.name)
+    onhook.release(ctx, "a machine of the caller's takes over")
+    await session.aclose()
+    note("released", scenario["id"])
+    ctx.shutdown("released")
+
+
+@fault
 async def reconnects(ctx: JobContext) -> None:
     """Lose the connection to the server for a moment, and converse on."""
     await talking(ctx)

@@ -25,7 +25,7 @@ import tests.agents.healthy
 import tests.agents.providers  # noqa: F401 - their faults join the others
 from onhook.incident import RungReport
 from tests.agents import rungs
-from tests.agents.faults import FAULTS, note
+from tests.agents.faults import FAULTS, note, noted
 from tests.livekit.voices import hanging_tts, raising_tts, silent_tts
 
 AGENT = os.environ.get("ONHOOK_TEST_AGENT", "faulty")
@@ -137,7 +137,8 @@ async def entrypoint(ctx: JobContext) -> None:
 
 
 async def run(ctx: JobContext, scenario: dict[str, Any]) -> None:
-    await asyncio.sleep(scenario.get("late", 0.0))  # its process was slow to start
+    if other := scenario.get("after"):  # its process was slow to start: the other has greeted
+        await noted("greeted", other)
     before = time.monotonic()
 
     async def body(ctx: JobContext) -> None:

@@ -86,7 +86,7 @@ async def test_a_rescue_is_seen_while_it_speaks(bench: Bench) -> None:
 
 
 async def test_a_released_caller_bears_it_until_another_agent_is_heard(bench: Bench) -> None:
-    scenario = bench.scenario("releases", "default")
+    scenario = bench.scenario("greets_and_releases", "default")
     async with Phone() as phone:
         call = await bench.call_in(phone, scenario)
         room = await room_of(bench, scenario)
