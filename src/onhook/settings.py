@@ -103,14 +103,16 @@ def watchdog() -> Literal["auto", "external", "off"] | None:
     return None
 
 
-def attributes() -> Literal["on", "no-ladder", "off"]:
+def attributes() -> Literal["on", "no-number", "no-ladder", "off"]:
     """Return what `ONHOOK_ATTRIBUTES` lets a guard tell in its agent's attributes.
 
     Raises:
-        ConfigurationError: It is none of the three.
+        ConfigurationError: It is none of the four.
     """
     match _word(ATTRIBUTES):
-        case "" | "on" | "1":
+        case "" | "no-number":
+            return "no-number"
+        case "on" | "1":
             return "on"
         case "no-ladder":
             return "no-ladder"
@@ -118,8 +120,8 @@ def attributes() -> Literal["on", "no-ladder", "off"]:
             return "off"
         case other:
             raise ConfigurationError(
-                f"{ATTRIBUTES}={other!r}: give 'on', 'no-ladder' (the ladder, which may name a "
-                "number, stays away) or 'off'"
+                f"{ATTRIBUTES}={other!r}: give 'on', 'no-number' (a ladder that names a number "
+                "stays away), 'no-ladder' or 'off'"
             )
 
 

@@ -17,7 +17,7 @@ from onhook.livekit.api import ServerApi
 from onhook.livekit.attribute_names import GUARD, LADDER, RELEASED, RESCUE
 from onhook.livekit.credentials import Credentials
 from onhook.policy import Policy
-from onhook.rungs import HangUp, Say
+from onhook.rungs import HangUp, Say, Transfer
 from tests.fakes import ROOM, FakeLine, call_of, caller, hangs
 from tests.jobguard.fakes import ConnectedRoom, FakeRoom, FakeSession, answered_room
 from tests.jobguard.guarded import Guarded, raising, waits
@@ -91,6 +91,18 @@ async def test_a_long_ladder_stays_away() -> None:
     async with following(room, Policy(lost=[Say("word " * 1000), HangUp()])):
         await asyncio.sleep(SOON)
         assert set(told(room)) == {GUARD}
+
+
+async def test_a_ladder_that_names_a_number_is_told_only_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    policy = Policy(lost=[Transfer("tel:+15550100"), HangUp()])
+    for word, names in (("", {GUARD}), ("on", {GUARD, LADDER})):
+        monkeypatch.setenv("ONHOOK_ATTRIBUTES", word)
+        room = ConnectedRoom()
+        async with following(room, policy):
+            await asyncio.sleep(SOON)
+            assert set(told(room)) == names
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from onhook.livekit.picture import from_room, has_audio
 from onhook.livekit.room_changes import Changes
 from onhook.policy import Policy
 from onhook.rescue.events import Closed, Opened, RescueEvent
+from onhook.rungs import Transfer
 from onhook.tasks import end
 from onhook.threads import in_thread
 from onhook.watchdog.protocol.version import our_version
@@ -116,7 +117,7 @@ class Attributes:
             return
         lasting: Mapping[str, str] = {}
         if not self._observes:
-            lasting = await in_thread(_lasting, self._policy, extent == "on")
+            lasting = await in_thread(_lasting, self._policy, extent)
         self._room.on("reconnected", self._look_again)
         try:
             with self._changes:
@@ -219,15 +220,18 @@ def _extent() -> str:
         return "off"
 
 
-def _lasting(policy: Policy, whole: bool) -> dict[str, str]:
+def _lasting(policy: Policy, extent: str) -> dict[str, str]:
     """Return what is true for as long as the agent is there.
 
     Args:
         policy: The guard's.
-        whole: Whether the ladder is told: everybody in the room sees it, with the fallback number.
+        extent: See `onhook.settings.attributes`: everybody in the room can read it.
     """
     lasting = {GUARD: our_version() or "unknown"}
-    ladder = Ladder.of(policy.lost).to_json()
-    if whole and len(ladder.encode()) <= _LADDER:
-        lasting[LADDER] = ladder
+    ladder = Ladder.of(policy.lost)
+    names_a_number = any(isinstance(rung, Transfer) for rung in ladder.rungs)
+    if extent == "on" or (extent == "no-number" and not names_a_number):
+        told = ladder.to_json()
+        if len(told.encode()) <= _LADDER:
+            lasting[LADDER] = told
     return lasting
