@@ -12,10 +12,10 @@ from typing import cast
 from onhook.call import Call, Direction
 from onhook.errors import ApiError
 from onhook.incident import Mode
-from onhook.line import Announcement, Dispatch, Line
+from onhook.line import Announcement, Dispatch, Line, Referral
 from onhook.livekit.bounded_line import BoundedLine
 from onhook.livekit.slots import Slots
-from onhook.outages import OutageFile
+from onhook.outages import Outage, OutageFile
 from onhook.policy import RescuePolicy
 from onhook.rescue.engine import Engine
 from onhook.rescue.events import Ring, Sink
@@ -23,7 +23,6 @@ from onhook.sentinel.attendance import Attendance
 from onhook.sentinel.call_view import ProbeResult
 from onhook.sentinel.calls import CallTable
 from onhook.sentinel.confirmation import Confirmation
-from onhook.sentinel.detectors import suspicion
 from onhook.sentinel.fleet.memory_claims import MemoryClaims
 from onhook.sentinel.plans import Plan, Plans
 from onhook.sentinel.plans_in_force import PlansInForce
@@ -64,6 +63,10 @@ class WorldLine(FakeLine):
         if self._books.stuck:
             raise ApiError("scripted", code="unauthenticated", passing=False)
         self._books.tell(f"remove {self._room} {identity}")
+        self._books.world.leave(self._room, identity)
+
+    async def transfer(self, identity: str, referral: Referral) -> None:
+        self._books.tell(f"transfer {self._room}")
         self._books.world.leave(self._room, identity)
 
     async def delete_room(self) -> None:
@@ -163,13 +166,13 @@ class Acting:
         self.claims = claims or MemoryClaims(clock=clock)
         self._deaf = books is not None
         self.budget = Budget(budget, clock=clock)
-        plans = PlansInForce(None, OutageFile(Path("/nonexistent/outages.json")))
+        plans = PlansInForce(None, OutageFile(Path("/nonexistent/outages.json")), wall=clock)
         plans._plans = Plans(default=plan or Plan())
         self.plans = plans
         rescuer = CallRescuer(FakeLines(self.books, self.journal), clock=clock)
         confirmation = Confirmation(
             self.table,
-            lambda view, now: suspicion(view, now, plans.limits(view)),
+            plans.judge,
             listed=self._listed,
             sent=self._sent,
             ask=self._ask,
@@ -203,6 +206,10 @@ class Acting:
             clock=clock,
         )
         self._tasks: list[asyncio.Task[None]] = []
+
+    def switch(self, outage: Outage | None) -> None:
+        """Switch an outage on, or off."""
+        self.plans._outages = () if outage is None else (outage,)
 
     @property
     def world(self) -> World:

@@ -8,6 +8,7 @@ import pytest
 
 from onhook.call import LineState
 from onhook.incident import Ending
+from onhook.outages import Outage
 from onhook.sentinel.call_view import ProbeResult
 from onhook.sentinel.plans import Plan
 from onhook.sentinel.sightings import HostLease, LeasedJob
@@ -228,6 +229,38 @@ async def test_an_agent_that_comes_during_the_words_takes_the_call_over() -> Non
         await acting.until(30.0)
     assert endings(acting) == {"taken_over": 1}
     assert acting.books.done[-1] == "say a"
+
+
+OUT = Outage("number", "+15550199", 10.0, 500.0, "ann", fallback="tel:+15550123")
+
+
+async def test_in_an_outage_a_new_call_goes_straight_to_its_fallback() -> None:
+    async with Acting() as acting:
+        acting.switch(OUT)
+        await acting.until(20.0)
+        acting.send("a")
+        acting.world.caller("a")
+        await acting.until(20.3)
+        acting.world.agent("a")
+        acting.world.change("a", "agent-1", audible=True)
+        acting.world.answer("a")
+        await acting.until(40.0)
+    assert acting.books.done[:2] == ["remove a agent-1", "say a"]
+    assert "transfer a" in acting.books.done
+    assert acting.books.acts[1][0] <= 23.0
+    assert not any(act.startswith("dispatch") for act in acting.books.done)
+
+
+async def test_an_outage_leaves_the_calls_that_were_there_before_to_their_agents() -> None:
+    async with Acting() as acting:
+        acting.world.caller("a")
+        acting.world.agent("a")
+        acting.world.change("a", "agent-1", audible=True)
+        acting.world.answer("a")
+        await acting.until(30.0)
+        acting.switch(replace(OUT, since=30.0))
+        await acting.until(90.0)
+    assert acting.books.acts == []
 
 
 async def test_of_very_many_callers_all_are_released_the_longest_silence_first() -> None:

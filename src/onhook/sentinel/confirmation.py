@@ -11,6 +11,7 @@ from typing import Protocol
 from onhook.faults import Fault
 from onhook.line import Dispatch
 from onhook.sentinel.call_view import AgentView, CallView, ProbeResult
+from onhook.sentinel.diverted_calls import OUTAGE
 from onhook.sentinel.sightings import MembersListed
 from onhook.sentinel.signals.budget import Budget, Use
 from onhook.sentinel.suspicion import Need, Suspicion
@@ -108,6 +109,9 @@ class Confirmation:
         if found is None:
             return None
         evidence = [("listing", "asked anew: the same is suspected")]
+        agents = tuple(agent.identity for agent in found.view.agents)
+        if OUTAGE in suspicion.evidence:  # a person has said that the agents are no good
+            return replace(found, evidence=tuple(evidence), dead=agents)
         if suspicion.fault is Fault.AGENT_ABSENT:
             self._spend()
             sent = await self._sent(suspicion.room)
@@ -115,16 +119,14 @@ class Confirmation:
                 return None
             evidence.append(("dispatches", _described(sent)))
         zombie = suspicion.fault is Fault.AGENT_ZOMBIE  # asked already, and that is one kind only
-        if not (zombie or Need.PROBE in suspicion.needs) or not found.view.agents:
+        if not agents or not (zombie or Need.PROBE in suspicion.needs):
             return replace(found, evidence=tuple(evidence))
-        if not await self._all_dead(found):
-            return None
-        dead = tuple(agent.identity for agent in found.view.agents)
         what = "nothing of their voices arrives" if zombie else "two questions in a row unanswered"
-        evidence.append(("agents", f"{', '.join(dead)}: {what}"))
-        if (found := self._judged(suspicion)) is None:
+        evidence.append(("agents", f"{', '.join(agents)}: {what}"))
+        alive = not await self._all_dead(found)
+        if alive or (found := self._judged(suspicion)) is None:
             return None
-        return replace(found, evidence=tuple(evidence), dead=dead)
+        return replace(found, evidence=tuple(evidence), dead=agents)
 
     def _judged(self, suspicion: Suspicion) -> Confirmed | None:
         """Judge by what is known now; another fault than before has to be confirmed by itself."""

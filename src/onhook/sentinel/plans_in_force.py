@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import get_args
 
 from onhook.outages import Outage, OutageFile, Scope
 from onhook.sentinel.call_key import CallKey, tags_of
 from onhook.sentinel.call_view import CallView
+from onhook.sentinel.detectors import suspicion
+from onhook.sentinel.diverted_calls import diverted
 from onhook.sentinel.limits import Limits
 from onhook.sentinel.plans import Plan, Plans
 from onhook.sentinel.plans_file import PlansFile
+from onhook.sentinel.suspicion import Suspicion
 
 __all__ = ["PlansInForce"]
 
@@ -26,6 +30,7 @@ class PlansInForce:
         file: The file of plans; `None` for the built-in plan for every call.
         outages: The file of the outage switch.
         period: Seconds between two looks whether one has changed.
+        wall: Seconds since 1970.
         sleep: Waits for some seconds.
     """
 
@@ -35,6 +40,7 @@ class PlansInForce:
         outages: OutageFile,
         *,
         period: float = 2.0,
+        wall: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._file = file
@@ -42,6 +48,7 @@ class PlansInForce:
         self._outage_file = outages
         self._outages = _sorted(outages.current())
         self._period = period
+        self._wall = wall
         self._sleep = sleep
 
     @property
@@ -88,6 +95,25 @@ class PlansInForce:
         trunk = view.caller.get("sip.trunkID", "")
         tags = tags_of(view.metadata)
         return next((o for o in self._outages if o.holds(number, trunk, tags)), None)
+
+    def judge(self, view: CallView, now: float) -> Suspicion | None:
+        """Return what is suspected of a call, by its own limits and by the outages that are on.
+
+        Args:
+            view: The call.
+            now: Seconds of the sentinel's clock.
+        """
+        return self.diverted(view, now) or suspicion(view, now, self.limits(view))
+
+    def diverted(self, view: CallView, now: float) -> Suspicion | None:
+        """Return what is to be done for a call because of an outage.
+
+        Args:
+            view: The call.
+            now: Seconds of the sentinel's clock.
+        """
+        outage = self.outage(view)
+        return None if outage is None else diverted(view, outage, now, self._wall())
 
     def limits(self, view: CallView) -> Limits:
         """Return how long things may last in a call."""

@@ -23,7 +23,6 @@ from onhook.outages import OutageFile
 from onhook.sentinel.attendance import Attendance
 from onhook.sentinel.calls import CallTable
 from onhook.sentinel.confirmation import Confirmation
-from onhook.sentinel.detectors import suspicion
 from onhook.sentinel.fleet.fleet import Fleet, fleet_name
 from onhook.sentinel.plans_file import PlansFile
 from onhook.sentinel.plans_in_force import PlansInForce
@@ -141,7 +140,7 @@ class Sentinel:
         self._scanners = Scanners(self._rescuer.line, clock=clock)
         confirmation = Confirmation(
             self._table,
-            lambda view, now: suspicion(view, now, self._plans.limits(view)),
+            self._plans.judge,
             listed=lambda room: list_members(self._server, room, clock=clock),
             sent=self._server.dispatches,
             ask=self._prober.ask,

@@ -19,7 +19,6 @@ from onhook.sentinel.detectors import (
     is_second_dispatch_due,
     probes_due,
     row_of,
-    suspicion,
 )
 from onhook.sentinel.limits import Limits
 from onhook.sentinel.plans_in_force import PlansInForce
@@ -148,7 +147,7 @@ class Watch:
         for view in self._uneasy(now):
             self._tell_of_first(view)
             plan = self._plans.plan(view)
-            if found := suspicion(view, now, plan.limits):
+            if found := self._plans.judge(view, now):
                 suspected.append((found, view))
             if self._observe or plan.mode == "observe":
                 continue
@@ -181,7 +180,8 @@ class Watch:
                 self._tell_of_first(view)
                 limits = self._plans.limits(view)
                 row = row_of(view, now, limits)
-                if row.judge and (found := row.judge(view, now, limits)):
+                found = row.judge(view, now, limits) if row.judge else None
+                if found := self._plans.diverted(view, now) or found:
                     suspected.append((found, view))
                 elif row.fault is Fault.AGENT_ZOMBIE and limits.zombie is not None:
                     probed.append(view)
