@@ -14,7 +14,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
 from onhook.call import Call
@@ -23,9 +22,10 @@ from onhook.line import Dispatch
 from onhook.livekit.attribute_names import GUARD
 from onhook.sentinel.call_view import CallView
 from onhook.sentinel.plans import Plan
+from onhook.sentinel.repeated_dispatch import Superfluous, superfluous, to_repeat
 from onhook.takeover import SECOND_DISPATCH
 
-__all__ = ["DispatchLine", "SecondDispatches", "Superfluous", "superfluous", "to_repeat"]
+__all__ = ["DispatchLine", "SecondDispatches"]
 
 logger = logging.getLogger("onhook")
 
@@ -62,63 +62,8 @@ class DispatchLine(Protocol):
     async def withdraw(self, dispatch: str) -> None:
         """Take a dispatch and its agents back."""
 
-
-def to_repeat(sent: Sequence[Dispatch], plan: Plan) -> tuple[str, str] | None:
-    """Choose which dispatch is repeated: name and metadata, or `None` where none may be.
-
-    Args:
-        sent: All dispatches of the room.
-        plan: The call's plan; its agent counts where none was sent.
-    """
-    if any(dispatch.jobs or SECOND_DISPATCH in dispatch.attributes for dispatch in sent):
-        return None  # a worker has taken it, so that the agent is on its way; or repeated already
-    wanted = {(dispatch.agent_name, dispatch.metadata) for dispatch in sent}
-    if len(wanted) != len(sent) or len(wanted) > 1:
-        return None  # nobody can tell which of them is missing
-    if plan.agent:
-        return plan.agent, next((metadata for _, metadata in wanted), "")
-    return next(iter(wanted), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Superfluous:
-    """A dispatch that is taken back.
-
-    Args:
-        dispatch: Its id; empty for none.
-        settled: Whether nothing more can follow.
-    """
-
-    dispatch: str = ""
-    settled: bool = False
-
-
-def superfluous(call: Call, sent: Sequence[Dispatch], ours: str) -> Superfluous:
-    """Decide which of two dispatches of the same agent is one too many.
-
-    The first one stays, unless the second is heard and the first is not.
-
-    Args:
-        call: The call as it is now.
-        sent: All dispatches of the room.
-        ours: Id of the second dispatch.
-    """
-    there = {leg.identity: leg.audible for leg in call.legs}
-    first = [dispatch for dispatch in sent if dispatch.id != ours]
-    second = next((dispatch for dispatch in sent if dispatch.id == ours), None)
-    if second is None or not call.callers:
-        return Superfluous(settled=True)
-    first_here = [agent for d in first for agent in d.agents if agent in there]
-    second_here = [agent for agent in second.agents if agent in there]
-    if not second_here:
-        taken = any(dispatch.jobs for dispatch in first)
-        return Superfluous(ours, settled=True) if taken else Superfluous()
-    if not first_here:
-        return Superfluous()
-    if any(there[agent] for agent in second_here) and not any(there[a] for a in first_here):
-        late = next(d.id for d in first for agent in d.agents if agent in there)
-        return Superfluous(late, settled=True)
-    return Superfluous(ours, settled=True)
+    async def remove(self, identity: str) -> None:
+        """Remove one participant."""
 
 
 class SecondDispatches:
@@ -194,6 +139,7 @@ class SecondDispatches:
         listed_at = view.first_seen + _LISTED
         before: frozenset[str] | None = None
         due, came = sent_at, False
+        verdict = Superfluous()
         while (now := self._clock()) < sent_at + _FOLLOW:
             await self._sleep(_LOOK)
             current = self._view_of(view.room)
@@ -201,28 +147,32 @@ class SecondDispatches:
                 break
             agents = frozenset(agent.identity for agent in current.agents)
             came = came or bool(agents)
+            if verdict.settled:
+                await asyncio.gather(*map(line.remove, agents.intersection(verdict.agents)))
+                continue
             if agents == before and now < due:
                 continue
             before = agents
             due = now + (_SOON if len(agents) > 1 else _LATER)
             if now < listed_at:
                 due = min(due, listed_at)
-            if await self._settled(line, current, made):
+            verdict = await self._settled(line, current, made)
+            if verdict.settled and not verdict.agents:
                 break
         if came:
             self._in_vain = 0
         elif now - sent_at > _ENOUGH:
             self._brought_nobody()
 
-    async def _settled(self, line: DispatchLine, view: CallView, made: str) -> bool:
-        """Take back what is one too many; return whether nothing more can follow."""
+    async def _settled(self, line: DispatchLine, view: CallView, made: str) -> Superfluous:
+        """Take back what is one too many; return it."""
         verdict = superfluous(await line.picture(), await line.dispatches(), made)
         if verdict.dispatch and self._gives_way(view):
-            return False
+            return Superfluous()
         if verdict.dispatch:
             logger.info("room %s: of two agents that were sent, one is taken back", view.room)
             await line.withdraw(verdict.dispatch)
-        return verdict.settled
+        return verdict
 
     def _gives_way(self, view: CallView) -> bool:
         """Return whether the agent that came last is guarded, and may still leave by itself."""

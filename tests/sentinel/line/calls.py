@@ -36,6 +36,14 @@ class PlainCall:
         assert self.worker is not None
         return await self.worker.wait("greeted", self.scenario)
 
+    async def agents(self) -> list[str]:
+        """Return the identities of the agents that the server lists."""
+        async with server(self.stack) as client:
+            asked = api.ListParticipantsRequest(room=self.room)
+            listing = await client.room.list_participants(asked)
+        agent = api.ParticipantInfo.Kind.AGENT
+        return [p.identity for p in listing.participants if p.kind == agent]
+
     async def tell(self, how: str) -> float:
         """Let the agent fail; return when it did."""
         assert self.worker is not None
