@@ -98,6 +98,18 @@ def test_what_is_not_asked_of_attributes_is_not_kept() -> None:
     assert set(view(table, 3.0).caller) == set(INBOUND)
 
 
+def test_of_a_rooms_metadata_no_more_is_kept_than_plans_read() -> None:
+    table = with_call(phone())
+    for metadata, kept in (
+        ('{"tags": ["sales"]}', '{"tags": ["sales"]}'),
+        ("", '{"tags": ["sales"]}'),  # that event does not tell
+        ('{"prompt": "long"}', ""),
+        ('{"tags": ["' + "x" * 500_000, ""),
+    ):
+        table.take(replace(room(), metadata=metadata), 3.0)
+        assert view(table, 3.1).metadata == kept
+
+
 def test_of_two_events_the_greater_version_counts() -> None:
     table = with_call()
     table.take(seen(phone(LineState.ACTIVE, version=3)), 3.0)

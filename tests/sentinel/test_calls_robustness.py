@@ -32,13 +32,14 @@ from onhook.sentinel.sightings import (
 )
 
 LIMITS = Limits(max_call=30.0, two_legs=20.0)
+LONG = "y" * 4097
 names = st.sampled_from(["r-1", "r-2"])
 lives = st.sampled_from(["RM_1", "RM_2", ""])
 sids = st.sampled_from(["PA_1", "PA_2", "PA_3", ""])
 stamps = st.sampled_from([0.0, 1e9, 1e9 + 5, -1.0, float("inf"), float("nan")])
 told = st.dictionaries(
     st.sampled_from(["sip.trunkID", "sip.ruleID", RELEASED, RESCUE, LADDER, "lk.agent.state"]),
-    st.sampled_from(["", "x", "inc;5", ";", "inc;nan", "y" * 5000]),
+    st.sampled_from(["", "x", "inc;5", ";", "inc;nan", LONG]),
     max_size=3,
 )
 legs = st.builds(

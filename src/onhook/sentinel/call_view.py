@@ -114,7 +114,7 @@ class CallView:
         call: Who is on it; `agent` is filled where exactly one agent is in the room, `complete`
             where everybody in the room has been listed. The answered legs come first.
         sid: The server's id of this life of the room; empty where it was not told.
-        metadata: The room's metadata.
+        metadata: The room's metadata, where it has tags; see `call_key.tags_of`.
         caller: Attributes of the first caller (`sip.*`): number, trunk, rule.
         first_seen: First sighting.
         began_after: The call was not there yet at this time; `None` where it was there when the

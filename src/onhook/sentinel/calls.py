@@ -205,14 +205,14 @@ class CallTable:
                 continue
             self._stays.forget(member.sid)
             self._server_clock(member.joined_at, now)
-            call.add(member, now, self._shared, asked=asked)
+            call.add(self._shared.slim(member), now, asked=asked)
         for sid in call.take_list(asked):
             self._stays.add(sid, Tombstone(asked, final=False), now)
             call.remove(sid)
         self._refresh(call, now, listed=True)
 
     def _member_seen(self, seen: MemberSeen, now: float) -> None:
-        member = seen.member
+        member = self._shared.slim(seen.member)
         self._event_at = now
         self._server_clock(member.joined_at, now)
         call = self._lives.of_member(seen, now)
@@ -222,7 +222,7 @@ class CallTable:
         end = self._stays.get(member.sid)
         if end is not None:
             call.was_there(member, end)
-        elif call.add(member, now, self._shared, asked=None):
+        elif call.add(member, now, asked=None):
             for sid in call.twins(member):
                 self._stays.add(sid, Tombstone(now, final=False), now)
                 call.remove(sid)

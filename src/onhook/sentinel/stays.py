@@ -101,13 +101,12 @@ class Stay:
         self.seen = seen
         self.probes: _Probes | None = None
 
-    def describe(self, member: Member, now: float, shared: Shared, *, asked: float | None) -> bool:
+    def describe(self, member: Member, now: float, *, asked: float | None) -> bool:
         """Take another description: of two events the greater version counts, else the list.
 
         Args:
-            member: It.
+            member: It, made slim.
             now: When it came.
-            shared: Makes it slim.
             asked: When the list was asked for that has it; `None` for an event.
 
         Returns:
@@ -119,10 +118,9 @@ class Stay:
             return False
         if asked is not None and other < mine and asked <= before:
             return False
-        slim = shared.slim(member)
-        if slim == self.member:
+        if member == self.member:
             return False
-        self.member = slim
+        self.member = member
         # what a list shows may have been so since the last look: nothing tells of an attribute
         self.changed = now if asked is None else before
         return True

@@ -8,13 +8,15 @@ from onhook.sentinel.call_pictures import picture_of
 from onhook.sentinel.participant_counts import ParticipantCounts
 from onhook.sentinel.rescue_marks import seconds_of
 from onhook.sentinel.sightings import Member, RoomSeen
-from onhook.sentinel.stays import Shared, Stay
+from onhook.sentinel.stays import Stay
 from onhook.sentinel.tombstones import Tombstone
 
 __all__ = ["TrackedCall"]
 
 _ANSWERED = (LineState.ACTIVE, LineState.UNKNOWN)
 _STRANGERS = 4
+_LONGEST_METADATA = 65_536
+"""Characters; a server allows 512 KiB (livekit-server `config.go`). Plans read the tags in it."""
 _AGENT_NAMES = (AGENT_NAME, "lk.agent.name")
 
 
@@ -113,20 +115,22 @@ class TrackedCall:
     def describe(self, room: RoomSeen) -> None:
         """Take what an event or a list says of the room itself."""
         self.created_at = room.created_at or self.created_at
-        self.metadata = room.metadata or self.metadata
+        told = room.metadata
+        if told and told != self.metadata:
+            asked = '"tags"' in told and len(told) <= _LONGEST_METADATA
+            self.metadata = told if asked else ""
 
     @property
     def last_told(self) -> float:
         """The latest time of the server's clock that is known of this life; 0 for none."""
         return max([self.created_at, *(stay.member.joined_at for stay in self.stays.values())])
 
-    def add(self, member: Member, now: float, shared: Shared, *, asked: float | None) -> bool:
+    def add(self, member: Member, now: float, *, asked: float | None) -> bool:
         """Take a description of somebody who is there; `refresh` must follow.
 
         Args:
-            member: It.
+            member: It, made slim.
             now: When it came.
-            shared: Makes it slim.
             asked: When the list was asked for that has it; `None` for an event.
 
         Returns:
@@ -136,8 +140,8 @@ class TrackedCall:
         stay = self.stays.get(member.sid)
         if stay is None:
             seen = now if asked is None else asked
-            stay = self.stays[member.sid] = Stay(shared.slim(member), now, seen)
-        elif not stay.describe(member, now, shared, asked=asked):
+            stay = self.stays[member.sid] = Stay(member, now, seen)
+        elif not stay.describe(member, now, asked=asked):
             return False
         self._heed(stay, now)
         return True
@@ -174,7 +178,7 @@ class TrackedCall:
         """Take a late word of somebody who has gone already.
 
         Args:
-            member: Who it was.
+            member: Who it was, made slim.
             end: What is known of their going.
         """
         self._remember(member)
