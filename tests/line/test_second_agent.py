@@ -16,7 +16,8 @@ from onhook.bench.phone import Phone
 from onhook.bench.stack import Stack
 from onhook.livekit.api import ServerApi
 from onhook.livekit.credentials import Credentials
-from onhook.sentinel.canary import Canaries, CanarySettings, CanaryState
+from onhook.sentinel.canary import Canaries, CanaryState
+from onhook.sentinel.canary_settings import CanarySettings
 from onhook.takeover import CANARY_ROOM, SECOND_DISPATCH
 from tests.line.bench import Bench, worker
 

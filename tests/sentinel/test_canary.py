@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -20,7 +20,8 @@ from livekit.protocol.room import CreateRoomRequest, ListParticipantsResponse
 from onhook.errors import PolicyError
 from onhook.livekit.api import ServerApi
 from onhook.livekit.attribute_names import AGENT_NAME, GUARD
-from onhook.sentinel.canary import Canaries, CanaryResult, CanarySettings, CanaryState
+from onhook.sentinel.canary import Canaries, CanaryResult, CanaryState
+from onhook.sentinel.canary_settings import CanarySettings
 from onhook.takeover import CANARY, CANARY_ROOM
 from tests.livekit.twirp import Answer, Twirp, error, hang, says, twirp
 
@@ -163,8 +164,10 @@ async def _until(holds: Callable[[], object]) -> None:
 async def _run(
     states: list[CanaryState],
     settings: CanarySettings = SETTINGS,
+    *,
     spend: Callable[[int], bool] = lambda _: True,
     until: float = 1000.0,
+    logged: Callable[[Sequence[object]], bool] = lambda _: False,
     tell: Callable[[CanaryResult], None] | None = None,
 ) -> tuple[Canaries, list[tuple[str, float]]]:
     clock, when = Clock(), []
@@ -185,7 +188,7 @@ async def _run(
     nothing: Any = None
     canaries = Scripted(settings, nothing, spend=spend, tell=tell, clock=clock, sleep=sleep)
     running = asyncio.create_task(canaries.run())
-    await _until(lambda: clock.now > until or running.done())
+    await _until(lambda: clock.now > until or logged(when))
     running.cancel()
     await asyncio.wait({running})
     return canaries, when
@@ -217,7 +220,7 @@ async def test_an_agent_whose_guard_does_not_answer_is_asked_no_more(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     only = CanarySettings(guarded=(NAME,))
-    _, when = await _run([CanaryState.UNGUARDED], only)
+    _, when = await _run([CanaryState.UNGUARDED], only, logged=lambda _: bool(caplog.records))
     assert len(when) == 1
     assert "asked no more" in caplog.text
 

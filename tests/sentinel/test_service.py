@@ -15,6 +15,8 @@ from livekit.protocol.models import Room
 from livekit.protocol.room import ListRoomsResponse
 
 from onhook.livekit import Credentials
+from onhook.sentinel.canary import CanaryState
+from onhook.sentinel.canary_settings import CanarySettings
 from onhook.sentinel.sentinel_settings import Address, SentinelSettings
 from onhook.sentinel.service import Sentinel
 from tests.livekit.twirp import Twirp, says, twirp
@@ -28,10 +30,18 @@ ROOMS = says(ListRoomsResponse(rooms=[Room(name="call-1", sid="RM_1", num_partic
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, credentials: Credentials, redis: str) -> AsyncIterator[Sentinel]:
+async def running(
+    folder: Path,
+    credentials: Credentials,
+    redis: str,
+    *,
+    observe: bool = True,
+    canary: str = "",
+) -> AsyncIterator[Sentinel]:
     """Run a sentinel on a free port, until the context is left."""
     given = SentinelSettings(
-        observe=True,
+        observe=observe,
+        canary=CanarySettings(guarded=(canary,) if canary else (), bound=0.5),
         webhook=Address(port=0),
         poll=0.5,
         redis=redis,
@@ -79,6 +89,26 @@ async def test_one_alone_polls_and_keeps_its_claims_beside_the_journal(tmp_path:
         assert status["fleet"]["polls"]
         assert status["failing"] == []
     assert list(tmp_path.glob("sentinel-*-observe.db"))
+
+
+async def test_it_tells_of_an_agent_that_takes_no_calls(tmp_path: Path) -> None:
+    async with (
+        twirp(ListRooms=[ROOMS]) as server,
+        running(tmp_path, credentials(server), "", observe=False, canary="front-desk") as sentinel,
+    ):
+        await until(lambda: bool(sentinel.status()["canaries"]))
+        assert sentinel.status()["canaries"] == {"front-desk": str(CanaryState.NOT_TAKEN)}
+        assert server.calls.count("CreateRoom") == server.calls.count("DeleteRoom") == 1
+
+
+async def test_who_only_observes_asks_no_agent(tmp_path: Path) -> None:
+    async with (
+        twirp(ListRooms=[ROOMS]) as server,
+        running(tmp_path, credentials(server), "", canary="front-desk") as sentinel,
+    ):
+        await until(lambda: server.calls.count("ListRooms") >= 2)
+        assert sentinel.status()["canaries"] == {}
+        assert "CreateRoom" not in server.calls
 
 
 async def test_of_two_one_polls_and_both_hear_every_webhook(

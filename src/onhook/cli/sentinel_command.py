@@ -19,6 +19,7 @@ from onhook.cli.sentinel_tables import beginning, show_plans, show_status
 from onhook.cli.trunk_numbers import trunk_numbers
 from onhook.errors import OnhookError, PlansError
 from onhook.outages import OutageFile
+from onhook.sentinel.canary_settings import CanarySettings
 from onhook.sentinel.sentinel_settings import HOST, PORT, Address, SentinelSettings
 
 if TYPE_CHECKING:
@@ -58,6 +59,20 @@ def run(  # noqa: PLR0917 - options of a command
         str,
         typer.Option(metavar="URL", help="Redis that several sentinels share; else $ONHOOK_REDIS."),
     ] = "",
+    canary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="AGENT",
+            help="Ask this guarded agent from time to time whether it takes calls; repeatable.",
+        ),
+    ] = None,
+    canary_unguarded: Annotated[
+        list[str] | None,
+        typer.Option(metavar="AGENT", help="The same for an agent without onhook: its code runs."),
+    ] = None,
+    canary_every: Annotated[
+        float, typer.Option(help="Seconds between two questions to an agent.")
+    ] = 300.0,
 ) -> None:
     """Watch all calls of the LiveKit server that LIVEKIT_* name, until SIGTERM or Ctrl-C.
 
@@ -71,6 +86,11 @@ def run(  # noqa: PLR0917 - options of a command
             poll=poll,
             budget=budget,
             redis=redis or settings.redis(),
+            canary=CanarySettings(
+                guarded=tuple(canary or ()),
+                unguarded=tuple(canary_unguarded or ()),
+                every=canary_every,
+            ),
         )
         credentials = _credentials()
         _require_free(given.webhook)

@@ -20,15 +20,15 @@ from livekit import api
 from livekit.protocol.models import ParticipantInfo
 
 from onhook.call import LegKind
-from onhook.errors import ApiError, PolicyError
+from onhook.errors import ApiError
 from onhook.livekit.api import ServerApi
 from onhook.livekit.attribute_names import AGENT_NAME, GUARD
 from onhook.livekit.framework.job_attributes import attributes_of, give_attributes
 from onhook.livekit.picture import leg_from_listing
+from onhook.sentinel.canary_settings import SOON, CanarySettings
 from onhook.takeover import CANARY, CANARY_ROOM
-from onhook.validation import require_seconds, require_text
 
-__all__ = ["Canaries", "CanaryResult", "CanarySettings", "CanaryState"]
+__all__ = ["Canaries", "CanaryResult", "CanaryState"]
 
 logger = logging.getLogger("onhook")
 
@@ -42,8 +42,6 @@ _EMPTY = 15
 """Seconds after which the server itself deletes a room without people; agents count as none
 (livekit-server `rtc/room.go`)."""
 _NO_BUDGET = "the budget of requests to the API was used up"
-_AGAIN = 30.0
-"""Seconds until the next question after one that was not answered, or could not be asked."""
 
 
 class CanaryState(StrEnum):
@@ -74,44 +72,6 @@ class CanaryResult:
     state: CanaryState
     seconds: float
     detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CanarySettings:
-    """Who is asked, and how often.
-
-    Args:
-        guarded: Names of agents that onhook guards: nothing of them runs. One whose guard does not
-            answer is asked no more.
-        unguarded: Names of further agents, whose entrypoints run as for a call without a caller.
-        every: Seconds between two questions to one agent.
-        bound: Seconds within which an agent must have joined.
-
-    Raises:
-        PolicyError: Names the setting, what was got and what is allowed.
-    """
-
-    guarded: tuple[str, ...] = ()
-    unguarded: tuple[str, ...] = ()
-    every: float = 300.0
-    bound: float = 10.0
-
-    def __post_init__(self) -> None:
-        require_seconds("CanarySettings", "every", self.every)
-        require_seconds("CanarySettings", "bound", self.bound)
-        if self.every < _AGAIN + self.bound:
-            raise PolicyError(
-                f"CanarySettings(every={self.every!r}): give at least {_AGAIN + self.bound:g} s"
-            )
-        for name in self.agents:
-            require_text("CanarySettings", "guarded or unguarded", name, "an agent's name")
-        if len(set(self.agents)) != len(self.agents):
-            raise PolicyError(f"CanarySettings: {self.agents!r}: name each agent once")
-
-    @property
-    def agents(self) -> tuple[str, ...]:
-        """All that are asked."""
-        return (*self.guarded, *self.unguarded)
 
 
 class Canaries:
@@ -161,14 +121,15 @@ class Canaries:
             agent = min(due, key=lambda name: due[name])
             await self._sleep(max(0.0, due[agent] - self._clock()))
             if not self._spend(1):
-                due[agent] = self._clock() + _AGAIN
+                due[agent] = self._clock() + SOON
                 continue
             result = await self._asked(agent)
             self._take(result)
-            pause = every if result.state is CanaryState.TAKES_CALLS else _AGAIN
+            pause = every if result.state is CanaryState.TAKES_CALLS else SOON
             due[agent] = self._clock() + pause
             if result.state is CanaryState.UNGUARDED:
                 del due[agent]
+        await asyncio.Event().wait()  # nobody is left to ask; the sentinel goes on
 
     async def _asked(self, agent: str) -> CanaryResult:
         """Ask one agent; a fault of ours says nothing about it, and the others are asked still."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from onhook.errors import PolicyError
+from onhook.sentinel.canary_settings import CanarySettings
 from onhook.validation import require_count, require_seconds
 
 __all__ = ["HOST", "PORT", "Address", "SentinelSettings"]
@@ -78,6 +79,8 @@ class SentinelSettings:
         journal: The file of incidents; as `onhook.settings` says when omitted.
         outages: The file of the outage switch; as `onhook.settings` says when omitted.
         reload: Seconds between two looks whether plans or outages have changed.
+        canary: Which agents are asked whether they take calls; none when omitted, nor with
+            `observe`.
 
     Raises:
         PolicyError: Names the setting, what was got and what is allowed.
@@ -92,6 +95,7 @@ class SentinelSettings:
     journal: Path | None = None
     outages: Path | None = None
     reload: float = 2.0
+    canary: CanarySettings = field(default_factory=CanarySettings)
 
     def __post_init__(self) -> None:
         require_seconds("SentinelSettings", "poll", self.poll)

@@ -22,6 +22,7 @@ from onhook.livekit.voice_packets import sends_voice
 from onhook.outages import OutageFile
 from onhook.sentinel.attendance import Attendance
 from onhook.sentinel.calls import CallTable
+from onhook.sentinel.canary import Canaries
 from onhook.sentinel.confirmation import Confirmation
 from onhook.sentinel.fleet.fleet import Fleet, fleet_name
 from onhook.sentinel.plans_file import PlansFile
@@ -179,6 +180,12 @@ class Sentinel:
             leads=lambda: self._fleet.leads,
             clock=clock,
         )
+        self._canaries = Canaries(
+            given.canary,
+            self._server,
+            spend=lambda requests: self._fleet.leads and self._budget.spend(Use.CANARY, requests),
+            clock=clock,
+        )
         self._receiver = self._receiving()
 
     def _receiving(self) -> Receiver:
@@ -226,6 +233,8 @@ class Sentinel:
             self._plans.watch(),
             self._miss_webhooks(),
         ]
+        if not self._given.observe:
+            parts.append(self._canaries.run())
         tasks = [asyncio.create_task(part) for part in parts]
         waiting = asyncio.create_task(told.wait())
         try:
@@ -308,6 +317,7 @@ class Sentinel:
             "polls": {"last": None if polled is None else f"{now - polled:.1f} s ago"},
             "second_dispatches": self._second.sent,
             "scanners": self._scanners.removed,
+            "canaries": {agent: str(r.state) for agent, r in self._canaries.latest.items()},
             "outages": [outage.what for outage in self._plans.outages],
             "journal": str(self._given.journal or places.places().journal or "none"),
             "fleet": self._fleet.status(),
