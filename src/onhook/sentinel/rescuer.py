@@ -136,6 +136,10 @@ class CallRescuer:
         """Load what an announcement needs, before a caller waits for it."""
         await self._lines.prepare()
 
+    def sinks(self) -> Sequence[Sink]:
+        """Return new sinks for one incident that is told of, and not rescued."""
+        return self._lines.sinks()
+
     @contextlib.asynccontextmanager
     async def line(self, room: str, since: float) -> AsyncIterator[BoundedLine]:
         """Open a call's line for something that is no rescue.

@@ -40,6 +40,7 @@ from onhook.sentinel.signals.receiver import Receiver
 from onhook.sentinel.signals.serving import serve as serve_app
 from onhook.sentinel.signals.signed_bodies import SignedBodies
 from onhook.sentinel.signals.webhooks import Webhooks
+from onhook.sentinel.unfinished import Unfinished
 from onhook.sentinel.watch import Watch
 from onhook.sinks.journal import Journal, SqliteJournal
 from onhook.sinks.journal.case_file import iso
@@ -186,6 +187,15 @@ class Sentinel:
             spend=lambda requests: self._fleet.leads and self._budget.spend(Use.CANARY, requests),
             clock=clock,
         )
+        self._unfinished = Unfinished(
+            self._fleet.claims,
+            lambda room: list_members(self._server, room, clock=clock),
+            self._rescuer.sinks,
+            affordable=lambda: self._budget.spend(Use.MEMBERS),
+            owner=self._fleet.owner,
+            leads=lambda: self._fleet.leads,
+            clock=clock,
+        )
         self._receiver = self._receiving()
 
     def _receiving(self) -> Receiver:
@@ -231,6 +241,7 @@ class Sentinel:
             self._watch.quick(),
             self._watch.rounds(),
             self._plans.watch(),
+            self._unfinished.watch(),
             self._miss_webhooks(),
         ]
         if not self._given.observe:
