@@ -62,6 +62,7 @@ class ConnectedRoom(FakeRoom):
         self.remote_participants: dict[str, Any] = {}
         self.attempts: list[dict[str, str]] = []
         self.refuses: Exception | None = None
+        self.ignores = False
         if connected:
             self.connects()
 
@@ -82,6 +83,8 @@ class ConnectedRoom(FakeRoom):
         self.attempts.append(attributes)
         if self.refuses is not None:
             raise self.refuses
+        if self.ignores:
+            return
         whole = {**self.local_participant.attributes, **attributes}
         self.local_participant.attributes = {n: v for n, v in whole.items() if v}
         self.emit("participant_attributes_changed")

@@ -228,6 +228,19 @@ async def test_a_refusal_is_told_once_and_is_tried_less_and_less_often(
     assert 5 <= len(room.attempts) <= 20
 
 
+async def test_a_server_that_ignores_them_is_told_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    room = ConnectedRoom()
+    room.ignores = True
+    async with following(room):
+        for _ in range(8):
+            await asyncio.sleep(2.0)
+            room.emit("track_published")
+    assert caplog.text.count("The guard does all the rest") == 1
+    assert len(room.attempts) == 1
+
+
 async def test_a_fault_of_ours_keeps_no_agent_from_running(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

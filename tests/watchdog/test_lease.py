@@ -14,8 +14,10 @@ import pytest
 from aiohttp import web
 
 from onhook.incident import Incident
+from onhook.jobguard.watchdog_client import WatchdogClient
 from onhook.ladder import Ladder
 from onhook.livekit.credentials import Credentials
+from onhook.policy import Policy
 from onhook.rungs import HangUp
 from onhook.sentinel.sightings import HostLease, LeasedJob
 from onhook.sentinel.signals.leases import Leases
@@ -23,7 +25,8 @@ from onhook.sentinel.signals.signed_bodies import SignedBodies
 from onhook.watchdog.daemon.job_table import JobTable
 from onhook.watchdog.daemon.lease import PERIOD, TTL, LeaseSender, calls_of
 from onhook.watchdog.protocol.messages import Bye
-from tests.fakes import call_of, caller
+from tests.fakes import ROOM, call_of, caller
+from tests.jobguard.fakes import FakeJob
 from tests.livekit.twirp import SECRET, twirp
 from tests.rescue.telling import opened
 from tests.watchdog.test_job_table import FAILURE, HELLO, Recorder
@@ -228,6 +231,28 @@ async def test_the_process_sends_its_lease_where_the_environment_names_a_sentine
             dog.terminate()
             await until_lease(sentinel, lambda lease: lease.ttl == 0)
         finally:
+            await host.end()
+
+
+async def test_a_release_reaches_the_sentinel_by_the_lease(
+    sentinel: Sentinel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with twirp() as server:
+        host = Host(tmp_path, server)
+        host.env["ONHOOK_SENTINEL"] = sentinel.url
+        for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "ONHOOK_RUNTIME_DIR"):
+            monkeypatch.setenv(name, host.env[name])
+        monkeypatch.setenv("ONHOOK_WATCHDOG", "external")
+        ring2 = WatchdogClient(FakeJob().ctx, Policy(), lambda: ("", 0.0))
+        try:
+            await host.watchdog()
+            await ring2.start("agent-1")
+            await until_lease(sentinel, lambda lease: [j.released for j in lease.jobs] == [""])
+            ring2.release("a machine takes over")
+            left = LeasedJob(ROOM, "agent-1", "AJ_1", released="a machine takes over")
+            await until_lease(sentinel, lambda lease: lease.jobs == (left,))
+        finally:
+            await ring2.leave("done")
             await host.end()
 
 

@@ -35,6 +35,8 @@ _COMPLAINT = 3
 """Refusals in a row after which the log tells: a worker's grants may forbid it."""
 _PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 """Seconds between attempts."""
+_SEEN = 5.0
+"""Seconds after which the server has sent us our own attributes."""
 _LADDER = 4096
 """Bytes of a ladder that travels."""
 _REASON = 200
@@ -78,6 +80,8 @@ class Attributes:
         self._released = ""
         self._told: dict[str, str] | None = None
         """What the server has; `None` while it must be looked at."""
+        self._told_at: float | None = None
+        self._complained = False
         self._marks: set[asyncio.Task[None]] = set()
         self._cleared: set[str] = set()
 
@@ -138,20 +142,35 @@ class Attributes:
                 why = await self._tell(lasting)
                 refused = refused + 1 if why else 0
                 if refused == _COMPLAINT:
-                    logger.warning(
-                        "no sentinel learns from room %s that it is guarded: %s. The guard does "
-                        "all the rest",
-                        *(self._name, why),
-                    )
+                    self._complain(why)
+                elif not why and self._ignored(lasting):
+                    self._complain("the server ignores its attributes (can_update_metadata?)")
                 self._take_on()
             if refused:
                 await asyncio.sleep(min(_PAUSE * 2.0 ** min(refused, 8), _LONGEST_PAUSE))
             else:
                 await self._changes.wait(None)
 
+    def _ignored(self, lasting: Mapping[str, str]) -> bool:
+        """Return whether what was told some seconds ago is not there: rtc raises no refusal."""
+        now = asyncio.get_running_loop().time()
+        if self._told_at is None:
+            self._told_at = now
+        late = now - self._told_at > _SEEN
+        return late and any(name not in self._room.local_participant.attributes for name in lasting)
+
+    def _complain(self, why: str) -> None:
+        if not self._complained:
+            self._complained = True
+            logger.warning(
+                "no sentinel learns from room %s that it is guarded: %s. The guard does all the "
+                "rest",
+                *(self._name, why),
+            )
+
     def _look_again(self) -> None:
         """A participant that had to join anew has the attributes of its token alone."""
-        self._told = None
+        self._told = self._told_at = None
         self._changes.wake()
 
     async def _tell(self, lasting: Mapping[str, str]) -> str:
