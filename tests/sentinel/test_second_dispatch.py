@@ -282,4 +282,37 @@ async def test_a_pool_that_is_dying_gets_no_herd_of_them() -> None:
         room.sent = [FIRST]
         await second.send(WAITS, PLAN)
     assert second.paused
-    assert len(room.asked) == 5
+    assert len(room.asked) == 4
+
+
+@pytest.mark.looptime
+async def test_a_pool_that_is_slow_gets_no_herd_of_them() -> None:
+    """The first agents were on their way each time: their jobs are listed late."""
+    room = Room()
+    second = sending(room)
+    for _ in range(8):
+        room.sent = [FIRST]
+        sent = asyncio.create_task(second.send(WAITS, PLAN))
+        await asyncio.sleep(3.0)
+        room.sent = [with_job(FIRST, 1), *room.sent[1:]]
+        await sent
+    assert second.paused
+    assert sum(act.startswith("dispatch") for act in room.asked) == 4
+
+
+@pytest.mark.looptime
+async def test_of_several_sentinels_one_sends_it() -> None:
+    room = Room()
+    asked: list[str] = []
+
+    async def once(key: str) -> bool:
+        asked.append(key)
+        return False
+
+    @contextlib.asynccontextmanager
+    async def line(_: str, __: float) -> AsyncIterator[Room]:
+        yield room
+
+    clock = asyncio.get_running_loop().time
+    await SecondDispatches(line, room.view, once=once, clock=clock).send(WAITS, PLAN)
+    assert (room.asked, asked) == ([], ["room:call-1"])

@@ -23,6 +23,7 @@ from onhook.livekit.attribute_names import GUARD
 from onhook.sentinel.call_view import CallView
 from onhook.sentinel.plans import Plan
 from onhook.sentinel.repeated_dispatch import Superfluous, superfluous, to_repeat
+from onhook.sentinel.seen_calls import call_key
 from onhook.takeover import SECOND_DISPATCH
 
 __all__ = ["DispatchLine", "SecondDispatches"]
@@ -42,9 +43,9 @@ _OWN_WAY = 3.0
 """Seconds that the guard of a superfluous agent has to leave by itself."""
 _ENOUGH = 5.0
 """Seconds that an agent has to come, before its dispatch was in vain."""
-_IN_VAIN, _PAUSE = 5, 30.0
-"""So many in a row that brought nobody, and no more are sent for so many seconds: a pool of workers
-that is dying gets no herd of them."""
+_USELESS, _PAUSE = 4, 30.0
+"""So many in a row of no use, and no more are sent for so many seconds: a pool of workers that is
+dying, or merely slow, gets no herd of them."""
 
 
 class DispatchLine(Protocol):
@@ -72,6 +73,8 @@ class SecondDispatches:
     Args:
         line: Opens the line of a call: room name, and since when its caller waits.
         view_of: Returns what is known of a call now; `None` where it is gone.
+        once: Returns whether this sentinel is the one of several that sends it, by the call's key;
+            raises `OnhookError` where nobody can tell.
         clock: Monotonic seconds.
         sleep: Waits for some seconds.
     """
@@ -81,14 +84,16 @@ class SecondDispatches:
         line: Callable[[str, float], AbstractAsyncContextManager[DispatchLine]],
         view_of: Callable[[str], CallView | None],
         *,
+        once: Callable[[str], Awaitable[bool]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._line = line
         self._view_of = view_of
+        self._once = once
         self._clock = clock
         self._sleep = sleep
-        self._in_vain = 0
+        self._useless = 0
         self._paused_until = 0.0
         self.sent = 0
         """How many were sent since the start."""
@@ -122,7 +127,7 @@ class SecondDispatches:
         if not (call.complete and call.ringing) or call.company or call.other_agents:
             return ""
         chosen = to_repeat(await line.dispatches(), plan)
-        if chosen is None:
+        if chosen is None or not (self._once is None or await self._once(call_key(view))):
             return ""
         name, metadata = chosen
         made = await line.dispatch(name, metadata, {SECOND_DISPATCH: "1"})
@@ -159,10 +164,10 @@ class SecondDispatches:
             verdict = await self._settled(line, current, made)
             if verdict.settled and not verdict.agents:
                 break
-        if came:
-            self._in_vain = 0
+        if came and not verdict.dispatch:
+            self._useless = 0
         elif now - sent_at > _ENOUGH:
-            self._brought_nobody()
+            self._count_useless()
 
     async def _settled(self, line: DispatchLine, view: CallView, made: str) -> Superfluous:
         """Take back what is one too many; return it."""
@@ -181,11 +186,12 @@ class SecondDispatches:
         last = max(view.agents, key=lambda agent: agent.since)
         return GUARD in last.attributes and self._clock() - last.since < _OWN_WAY
 
-    def _brought_nobody(self) -> None:
-        self._in_vain += 1
-        if self._in_vain >= _IN_VAIN:
-            self._in_vain, self._paused_until = 0, self._clock() + _PAUSE
+    def _count_useless(self) -> None:
+        self._useless += 1
+        if self._useless >= _USELESS:
+            self._useless, self._paused_until = 0, self._clock() + _PAUSE
             logger.error(
-                "%d second dispatches in a row have brought no agent: none are sent for %g s",
-                *(_IN_VAIN, _PAUSE),
+                "%d second dispatches in a row were of no use: nobody came, or the first one was "
+                "on its way. None are sent for %g s",
+                *(_USELESS, _PAUSE),
             )

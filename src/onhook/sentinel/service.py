@@ -25,6 +25,7 @@ from onhook.sentinel.calls import CallTable
 from onhook.sentinel.canary import Canaries
 from onhook.sentinel.confirmation import Confirmation
 from onhook.sentinel.fleet.fleet import Fleet, fleet_name
+from onhook.sentinel.fleet.once import once
 from onhook.sentinel.plans_file import PlansFile
 from onhook.sentinel.plans_in_force import PlansInForce
 from onhook.sentinel.probes import Prober
@@ -137,7 +138,10 @@ class Sentinel:
         )
         self._rescuer = CallRescuer.of(credentials, self._journal, clock=clock)
         self._second = SecondDispatches(
-            self._rescuer.line, lambda room: self._table.view(room, clock()), clock=clock
+            self._rescuer.line,
+            lambda room: self._table.view(room, clock()),
+            once=lambda key: once(self._fleet.claims, key, "second-dispatch", self._fleet.owner),
+            clock=clock,
         )
         self._scanners = Scanners(self._rescuer.line, clock=clock)
         confirmation = Confirmation(
