@@ -19,7 +19,7 @@ from livekit.protocol.models import ParticipantInfo
 from onhook.call import LegKind
 from onhook.line import Dispatch
 from onhook.livekit.api import ServerApi
-from onhook.livekit.attribute_names import AGENT_NAME, GUARD, RELEASED, RESCUE
+from onhook.livekit.attribute_names import GUARD, RELEASED, RESCUE, agent_name_of
 from onhook.livekit.credentials import WITHDRAWN, Credentials
 from onhook.livekit.framework.job_attributes import attributes_of
 from onhook.livekit.picture import from_listing, leg_from_listing
@@ -125,7 +125,7 @@ async def _rival(ctx: JobContext, api: ServerApi) -> str:
 def _serves(participant: ParticipantInfo, name: str) -> bool:
     """Return whether an agent of that name answers for its caller: it is heard, or guarded."""
     leg, told = leg_from_listing(participant), participant.attributes
-    if leg.kind is not LegKind.AGENT or told.get(AGENT_NAME) != name:
+    if leg.kind is not LegKind.AGENT or agent_name_of(told) != name:
         return False
     gives_up = any(told.get(mark) for mark in (WITHDRAWN, RELEASED, RESCUE))
     return not gives_up and (leg.audible or bool(told.get(GUARD)))

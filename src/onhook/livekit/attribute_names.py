@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["AGENT_NAME", "GUARD", "LADDER", "RELEASED", "RESCUE"]
+from collections.abc import Mapping
+
+__all__ = [
+    "AGENT_NAME",
+    "AGENT_NAMES",
+    "GUARD",
+    "LADDER",
+    "RELEASED",
+    "RESCUE",
+    "agent_name_of",
+]
 
 GUARD = "onhook.guard"
 """On a guarded agent: the version of the onhook that guards it."""
@@ -18,5 +28,17 @@ RELEASED = "onhook.released"
 """Why an agent has left its call on purpose: on the agent, and on its callers, who outlive it."""
 
 AGENT_NAME = "lk.agent_name"
-"""On every agent: the name under which its worker is registered (livekit-server 1.13
-`agent/worker.go`, livekit-agents `worker.py`)."""
+"""On every agent: the name under which its worker is registered (livekit-server 1.13,
+`agent/worker.go`)."""
+
+AGENT_NAMES = (AGENT_NAME, "lk.agent.name")
+"""The same by the server's word, and by that of livekit-agents 1.8 (`types.py`)."""
+
+
+def agent_name_of(attributes: Mapping[str, str]) -> str:
+    """Return the name under which an agent's worker is registered; empty where none is told.
+
+    Args:
+        attributes: The agent's.
+    """
+    return next((attributes[name] for name in AGENT_NAMES if attributes.get(name)), "")

@@ -22,7 +22,7 @@ from livekit.protocol.models import ParticipantInfo
 from onhook.call import LegKind
 from onhook.errors import ApiError
 from onhook.livekit.api import ServerApi
-from onhook.livekit.attribute_names import AGENT_NAME, GUARD
+from onhook.livekit.attribute_names import GUARD, agent_name_of
 from onhook.livekit.framework.job_attributes import attributes_of, give_attributes
 from onhook.livekit.picture import leg_from_listing
 from onhook.sentinel.canary_settings import SOON, CanarySettings
@@ -244,4 +244,4 @@ class Canaries:
 def _is_agent(participant: ParticipantInfo, agent: str) -> bool:
     """Return whether a participant is an agent of that name, as far as its name is told."""
     here = leg_from_listing(participant).kind is LegKind.AGENT
-    return here and participant.attributes.get(AGENT_NAME, agent) == agent
+    return here and agent_name_of(participant.attributes) in ("", agent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onhook.call import Call, Leg, LegKind, LineState
-from onhook.livekit.attribute_names import AGENT_NAME, LADDER, RELEASED, RESCUE
+from onhook.livekit.attribute_names import LADDER, RELEASED, RESCUE, agent_name_of
 from onhook.sentinel.call_pictures import picture_of
 from onhook.sentinel.participant_counts import ParticipantCounts
 from onhook.sentinel.rescue_marks import seconds_of
@@ -17,7 +17,6 @@ _ANSWERED = (LineState.ACTIVE, LineState.UNKNOWN)
 _STRANGERS = 4
 _LONGEST_METADATA = 65_536
 """Characters; a server allows 512 KiB (livekit-server `config.go`). Plans read the tags in it."""
-_AGENT_NAMES = (AGENT_NAME, "lk.agent.name")
 
 
 class TrackedCall:
@@ -248,8 +247,7 @@ class TrackedCall:
         if not stay.is_agent:
             return
         self.ladder = told.get(LADDER, "") or self.ladder
-        name = next((told[key] for key in _AGENT_NAMES if told.get(key)), "")
-        self.agent_name = name or self.agent_name
+        self.agent_name = agent_name_of(told) or self.agent_name
         rescue = told.get(RESCUE, "")
         if rescue and rescue != self.rescue:
             self.rescue, self.rescue_by = rescue, stay.member.sid
