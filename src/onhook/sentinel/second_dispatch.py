@@ -166,7 +166,7 @@ class SecondDispatches:
                 break
         if came and not verdict.dispatch:
             self._useless = 0
-        elif now - sent_at > _ENOUGH:
+        elif verdict.dispatch or now - sent_at > _ENOUGH:
             self._count_useless()
 
     async def _settled(self, line: DispatchLine, view: CallView, made: str) -> Superfluous:
