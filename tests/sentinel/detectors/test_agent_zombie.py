@@ -49,7 +49,7 @@ def test_two_questions_that_were_not_even_acknowledged_are_enough() -> None:
     ids=["one", "a blip", "answered", "blocked for a moment", "told of itself", "long ago"],
 )
 def test_less_is_not(more: dict[str, object]) -> None:
-    assert judged(agent(**more)) is None
+    assert judged(agent("agent-1", **more)) is None
 
 
 def test_an_event_loop_that_is_blocked_for_long_is_dead() -> None:
