@@ -9,7 +9,7 @@ import pytest
 from onhook.call import LineState
 from onhook.incident import Ending
 from onhook.outages import Outage
-from onhook.sentinel.call_view import ProbeResult
+from onhook.sentinel.call_view import CallView, ProbeResult
 from onhook.sentinel.plans import Plan
 from onhook.sentinel.sightings import HostLease, LeasedJob
 from onhook.sinks.journal import Step
@@ -229,6 +229,25 @@ async def test_an_agent_that_comes_during_the_words_takes_the_call_over() -> Non
         await acting.until(30.0)
     assert endings(acting) == {"taken_over": 1}
     assert acting.books.done[-1] == "say a"
+
+
+async def test_a_call_that_cannot_be_judged_keeps_no_other_from_being_rescued(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Acting() as acting:
+        choose = acting.plans.plan
+
+        def plan(view: CallView) -> Plan:
+            if view.room == "bad":
+                raise RuntimeError("scripted")
+            return choose(view)
+
+        monkeypatch.setattr(acting.plans, "plan", plan)
+        for room in ("a", "bad", "z"):
+            acting.world.caller(room)
+        await acting.until(30.0)
+    assert sorted(act for act in acting.books.done if "delete" in act) == ["delete a", "delete z"]
+    assert caplog.text.count("could not be judged") == 1
 
 
 OUT = Outage("number", "+15550199", 10.0, 500.0, "ann", fallback="tel:+15550123")

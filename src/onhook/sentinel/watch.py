@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -26,6 +27,7 @@ from onhook.sentinel.scanners import Scanners
 from onhook.sentinel.second_dispatch import SecondDispatches
 from onhook.sentinel.seen_calls import SeenCalls
 from onhook.sentinel.sightings import Sighting
+from onhook.sentinel.suspicion import Suspicion
 from onhook.sentinel.task_pool import TaskPool
 from onhook.tasks import end
 
@@ -40,6 +42,8 @@ _ROUND, _LARGE = 0.5, 1_000
 _SLICE = 200
 """Calls that are looked at before other work gets its turn."""
 _PROBES, _DISPATCHES = 64, 16
+_QUIET = 60.0
+"""Seconds between two lines about calls that could not be judged."""
 _LATE = 1.0
 """Seconds after which an agent that has not answered is asked a second time; a living one answers
 within 10 ms, and one that is not there is told of after 2 s."""
@@ -100,6 +104,7 @@ class Watch:
         self._dispatched = SeenCalls()
         self._to_be_answered: list[str] = []
         self._first = True
+        self._broken_at = float("-inf")
 
     def wants(self) -> list[str]:
         """Return the rooms whose participants should be listed, most urgent first.
@@ -143,19 +148,35 @@ class Watch:
         )
 
     def _look(self, now: float) -> None:
-        suspected = []
+        suspected: list[tuple[Suspicion, CallView]] = []
         for view in self._uneasy(now):
-            self._tell_of_first(view)
-            plan = self._plans.plan(view)
-            if found := self._plans.judge(view, now):
-                suspected.append((found, view))
-            if self._observe or plan.mode == "observe":
-                continue
-            if is_scanner_due(view, now, plan.limits):
-                self._scanners.remove(view)
-            elif view.call.ringing and is_second_dispatch_due(view, now, plan.limits):
-                self._send(view)
+            with self._spared(view):
+                self._look_at(view, now, suspected)
         self._attendance.consider(suspected)
+
+    def _look_at(
+        self, view: CallView, now: float, suspected: list[tuple[Suspicion, CallView]]
+    ) -> None:
+        self._tell_of_first(view)
+        plan = self._plans.plan(view)
+        if found := self._plans.judge(view, now):
+            suspected.append((found, view))
+        if self._observe or plan.mode == "observe":
+            return
+        if is_scanner_due(view, now, plan.limits):
+            self._scanners.remove(view)
+        elif view.call.ringing and is_second_dispatch_due(view, now, plan.limits):
+            self._send(view)
+
+    @contextlib.contextmanager
+    def _spared(self, view: CallView) -> Iterator[None]:
+        """Spare all other calls what goes wrong with one, which is a bug."""
+        try:
+            yield
+        except Exception:
+            if (now := self._clock()) - self._broken_at >= _QUIET:
+                self._broken_at = now
+                logger.exception("room %s could not be judged; the others are", view.room)
 
     def _uneasy(self, now: float) -> Iterator[CallView]:
         yield from self._table.uneasy(now)
@@ -177,16 +198,18 @@ class Watch:
         suspected, probed, to_be_answered = [], [], []
         while chunk := list(islice(views, _SLICE)):
             for view in chunk:
-                self._tell_of_first(view)
-                limits = self._plans.limits(view)
-                row = row_of(view, now, limits)
-                found = row.judge(view, now, limits) if row.judge else None
-                if found := self._plans.diverted(view, now) or found:
-                    suspected.append((found, view))
-                elif row.fault is Fault.AGENT_ZOMBIE and limits.zombie is not None:
-                    probed.append(view)
-                if limits.max_call is not None and view.answered_since is None:
-                    to_be_answered.append(view.room)
+                with self._spared(view):
+                    self._tell_of_first(view)
+                    limits = self._plans.limits(view)
+                    row = row_of(view, now, limits)
+                    found = row.judge(view, now, limits) if row.judge else None
+                    if found := self._plans.diverted(view, now) or found:
+                        suspected.append((found, view))
+                    elif row.fault is Fault.AGENT_ZOMBIE and limits.zombie is not None:
+                        probed.append(view)
+                    rings = view.call.callers and view.answered_since is None
+                    if rings and limits.max_call is not None:
+                        to_be_answered.append(view.room)
             await self._sleep(0)
         self._to_be_answered = to_be_answered
         self._attendance.consider(suspected)
