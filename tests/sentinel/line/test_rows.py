@@ -28,7 +28,7 @@ ABSENT, REPEATED, OVERLONG, ABANDONED, ZOMBIE = 9.0, 4.0, LONGEST + 2.0, 9.0, 8.
 """Bounds of the fault matrix, in seconds: to the first word, or to the agent's answer."""
 RELEASED = 8.0
 """Seconds from the first word to the end of the call."""
-HEALTHY = 18.0
+HEALTHY = 12.0
 
 
 async def test_before_an_agent_is_there_a_caller_is_safe_within_the_bound(
@@ -38,19 +38,29 @@ async def test_before_an_agent_is_there_a_caller_is_safe_within_the_bound(
         [
             ("no agent", no_agent(watched)),
             ("dispatch lost", dispatch_is_lost(watched, plain)),
-            ("too long", is_too_long(watched, plain)),
         ]
     )
 
 
-async def test_when_the_agent_fails_a_caller_is_safe_within_the_bound(
+async def test_when_the_agent_is_killed_a_caller_is_safe_and_the_others_are_left_alone(
     watched: Watched, plain: Worker
 ) -> None:
     await all_well(
         [
-            ("left alone", is_left_alone(watched, plain)),
             ("killed", is_killed(watched, plain)),
             ("healthy", is_healthy(watched, plain)),
+        ]
+    )
+
+
+@pytest.mark.case
+async def test_a_caller_who_is_left_or_talks_for_too_long_is_released_within_the_bound(
+    watched: Watched, plain: Worker
+) -> None:
+    await all_well(
+        [
+            ("too long", is_too_long(watched, plain)),
+            ("left alone", is_left_alone(watched, plain)),
         ]
     )
 
