@@ -34,7 +34,8 @@ bench-ears: setup
 	@$(PYTHON) -m tests.line.ears_figures
 
 # The calls of the field, healthy and broken, and what their callers had; CASES_CONTROL=1 runs them
-# with the guards off, ARGS="-k NAME" some of them, CASES_AT_ONCE=1 one after the other.
+# with the guards off, CASES_SENTINEL=1 with a sentinel beside them, ARGS="-k NAME" some of them,
+# CASES_AT_ONCE=1 one after the other.
 cases: setup
 	@$(PYTHON) -m pytest -m case tests/cases -q --no-header $(ARGS)
 

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from tests.cases.case import Case
 from tests.cases.expected import Result
-from tests.cases.layout import Stack
 from tests.cases.side_by_side import OBSERVED, SideBySide
+from tests.cases.watched_stack import WATCHED, watched_stack
 
 CONTROL = os.environ.get("CASES_CONTROL", "") not in ("", "0")
 WIDTH = 80
@@ -32,8 +32,8 @@ async def side_by_side(
     global _folder  # noqa: PLW0603 - the summary comes when no fixture is left
     _folder = folder = tmp_path_factory.mktemp("cases")
     async with (
-        Stack(folder=tmp_path_factory.mktemp("stack"), ringing=60.0) as stack,
-        SideBySide(stack, chosen, folder, control=CONTROL) as running,
+        watched_stack(tmp_path_factory.mktemp("stack")) as (stack, journals),
+        SideBySide(stack, chosen, folder, control=CONTROL, journals=journals) as running,
     ):
         _results.clear()
         running.results = _results
@@ -57,7 +57,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         table.add_row(name, str(case.expected), result.heard, faults, verdict)
     console.print()
     how = "guards that only observe: when it was judged" if OBSERVED else "guards on, with defaults"
-    console.print("guards off (control)" if CONTROL else how)
+    beside = ", a sentinel beside them" if WATCHED else ""
+    console.print(f"{'guards off (control)' if CONTROL else how}{beside}")
     console.print(table)
     console.print(f"logs and recordings: {_folder}")
     well = sum(result.well for result in _results.values())

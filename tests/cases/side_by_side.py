@@ -49,10 +49,20 @@ class SideBySide:
         cases: What will be asked for, in that order.
         folder: For logs, journals and what the phones heard.
         control: Whether the guards are switched off.
+        journals: Where others than the workers' own record incidents.
     """
 
-    def __init__(self, stack: Stack, cases: Sequence[Case], folder: Path, *, control: bool) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        cases: Sequence[Case],
+        folder: Path,
+        *,
+        control: bool,
+        journals: Sequence[Path] = (),
+    ) -> None:
         self.control = control
+        self._journals = tuple(journals)
         self.results: dict[Case, Result] = {}
         self._stack = stack
         self._folder = folder
@@ -115,7 +125,8 @@ class SideBySide:
             return Result(trouble=trouble or "nobody called")
         report = call.report()
         await asyncio.sleep(_SETTLE)
-        incidents = await incidents_of(scene.worker.log.parent / "incidents.db", scene.room)
+        journals = (scene.worker.log.parent / "incidents.db", *self._journals)
+        incidents = [i for each in journals for i in await incidents_of(each, scene.room)]
         zero = scene.struck or report.answered_at or report.invited_at
         sounds = [report.hearing.first_sound(at, new=True) for i in incidents for at in i.spoke]
         spoken = min((at for at in sounds if at is not None), default=None)

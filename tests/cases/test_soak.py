@@ -1,7 +1,8 @@
 """Healthy calls of all kinds, several at a time: nothing may happen, and nothing be complained of.
 
 `make soak` takes ten minutes, or as many seconds as ONHOOK_SOAK_SECONDS says; ONHOOK_SOAK_SEED
-gives another order. Two calls are conversations as in tests/line/test_soak.py, two are cases.
+gives another order; CASES_SENTINEL=1 has a sentinel watch them. Two calls are conversations as in
+tests/line/test_soak.py, two are cases.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from tests.cases import (
 )
 from tests.cases.case import Case
 from tests.cases.expected import NOTHING
-from tests.cases.layout import Stack
 from tests.cases.side_by_side import SideBySide
+from tests.cases.watched_stack import watched_stack
 from tests.line.bench import Bench, worker
 from tests.line.test_soak import SECONDS, SEED, Soak
 
@@ -58,8 +59,7 @@ def drawn(cases: list[Case], seed: int) -> Iterator[Case]:
 def complaints(log: Path) -> Iterator[str]:
     """Return what onhook has complained of in a worker's log, and in its watchdog's."""
     for own in (log.parent / "run").glob("*.log"):
-        lines = own.read_text(errors="replace").splitlines()
-        yield from (f"{own.name}: {line}" for line in lines if "WARNING" in line or "ERROR" in line)
+        yield from plain_complaints(own)
     for text in log.read_text(errors="replace").splitlines():
         try:
             line = json.loads(text)
@@ -69,6 +69,12 @@ def complaints(log: Path) -> Iterator[str]:
             str(line.get("name", "")).split(".")[0] == "onhook"
         ):
             yield f"{log.parent.name}: {line['level']} {line.get('message')}"
+
+
+def plain_complaints(log: Path) -> Iterator[str]:
+    """Return the lines of a log that is no JSON in which something is complained of."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else ()
+    yield from (f"{log.name}: {line}" for line in lines if "WARNING" in line or "ERROR" in line)
 
 
 @pytest.mark.timeout(SECONDS + LAST_CALL + 90)
@@ -86,8 +92,8 @@ async def test_healthy_calls_of_all_kinds_are_never_touched(tmp_path: Path) -> N
 
     (tmp_path / "talks").mkdir()
     async with (
-        Stack(folder=tmp_path / "stack", ringing=60.0) as stack,
-        SideBySide(stack, [], tmp_path, control=False) as side_by_side,
+        watched_stack(tmp_path / "stack") as (stack, journals),
+        SideBySide(stack, [], tmp_path, control=False, journals=journals) as side_by_side,
         worker(stack, tmp_path / "talks") as talks,
     ):
         soak = Soak(Bench(stack, talks), SECONDS, at_once=1)
@@ -99,6 +105,8 @@ async def test_healthy_calls_of_all_kinds_are_never_touched(tmp_path: Path) -> N
                 group.create_task(one_after_the_other(cases, until))
         logs = [talks.log, *(each.log for each in side_by_side.workers)]
         said = [each for log in logs for each in complaints(log)]
+        for journal in journals:
+            said += plain_complaints(journal.with_name("sentinel.log"))
     held = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     print(  # noqa: T201 - the figures are what a soak is for
         f"\n{soak.calls + counts.total()} calls, {soak.counts.total()} turns of conversation; "
