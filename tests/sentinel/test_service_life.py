@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from google.protobuf.message import Message
-from livekit.protocol.agent_dispatch import ListAgentDispatchResponse
+from livekit.protocol.agent_dispatch import AgentDispatch, ListAgentDispatchResponse
 from livekit.protocol.models import ParticipantInfo, Room
 from livekit.protocol.room import ListParticipantsResponse, ListRoomsResponse
 
@@ -34,6 +34,7 @@ CALLER = ParticipantInfo(
         "sip.trunkPhoneNumber": "+15550199",
     },
 )
+SENT = AgentDispatch(id="AD_1", agent_name="support", room="call-1")
 ROOM = Room(name="call-1", sid="RM_1", num_participants=1)
 
 
@@ -54,6 +55,7 @@ def ringing() -> dict[str, list[Answer]]:
     return {
         "ListRooms": answers(ListRoomsResponse(rooms=[ROOM])),
         "ListParticipants": answers(ListParticipantsResponse(participants=[CALLER])),
+        "ListDispatch": answers(ListAgentDispatchResponse(agent_dispatches=[SENT])),
     }
 
 

@@ -101,6 +101,39 @@ async def test_a_healthy_call_is_left_alone() -> None:
     assert acting.faults == []
 
 
+async def test_where_no_agent_is_expected_nobody_is_missing() -> None:
+    """The server lists an unnamed dispatch for every room, also where a person answers."""
+    async with Acting() as acting:
+        acting.send("a", "")
+        acting.world.caller("a")
+        await acting.until(30.0)
+        acting.world.human("a")
+        acting.world.answer("a")
+        await acting.until(60.0)
+    assert acting.books.acts == []
+    assert acting.faults == []
+
+
+async def test_where_unnamed_agents_have_taken_calls_one_is_missed() -> None:
+    async with Acting() as acting:
+        acting.world.caller("before")
+        acting.world.agent("before")
+        acting.world.change("before", "agent-1", audible=True)
+        await acting.until(10.0)
+        acting.send("a", "")
+        acting.world.caller("a")
+        await acting.until(30.0)
+    assert acting.books.done == ["dispatch a ", "say a", "delete a"]
+
+
+async def test_a_plan_for_a_call_says_that_an_agent_is_expected() -> None:
+    async with Acting(Plan(name="number +15550199")) as acting:
+        acting.send("a", "")
+        acting.world.caller("a")
+        await acting.until(30.0)
+    assert acting.books.done == ["dispatch a ", "say a", "delete a"]
+
+
 async def zombie(acting: Acting, *, sends: bool | None) -> None:
     """An agent answers for a while, and then no more."""
     acting.send("a")

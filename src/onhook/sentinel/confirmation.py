@@ -64,6 +64,7 @@ class Confirmation:
         ask: Asks an agent once whether it lives: room name and identity.
         listed: Lists who is in a room now; raises `ApiError`.
         sent: Lists the agents that were sent to a room; raises `ApiError`.
+        expected: Returns whether an agent should come to a call with these dispatches.
         sends: Returns whether packets of an agent's voice arrive; `None` where that cannot be told.
         budget: What may be asked.
         clock: Monotonic seconds.
@@ -78,6 +79,7 @@ class Confirmation:
         listed: Callable[[str], Awaitable[MembersListed]],
         sent: Callable[[str], Awaitable[Sequence[Dispatch]]],
         ask: Callable[[str, str], Awaitable[ProbeResult]],
+        expected: Callable[[CallView, Sequence[Dispatch]], bool],
         sends: Callable[[str, str], Awaitable[bool | None]],
         budget: Budget,
         clock: Callable[[], float] = time.monotonic,
@@ -88,6 +90,7 @@ class Confirmation:
         self._table = table
         self._judge = judge
         self._ask = ask
+        self._expected = expected
         self._sends = sends
         self._budget = budget
         self._clock = clock
@@ -115,7 +118,7 @@ class Confirmation:
         if suspicion.fault is Fault.AGENT_ABSENT:
             self._spend()
             sent = await self._sent(suspicion.room)
-            if self._on_its_way(sent, found.view):
+            if self._on_its_way(sent, found.view) or not self._expected(found.view, sent):
                 return None
             evidence.append(("dispatches", _described(sent)))
         zombie = suspicion.fault is Fault.AGENT_ZOMBIE  # asked already, and that is one kind only

@@ -15,6 +15,7 @@ from onhook.sentinel.attendance import Attendance
 from onhook.sentinel.calls import CallTable
 from onhook.sentinel.canary import Canaries
 from onhook.sentinel.confirmation import Confirmation
+from onhook.sentinel.expected_agents import ExpectedAgents
 from onhook.sentinel.fleet.fleet import Fleet, fleet_name
 from onhook.sentinel.fleet.once import once
 from onhook.sentinel.plans_file import PlansFile
@@ -72,9 +73,11 @@ class Parts:
             clock=clock,
         )
         self.rescuer = CallRescuer.of(credentials, self.journal, clock=clock)
+        self.expected = ExpectedAgents(self.plans.plan)
         self.second = SecondDispatches(
             self.rescuer.line,
             lambda room: self.table.view(room, clock()),
+            expected=self.expected.expected,
             once=lambda key: once(self.fleet.claims, key, "second-dispatch", self.fleet.owner),
             clock=clock,
         )
@@ -84,6 +87,7 @@ class Parts:
             self.plans.judge,
             listed=lambda room: list_members(self.server, room, clock=clock),
             sent=self.server.dispatches,
+            expected=self.expected.expected,
             ask=self.prober.ask,
             sends=lambda room, agent: sends_voice(credentials, room, agent),
             budget=self.budget,
@@ -104,6 +108,7 @@ class Parts:
             self.attendance,
             self.second,
             self.scanners,
+            learn=self.expected.learn,
             ask=self.prober.ask,
             affordable=lambda: int(self.budget.spare) // 2,
             affordable_again=lambda: max(0, int(self.budget.left) // 2),

@@ -73,6 +73,7 @@ class SecondDispatches:
     Args:
         line: Opens the line of a call: room name, and since when its caller waits.
         view_of: Returns what is known of a call now; `None` where it is gone.
+        expected: Returns whether an agent should come to a call with these dispatches.
         once: Returns whether this sentinel is the one of several that sends it, by the call's key;
             raises `OnhookError` where nobody can tell.
         clock: Monotonic seconds.
@@ -84,12 +85,14 @@ class SecondDispatches:
         line: Callable[[str, float], AbstractAsyncContextManager[DispatchLine]],
         view_of: Callable[[str], CallView | None],
         *,
+        expected: Callable[[CallView, Sequence[Dispatch]], bool] = lambda _, __: True,
         once: Callable[[str], Awaitable[bool]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._line = line
         self._view_of = view_of
+        self._expected = expected
         self._once = once
         self._clock = clock
         self._sleep = sleep
@@ -126,7 +129,8 @@ class SecondDispatches:
         call = await line.picture()
         if not (call.complete and call.ringing) or call.company or call.other_agents:
             return ""
-        chosen = to_repeat(await line.dispatches(), plan)
+        sent = await line.dispatches()
+        chosen = to_repeat(sent, plan) if self._expected(view, sent) else None
         if chosen is None or not (self._once is None or await self._once(call_key(view))):
             return ""
         name, metadata = chosen

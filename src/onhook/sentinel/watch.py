@@ -59,6 +59,7 @@ class Watch:
         attendance: Attends to suspicions.
         second: Sends second dispatches.
         scanners: Removes scanners.
+        learn: Is shown every call now and then.
         ask: Asks an agent once whether it lives: room name and identity.
         affordable: Returns how many questions may be asked now.
         affordable_again: The same for agents that have left one unanswered; `affordable` where
@@ -77,6 +78,7 @@ class Watch:
         second: SecondDispatches,
         scanners: Scanners,
         *,
+        learn: Callable[[CallView], None],
         ask: Callable[[str, str], Awaitable[ProbeResult]],
         affordable: Callable[[], int],
         affordable_again: Callable[[], int] | None = None,
@@ -90,6 +92,7 @@ class Watch:
         self._attendance = attendance
         self._second = second
         self._scanners = scanners
+        self._learn = learn
         self._ask = ask
         self._affordable = affordable
         self._affordable_again = affordable_again or affordable
@@ -200,6 +203,7 @@ class Watch:
             for view in chunk:
                 with self._spared(view):
                     self._tell_of_first(view)
+                    self._learn(view)
                     limits = self._plans.limits(view)
                     row = row_of(view, now, limits)
                     found = row.judge(view, now, limits) if row.judge else None
