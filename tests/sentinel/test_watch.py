@@ -169,6 +169,18 @@ async def test_an_agent_of_which_nothing_can_be_heard_is_asked_once_more() -> No
     assert acting.books.done == ["remove a agent-1", "say a", "delete a"]
 
 
+async def test_an_agent_without_a_voice_is_asked_once_more_too() -> None:
+    async with Acting() as acting:
+        acting.world.caller("a")
+        stay = acting.world.agent("a")
+        acting.world.answer("a")
+        acting.books.voices["agent-1"] = True  # of a track that it does not have
+        await acting.until(20.0)
+        acting.world.life[stay] = DEAD
+        await acting.until(50.0)
+    assert acting.books.done == ["remove a agent-1", "say a", "delete a"]
+
+
 async def leased(acting: Acting, *, lives: bool) -> None:
     """A host with a call goes silent."""
     acting.send("a")

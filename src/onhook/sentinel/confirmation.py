@@ -170,10 +170,9 @@ class Confirmation:
         voice = next((leg for leg in view.call.legs if leg.identity == agent.identity), None)
         if agent.blocked:
             return await self._asked(view, agent, 0.0) is ProbeResult.BLOCKED
-        if voice is None or not voice.audible:
-            return True  # it has published nothing that could be heard
-        sends = await self._sends(view.room, agent.identity)
-        if sends is None:
+        published = voice is not None and voice.audible
+        sends = await self._sends(view.room, agent.identity) if published else None
+        if sends is None:  # there is nothing to listen to: it has to leave a third one unanswered
             return await self._asked(view, agent, 0.0) is ProbeResult.GONE
         return not sends
 
