@@ -26,6 +26,9 @@ _REFRESH_TOLD = 20.0
 """The same, where webhooks come: what they do not tell is that a leg is answered."""
 _REFRESH_COVERED = 60.0
 """The same, for a call that its own host looks after."""
+_AHEAD = 1.5
+"""Seconds before its lease lapses from which on a host is late: then those of its calls are listed
+that never were, so that no poll need be waited for when it has lapsed."""
 
 
 class _Urgency(IntEnum):
@@ -63,6 +66,7 @@ def wanted(
         events_flow: Whether webhooks about participants come.
     """
     lapsed = set(leases.lapsed_rooms(now))
+    late = set(leases.lapsed_rooms(now + _AHEAD))
     told = _REFRESH_TOLD if events_flow else _REFRESH
     found: list[tuple[int, float, str]] = []
     for call in calls:
@@ -74,6 +78,7 @@ def wanted(
         suspect = suspect or call.room in lapsed
         listed = call.listed
         if listed is None:
+            suspect = suspect or call.room in late
             urgency, since = _unlisted(call, suspect=suspect, covered=covered)
             found.append((urgency, since, call.room))
             continue

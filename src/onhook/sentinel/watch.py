@@ -124,9 +124,10 @@ class Watch:
     async def quick(self) -> None:
         """Look at the calls that nobody looks after, for ever."""
         while True:
+            began = self._clock()
             if self._leads():
-                self._look(self._clock())
-            await self._sleep(_TICK)
+                await self._look(began)
+            await self._sleep(max(_TICK - (self._clock() - began), 0.05))
 
     async def rounds(self) -> None:
         """Look at all calls, for ever: how long they last, and whether their agents live."""
@@ -150,11 +151,14 @@ class Watch:
             self._scanners.aclose(),
         )
 
-    def _look(self, now: float) -> None:
+    async def _look(self, now: float) -> None:
+        views = self._uneasy(now)
         suspected: list[tuple[Suspicion, CallView]] = []
-        for view in self._uneasy(now):
-            with self._spared(view):
-                self._look_at(view, now, suspected)
+        while chunk := list(islice(views, _SLICE)):
+            for view in chunk:
+                with self._spared(view):
+                    self._look_at(view, now, suspected)
+            await self._sleep(0)
         self._attendance.consider(suspected)
 
     def _look_at(

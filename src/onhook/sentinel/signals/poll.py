@@ -12,7 +12,7 @@ from livekit.protocol.models import ParticipantInfo, Room
 
 from onhook.errors import ApiError
 from onhook.livekit.api import EXHAUSTED, REFUSED
-from onhook.sentinel.sightings import MembersListed, RoomsListed, Sighting
+from onhook.sentinel.sightings import MembersListed, RoomSeen, RoomsListed, Sighting
 from onhook.sentinel.signals.budget import Budget, Use
 from onhook.sentinel.signals.from_protobuf import members_from, room_from
 
@@ -28,6 +28,8 @@ _LONGEST_HOLD = 60.0
 """Seconds between two questions to a server that wants fewer of them."""
 _FOLLOWING = 0.2
 """Seconds until a sentinel that does not poll looks again whether it should."""
+_SLICE = 1_000
+"""Rooms of a list that are read before other work gets its turn: some milliseconds."""
 _HOPELESS = (*REFUSED, EXHAUSTED, "transport")
 """Codes after which another room need not be asked for: the answer would be the same. A time-out is
 none of them: the listing of one room may hang for good, and would keep all others from theirs."""
@@ -136,9 +138,18 @@ class Poll:
         except ApiError as error:
             self._failed(error, asked)
             return False
-        self._receive(RoomsListed(asked, tuple(room_from(room, counted=True) for room in rooms)))
+        self._receive(RoomsListed(asked, await self._read(rooms)))
         self.listed_at = asked
         return await self._list_wanted(asked, until)
+
+    async def _read(self, rooms: Sequence[Room]) -> tuple[RoomSeen, ...]:
+        """Read a list; other work gets its turn meanwhile, since there may be thousands."""
+        seen: list[RoomSeen] = []
+        for start in range(0, len(rooms), _SLICE):
+            if start:
+                await self._sleep(0)
+            seen += (room_from(room, counted=True) for room in rooms[start : start + _SLICE])
+        return tuple(seen)
 
     async def _list_wanted(self, asked: float, until: float) -> bool:
         """Ask for each in order, some at a time, as far as budget and time go."""
