@@ -1,8 +1,9 @@
 """Sentinels that are killed and stopped at random while they rescue: what becomes of the calls?
 
-`python -m tests.sentinel.fleet.chaos [--incidents 200] [--rounds 1] [--seed N]` runs three
-processes of `chaos_sentinel` on one real Redis, sends kill -9 and SIGSTOP/SIGCONT to them, and
-prints what was seen.
+`python -m tests.sentinel.fleet.chaos [--incidents 200] [--rounds 1] [--seed N] [--redis]` runs
+three processes of `chaos_sentinel` on one real Redis, sends kill -9 and SIGSTOP/SIGCONT to them,
+and prints what was seen. With `--redis`, Redis is killed and started again too: then two sentinels
+may rescue a call that neither sees the other rescue, and what each then tells is of one outcome.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathlib import Path
 
 from onhook.incident import Result
 from onhook.rescue.events import Climbed, Closed, Opened, RescueEvent
-from onhook.sentinel.fleet.claims import Finished
+from onhook.sentinel.fleet.claims import Finished, FleetUnavailableError
 from onhook.sentinel.fleet.redis_claims import RedisClaims
 from onhook.sentinel.fleet.redis_client import RedisClient
 from tests.sentinel.fleet.chaos_line import API_TIMEOUT, Act, LineServer
@@ -46,12 +47,17 @@ class Figures:
     seconds: float = 0.0
     kills: int = 0
     stops: int = 0
+    redis_kills: int = 0
     outcomes: int = 0
     endings: dict[str, int] = field(default_factory=dict)
     taken_over: int = 0
     acts: int = 0
     repeated_on_the_wire: int = 0
     """Acts done again because nobody knew that they had been done: its rescuer died of it."""
+    repeated_alone: int = 0
+    """Acts done again by a sentinel that could not see who had the call: Redis was gone."""
+    superseded: int = 0
+    """Outcomes that were told while Redis was gone, and were not the first."""
     retried: int = 0
     """Acts that a sentinel did again itself, since no answer had come in time."""
     late_acts: int = 0
@@ -91,6 +97,7 @@ class Chaos:
         every: Seconds between two blows, on the average.
         blows: Seconds from the first act on for which something is done to the sentinels.
         deadline: Seconds for everything.
+        redis: Whether Redis is killed too; it writes down every change at once.
     """
 
     def __init__(
@@ -103,9 +110,13 @@ class Chaos:
         every: float = 0.5,
         blows: float = 60.0,
         deadline: float = 120.0,
+        redis: bool = False,
     ) -> None:
         self._rng = random.Random(seed)  # noqa: S311 - no secret
-        self._redis = RedisServer(folder)
+        self._redis = RedisServer(folder, kept=redis)
+        self._folder = folder
+        self._redis_too = redis
+        self._over = False
         self._server = LineServer(random.Random(seed + 1), longest)  # noqa: S311 - no secret
         self._every = every
         self._blows = blows
@@ -127,7 +138,7 @@ class Chaos:
         client = RedisClient(self._redis.url, connect_timeout=5, read_timeout=5)
         claims = RedisClaims(client, fleet=self._fleet)
         await self._server.start()
-        sentinels = [await self._start() for _ in range(3)]
+        sentinels = [await self._start(place) for place in range(3)]
         try:
             blows = asyncio.create_task(self._strike(sentinels))
             try:
@@ -135,8 +146,8 @@ class Chaos:
                     await self._watch(claims, sentinels)
             except TimeoutError:
                 self.figures.wrong.append(f"not finished within {self._deadline:g} s")
-            blows.cancel()
-            await asyncio.gather(blows, return_exceptions=True)
+            self._over = True
+            await blows  # Redis is there again after it
             for one in sentinels:  # who was stopped may wake now, and must change nothing
                 one.send(signal.SIGCONT)
             await asyncio.sleep(1.0)
@@ -151,13 +162,15 @@ class Chaos:
             self._redis.kill()
         return self.figures
 
-    async def _start(self) -> Sentinel:
+    async def _start(self, place: int) -> Sentinel:
+        """Start one; who comes after one that was killed finds what that one kept for itself."""
         self._number += 1
         owner = f"s{self._number}"
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.sentinel.fleet.chaos_sentinel"),
             *(self._redis.url, self._fleet, str(self._server.port), owner),
             *(str(len(self._calls)), "8", str(TTL)),
+            str(self._folder / f"claims-{place}.db"),
             cwd=Path(__file__).parents[3],
             stderr=asyncio.subprocess.DEVNULL,
         )
@@ -167,8 +180,10 @@ class Chaos:
         waking: set[asyncio.Task[None]] = set()
         await self._first_act()
         until = time.monotonic() + self._blows
-        while time.monotonic() < until:
+        while time.monotonic() < until and not self._over:
             await asyncio.sleep(self._rng.uniform(0.2, 1.8) * self._every)
+            if self._redis_too and self._rng.random() < 0.2:
+                await self._strike_redis()
             if (place := self._busy(sentinels)) is None:
                 continue
             hit = sentinels[place]
@@ -176,13 +191,19 @@ class Chaos:
             if self._rng.random() < 0.5:
                 self.figures.kills += 1
                 await hit.end()
-                sentinels[place] = await self._start()
+                sentinels[place] = await self._start(place)
             else:
                 self.figures.stops += 1
                 self._stopped.add(hit.owner)
                 self._asleep.add(hit.owner)
                 hit.send(signal.SIGSTOP)
                 waking.add(asyncio.create_task(self._wake(hit)))
+
+    async def _strike_redis(self) -> None:
+        self.figures.redis_kills += 1
+        self._redis.kill()
+        await asyncio.sleep(self._rng.uniform(0.1, 3.0))
+        await asyncio.to_thread(self._redis.start)
 
     def _busy(self, sentinels: Sequence[Sentinel]) -> int | None:
         """Choose one that is just acting: who only starts, or is stopped, has nothing to lose."""
@@ -201,14 +222,16 @@ class Chaos:
 
     async def _watch(self, claims: RedisClaims, sentinels: list[Sentinel]) -> None:
         """Wait until every call has an outcome, looking at each again and again."""
-        while await self._look(claims, self._calls) < len(self._calls):
+        while len(self._outcomes) < len(self._calls):
+            with contextlib.suppress(FleetUnavailableError):
+                await self._look(claims, self._calls)
             await asyncio.sleep(0.25)
             for place, one in enumerate(sentinels):
                 if one.process.returncode not in (None, 0, -signal.SIGKILL):
                     self.figures.wrong.append(f"{one.owner} ended by {one.process.returncode}")
-                    sentinels[place] = await self._start()
+                    sentinels[place] = await self._start(place)
 
-    async def _look(self, claims: RedisClaims, calls: Sequence[str]) -> int:
+    async def _look(self, claims: RedisClaims, calls: Sequence[str]) -> None:
         for call in calls:
             found = await claims.done(call)
             known = self._outcomes.get(call)
@@ -221,7 +244,6 @@ class Chaos:
                 self._outcomes[call] = found
             elif there != (known.token, known.incident, known.ending, known.owner):
                 self.figures.wrong.append(f"{call}: its outcome has changed: {known} {found}")
-        return len(self._outcomes)
 
     async def _judge(self, claims: RedisClaims) -> None:
         figures, server = self.figures, self._server
@@ -233,7 +255,7 @@ class Chaos:
         for call in self._calls:
             self._judge_call(call, await claims.events(call))
         for act in server.acts:
-            if act.late and act.owner not in self._stopped:
+            if act.late and act.owner not in self._stopped and not self._redis_too:
                 figures.wrong.append(f"{act}: late, and its sentinel was never stopped")
 
     def _judge_call(self, call: str, events: Sequence[RescueEvent]) -> None:
@@ -242,13 +264,14 @@ class Chaos:
             wrong.append(f"{call}: no outcome; told: {[type(one).__name__ for one in events]}")
             return
         told = self._server.finished[call]
-        if len(told) > 1:
+        self.figures.superseded += max(0, len(told) - 1)
+        if len(told) > 1 and not self._redis_too:
             wrong.append(f"{call}: {told} were told that theirs is the outcome")
         released = self._outcomes[call].ending == "released"  # else the machine was too slow
         if released and call not in self._server.released:
             wrong.append(f"{call}: its caller is still there: {self._outcomes[call]}")
         kinds = Counter(type(one) for one in events)
-        if (kinds[Opened], kinds[Closed]) != (1, 1):
+        if (kinds[Opened], kinds[Closed]) != (1, 1) and not self._redis_too:
             wrong.append(f"{call}: opened {kinds[Opened]}, closed {kinds[Closed]} times")
         done = Counter(
             one.report.rung
@@ -256,7 +279,7 @@ class Chaos:
             if isinstance(one, Climbed) and one.report.result is Result.DONE
         )
         for rung, most in RUNGS.items():
-            if done[rung] > most:
+            if done[rung] > most and not self._redis_too:
                 wrong.append(f"{call}: {rung} was done, known to be, and done again: {done}")
         acts = [act for act in self._server.acts if act.call == call]
         for rung in {act.rung for act in acts}:
@@ -268,6 +291,9 @@ class Chaos:
             if act.token == again.token:
                 self.figures.retried += 1
                 continue
+            if self._redis_too and act.owner not in self._hit:
+                self.figures.repeated_alone += 1
+                continue
             if not (act.late or again.late):
                 self.figures.repeated_on_the_wire += 1
             if act.owner not in self._hit:
@@ -278,6 +304,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--incidents", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--redis", action="store_true", help="kill Redis too")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     given = parser.parse_args()
     wrong = 0
@@ -285,7 +312,12 @@ def main() -> int:
         seed = given.seed + number
         with tempfile.TemporaryDirectory() as folder:
             chaos = Chaos(
-                Path(folder), incidents=given.incidents, seed=seed, longest=0.6, deadline=400.0
+                Path(folder),
+                incidents=given.incidents,
+                seed=seed,
+                longest=0.6,
+                deadline=400.0,
+                redis=given.redis,
             )
             figures = asyncio.run(chaos.run())
         sys.stdout.write(f"round {number + 1}, seed {seed}\n{figures}\n\n")

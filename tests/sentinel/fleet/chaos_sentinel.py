@@ -1,6 +1,6 @@
 """A stand-in sentinel: it suspects every call there is, and rescues those that it may.
 
-`python -m tests.sentinel.fleet.chaos_sentinel REDIS_URL FLEET LINE_PORT OWNER CALLS AT_ONCE TTL`
+`python -m tests.sentinel.fleet.chaos_sentinel URL FLEET PORT OWNER CALLS AT_ONCE TTL FILE`
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import random
 import sys
 import time
+from pathlib import Path
 
 from onhook.errors import OnhookError
 from onhook.faults import Fault
@@ -46,6 +47,12 @@ async def rescue(claims: Claims, claim: Claim, client: LineClient, ttl: float) -
     await client.ask("finished", claim.call, ending=outcome.ending)
 
 
+async def suspected(claims: Claims, client: LineClient, call: str) -> bool:
+    """Look at the call again: the caller waits, or somebody has died before telling the outcome."""
+    found = await client.ask("picture", call)
+    return found["there"] or call in await claims.lapsed(1000)
+
+
 async def work(
     claims: Claims, client: LineClient, calls: list[str], done: set[str], ttl: float
 ) -> None:
@@ -53,6 +60,11 @@ async def work(
     while open_ := [call for call in calls if call not in done]:
         call = random.choice(open_)  # noqa: S311 - no secret
         with contextlib.suppress(OnhookError):  # lost to another, or it is asked again
+            if not await suspected(claims, client, call):
+                if await claims.done(call) is not None:
+                    done.add(call)
+                await asyncio.sleep(0.02)
+                continue
             answer = await claims.claim(call, client.owner, ttl)
             if isinstance(answer, Refused):
                 if answer.finished is not None:
@@ -64,8 +76,8 @@ async def work(
 
 
 async def main(arguments: list[str]) -> None:
-    url, fleet, port, owner, count, at_once, ttl = arguments
-    shared = Fleet(redis=url, name=fleet, owner=owner)
+    url, fleet, port, owner, count, at_once, ttl, file = arguments
+    shared = Fleet(redis=url, name=fleet, owner=owner, file=Path(file))
     async with LineClient(int(port), owner) as client, shared as fleet_:
         calls, done = names(int(count)), set[str]()
         async with asyncio.TaskGroup() as group:
