@@ -128,7 +128,7 @@ def test_bytes_that_are_no_frames_do_no_harm(data: bytes) -> None:
                 decode(body)
 
 
-_OPTIONAL = ("mode", "audible_until", "failure", "recovered")
+_OPTIONAL = ("mode", "audible_until", "failure", "recovered", "released")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: (
