@@ -22,7 +22,8 @@ class CanarySettings:
             answer is asked no more.
         unguarded: Names of further agents, whose entrypoints run as for a call without a caller.
         every: Seconds between two questions to one agent.
-        bound: Seconds within which an agent must have joined.
+        bound: Seconds within which an agent must have joined. Below 6 s the server may not list yet
+            that a worker has taken the call.
 
     Raises:
         PolicyError: Names the setting, what was got and what is allowed.
