@@ -69,7 +69,6 @@ class Fleet:
         name: Name of the fleet, the same for every sentinel of one LiveKit deployment.
         owner: This sentinel's name; a new one when omitted.
         receive: Is given what the other sentinels hear.
-        missed: Is told that something they heard was lost: it is time to poll.
         clock: Seconds of a monotonic clock.
 
     Raises:
@@ -84,7 +83,6 @@ class Fleet:
         name: str = "default",
         owner: str = "",
         receive: Callable[[Sighting], None] | None = None,
-        missed: Callable[[], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.owner = owner or new_owner()
@@ -120,7 +118,6 @@ class Fleet:
                 receive or _ignore,
                 fleet=name,
                 origin=self.owner,
-                missed=missed,
                 clock=clock,
             )
             self._work += [

@@ -48,7 +48,6 @@ class SightingStream:
         receive: Is given what the others tell.
         fleet: Name of the fleet; see `RedisClaims`.
         origin: This sentinel's name, another one for each start.
-        missed: Is told that something was lost on the way: it is time to poll.
         limit: Entries that the stream keeps, about.
         backlog: Seconds of the past that are read at the start.
         clock: Seconds of a monotonic clock.
@@ -62,7 +61,6 @@ class SightingStream:
         *,
         fleet: str = "default",
         origin: str,
-        missed: Callable[[], None] | None = None,
         limit: int = 10_000,
         backlog: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
@@ -70,7 +68,6 @@ class SightingStream:
     ) -> None:
         self._client = client
         self._receive = receive
-        self._missed = missed
         self._key = f"{{onhook:{fleet}}}:sightings"
         self._origin = origin
         self._limit = limit
@@ -182,8 +179,6 @@ class SightingStream:
             del self._numbers[next(iter(self._numbers))]
         if number > before + 1:
             self.lost += number - before - 1
-            if self._missed is not None:
-                self._missed()
 
     def _entry(self, number: int, kind: str, body: bytes) -> Sequence[str | bytes | int]:
         names = ("from", self._origin, "n", number, "kind", kind, "body", body)
