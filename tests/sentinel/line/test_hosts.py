@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 import pytest_asyncio
+from livekit import api
 
 from onhook.bench.phone import Ending
 from onhook.bench.phone.call_report import Report
@@ -22,7 +24,7 @@ from onhook.livekit.voice_packets import sends_voice
 from onhook.sinks.journal import Step
 from tests.line.bench import Bench, Worker, phone_for, worker
 from tests.sentinel.line.agent_host import AgentHost, agent_host, can_make_hosts
-from tests.sentinel.line.calls import call_to
+from tests.sentinel.line.calls import call_to, server
 from tests.sentinel.line.conftest import Watched
 from tests.sentinel.line.sentinels import RunningSentinel, free_port, sentinel
 from tests.sentinel.line.test_rows import NOISE, last_words, tell
@@ -52,6 +54,21 @@ async def test_everything_on_a_host_is_killed_at_once(
             report = await call.ended(timeout=40.0)
     safe_within(report, struck, LOST, "host killed", watched.sentinel)
     assert watched.sentinel.entries(Step.OPENED)[-1].subject == "host.lost"
+
+
+async def test_a_worker_that_knows_nothing_of_onhook_is_killed_with_its_jobs(
+    watched: Watched, tmp_path: Path
+) -> None:
+    async with (
+        worker(watched.stack, tmp_path, "tests.agents.plain", ONHOOK_TEST_AGENT="lone") as host,
+        call_to(watched.stack, host, "lone", agent="lone") as call,
+    ):
+        await call.greeted()
+        await asyncio.sleep(6.0)
+        struck = kill_everything(host)
+        report = await call.phone.ended(timeout=40.0)
+    safe_within(report, struck, LOST, "worker without onhook killed", watched.sentinel)
+    assert watched.sentinel.entries(Step.OPENED)[-1].subject == "agent.zombie"
 
 
 async def leased(running: RunningSentinel) -> None:
@@ -169,3 +186,47 @@ async def test_a_healthy_call_is_left_alone(watched: Watched, plain: Worker) -> 
         await asyncio.sleep(12.0)
     assert report.ending is None, report.how
     assert len(watched.sentinel.entries(Step.OPENED)) == before
+
+
+async def test_a_scanner_is_removed_and_never_answered(tmp_path: Path) -> None:
+    """A dispatch rule that is for every trunk lets in calls that came by none."""
+    port = free_port()
+    hook = f"http://127.0.0.1:{port}/webhook"
+    async with (
+        Stack(folder=tmp_path / "stack", webhooks=[hook]) as stack,
+        sentinel(stack, tmp_path / "sentinel", port) as running,
+        phone_for("inbound") as phone,
+    ):
+        await without_trunks(stack)
+        assert stack.sip_address
+        call = await phone.dial("100", server=stack.sip_address)
+        report = await call.ended(timeout=30.0)
+        told = await running.status()
+    tell("scanner: removed", (report.ended_at or math.inf) - report.invited_at)
+    assert not report.answered
+    assert report.how == "rejected 486"
+    assert (told["scanners"], told["second_dispatches"]) == (1, 0)
+    assert running.entries(Step.OPENED) == []
+
+
+async def without_trunks(stack: Stack) -> None:
+    """Take all trunks and rules away, and make a rule for everybody."""
+    async with server(stack) as client:
+        rules = await client.sip.list_dispatch_rule(api.ListSIPDispatchRuleRequest())
+        for rule in rules.items:
+            request = api.DeleteSIPDispatchRuleRequest(
+                sip_dispatch_rule_id=rule.sip_dispatch_rule_id
+            )
+            await client.sip.delete_dispatch_rule(request)
+        trunks = await client.sip.list_inbound_trunk(api.ListSIPInboundTrunkRequest())
+        for trunk in trunks.items:
+            await client.sip.delete_trunk(
+                api.DeleteSIPTrunkRequest(sip_trunk_id=trunk.sip_trunk_id)
+            )
+        individual = api.SIPDispatchRuleIndividual(room_prefix="scan-")
+        info = api.SIPDispatchRuleInfo(
+            name="everybody",
+            rule=api.SIPDispatchRule(dispatch_rule_individual=individual),
+            room_config=api.RoomConfiguration(agents=[api.RoomAgentDispatch(agent_name="desk")]),
+        )
+        await client.sip.create_dispatch_rule(api.CreateSIPDispatchRuleRequest(dispatch_rule=info))
