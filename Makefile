@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.local/bin:$(PATH)
 
-.PHONY: demo test bench bench-watchdog bench-ears cases cases-observed sentinel-rows compat soak lint setup lock clean
+.PHONY: demo test bench bench-watchdog bench-ears bench-sentinel cases cases-observed sentinel-rows compat soak lint setup lock clean
 
 demo:
 	@scripts/setup.sh demo
@@ -32,6 +32,10 @@ bench-watchdog: setup
 # What listening to the callers costs: 20 calls with and without, in one process.
 bench-ears: setup
 	@$(PYTHON) -m tests.line.ears_figures
+
+# What a sentinel costs, and how late it judges, beside 1,000, 5,000 and 20,000 calls.
+bench-sentinel: setup
+	@nice -n 10 $(PYTHON) -m tests.sentinel.load.sentinel_figures $(CALLS)
 
 # The calls of the field, healthy and broken, and what their callers had; CASES_CONTROL=1 runs them
 # with the guards off, CASES_SENTINEL=1 with a sentinel beside them, ARGS="-k NAME" some of them,

@@ -428,7 +428,7 @@ def test_the_urgent_rooms_are_listed_first() -> None:
     assert table.wants(0.4) == ["new"]
     counted = tuple(replace(r, members=3 if r.room == "miscounted" else 1) for r in shown)
     table.take(listed(8.0, *counted), 8.1)
-    assert table.wants(8.2) == ["new", "alone", "miscounted", "old"]
+    assert table.wants(8.2) == ["new", "miscounted", "alone", "old"]
 
 
 def test_a_count_that_a_list_has_explained_asks_for_no_other() -> None:

@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from onhook.sentinel.call_view import LeaseState
 from onhook.sentinel.host_leases import HostLeases
+from onhook.sentinel.participant_counts import LAG
 from onhook.sentinel.tracked_call import TrackedCall
 
 __all__ = ["wanted"]
@@ -42,10 +43,12 @@ class _Urgency(IntEnum):
     """Nobody looks after its caller, and nothing is judged before a list has shown that."""
     UNKNOWN = 1
     """Never listed, and somebody is in it of whom no webhook has told."""
-    ALONE = 2
-    DOUBTFUL = 3
+    DOUBTFUL = 2
+    """The server counts others than are known; a list explains that once and for all."""
+    ALONE = 3
+    """Listed before: webhooks, and the list that confirms a suspicion, tell of a change too."""
     EMPTY = 4
-    """Never listed, with nobody in it as far as is known."""
+    """Never listed, with nobody in it as far as is known; in the beginning the count is not."""
     ATTENDED = 5
     COVERED = 6
     """Its own host looks after it."""
@@ -79,7 +82,7 @@ def wanted(
         listed = call.listed
         if listed is None:
             suspect = suspect or call.room in late
-            urgency, since = _unlisted(call, suspect=suspect, covered=covered)
+            urgency, since = _unlisted(call, now, suspect=suspect, covered=covered)
             found.append((urgency, since, call.room))
             continue
         age = now - listed
@@ -96,17 +99,21 @@ def wanted(
     return [room for _, _, room in found]
 
 
-def _unlisted(call: TrackedCall, *, suspect: bool, covered: bool) -> tuple[_Urgency, float]:
+def _unlisted(
+    call: TrackedCall, now: float, *, suspect: bool, covered: bool
+) -> tuple[_Urgency, float]:
     """Return how urgent a room is that was never listed, and since when."""
     if suspect:
         since = call.alone_since
         return _Urgency.ALONE_UNLISTED, call.first_seen if since is None else since
     if covered:
         return _Urgency.COVERED, call.first_seen
-    if call.relist or call.strangers:  # somebody has gone of whom nothing else is known
+    if call.relist or call.strangers or call.counts.fewer_publishers:  # somebody may have gone
         return _Urgency.UNKNOWN, call.first_seen
-    if call.agent_was_there or call.call.company or call.counts.uncounted_voice:
+    callers = call.call.callers
+    attended = callers and (call.agent_was_there or call.call.company)
+    if attended or call.counts.uncounted_voice:
         return _Urgency.ATTENDED, call.first_seen
-    if call.stays or call.counts.told:
+    if callers or call.counts.told or now - call.first_seen <= LAG:
         return _Urgency.UNKNOWN, call.first_seen
     return _Urgency.EMPTY, call.first_seen

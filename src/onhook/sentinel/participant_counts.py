@@ -7,14 +7,17 @@ from collections.abc import Iterable
 from onhook.call import LegKind
 from onhook.sentinel.stays import Stay
 
-__all__ = ["ParticipantCounts"]
+__all__ = ["LAG", "ParticipantCounts"]
 
-_LAG = 6.0
+LAG = 6.0
 """Seconds for which the server's count may be an old one: it is brought up to date every 5 s
 (livekit-server `rtc/room.go`, `roomUpdateInterval`)."""
 _COUNTED = (LegKind.CALLER, LegKind.HUMAN)
 """Agents and recorders are in no count of participants, but in that of publishers (livekit-server
 `rtc/room.go`, `updateProto`)."""
+_PUBLISHERS = (LegKind.CALLER, LegKind.AGENT)
+"""A phone's leg publishes from its ringing on, an agent when its session begins, whether or not a
+webhook has told of it; for one that does not a list is asked for once."""
 
 
 class ParticipantCounts:
@@ -46,9 +49,12 @@ class ParticipantCounts:
         """Whether the server counts others than are known, and no list has explained that."""
         if self.told is None or (self.told, self.publishers) == self._explained:
             return False
-        # who can be heard is one of the publishers, so that one of them has gone
-        gone = self.publishers is not None and self.publishers < self._voices
-        return gone or not self._least <= self.told <= self._most
+        return self.fewer_publishers or not self._least <= self.told <= self._most
+
+    @property
+    def fewer_publishers(self) -> bool:
+        """Whether fewer publish than are known to be there: most likely somebody has gone."""
+        return self.publishers is not None and self.publishers < self._voices
 
     @property
     def uncounted_voice(self) -> bool:
@@ -67,7 +73,7 @@ class ParticipantCounts:
             now: Seconds of the sentinel's clock.
         """
         self.told, self.publishers = count, publishers
-        if now - self._since > _LAG:
+        if now - self._since > LAG:
             self._least, self._most, self._voices = _counts(stays)
             self._heard = self._voices
 
@@ -91,10 +97,10 @@ class ParticipantCounts:
 
 
 def _counts(stays: Iterable[Stay]) -> tuple[int, int, int]:
-    """Return the least and the most that the server can count of somebody, and who is heard."""
+    """Return the least and the most that the server can count of somebody, and the publishers."""
     legs = [stay.member.leg for stay in stays]
     return (
         sum(leg.kind in _COUNTED for leg in legs),
         len(legs),
-        sum(leg.audible for leg in legs),
+        sum(leg.audible or leg.kind in _PUBLISHERS for leg in legs),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import time
@@ -69,6 +70,8 @@ async def serve(given: SentinelSettings) -> None:
     try:
         async with contextlib.AsyncExitStack() as ends:
             sentinel = await ends.enter_async_context(Sentinel(given, Credentials.from_env()))
+            gc.collect()
+            gc.freeze()  # else each collection looks through all that was imported, and blocks
             await sentinel.run_until(told)
     finally:
         for sig in (signal.SIGTERM, signal.SIGINT):
