@@ -52,7 +52,7 @@ async def watched(
 async def plain(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Worker]:
     """A worker whose agents know nothing of onhook."""
     folder = tmp_path_factory.mktemp("plain-worker")
-    async with worker(stack, folder, "tests.agents.plain", ONHOOK_TEST_IDLE="4") as running:
+    async with worker(stack, folder, "tests.agents.plain", ONHOOK_TEST_IDLE="2") as running:
         yield running
 
 
