@@ -174,9 +174,9 @@ async def verdicts(
     calls: int,
     *,
     how: Delivery = ON_TIME,
-    plants: int = 10,
+    plants: int = 6,
     every: float = 1.0,
-    settle: float = 10.0,
+    settle: float = 6.0,
 ) -> Verdicts:
     """Break some of so many calls, and find out when that is suspected."""
     run = PartsLoop(calls, how, lonely=plants)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import math
 import os
 import signal
+import statistics
 import sys
 import tempfile
 import time
@@ -36,7 +38,7 @@ __all__ = ["PROOF", "Service", "service"]
 PROOF = 2.7
 """Seconds that two questions to a lost host's agent take: the second is asked 0.7 s after the
 first, and one that is not acknowledged is given up after 2 s."""
-_START, _SETTLE, _WAIT = 30.0, 6.0, 9.0
+_START, _SETTLE, _WAIT = 30.0, 5.0, 10.5
 _LEASE = 1.0
 _TTL = 55
 _ENDS = 15.0
@@ -63,12 +65,15 @@ class Service:
     figures: dict[str, Any]
 
     @property
-    def p99(self) -> float:
-        ranked = sorted(self.late)
-        return ranked[math.ceil(0.99 * len(ranked)) - 1] if ranked else math.inf
+    def median(self) -> float:
+        return statistics.median(self.late) if self.late else math.inf
+
+    @property
+    def worst(self) -> float:
+        return max(self.late, default=math.inf)
 
 
-async def service(calls: int, *, plants: int = 5, every: float = 0.4) -> Service:
+async def service(calls: int, *, plants: int = 3, every: float = 1.0) -> Service:
     """Run a sentinel beside so many calls, break some, and find out when it opened incidents."""
     rooms = ServerRooms()
     async with ApiStandIn(rooms) as server:
@@ -76,6 +81,8 @@ async def service(calls: int, *, plants: int = 5, every: float = 0.4) -> Service
         traffic.fill(calls, plants)
         post = WebhookPost(KEY, SECRET)
         rooms.told = post.take
+        gc.collect()
+        gc.freeze()  # the stand-in must not be what is slow
         with tempfile.TemporaryDirectory() as folder:
             journal = Path(folder) / "incidents.db"
             async with _running(server, Path(folder), journal) as (process, port):

@@ -140,6 +140,7 @@ class Poll:
             return False
         self._receive(RoomsListed(asked, await self._read(rooms)))
         self.listed_at = asked
+        await self._sleep(0)  # to take a long list, and to choose from it, are two pieces of work
         return await self._list_wanted(asked, until)
 
     async def _read(self, rooms: Sequence[Room]) -> tuple[RoomSeen, ...]:
