@@ -37,15 +37,16 @@ Deliver = Callable[[str, Letter], Awaitable[None]]
 
 @dataclass
 class Clock:
-    """Seconds of the sentinel's clock; the server's are ahead by `EPOCH`."""
+    """Seconds of the sentinel's clock; the server's are ahead by `epoch`."""
 
+    epoch: float = EPOCH
     now: float = 0.0
 
     def __call__(self) -> float:
         return self.now
 
     def server(self) -> float:
-        return EPOCH + self.now
+        return self.epoch + self.now
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -73,10 +74,13 @@ class PartsLoop:
         how: How webhooks are delivered.
         lonely: How many hosts of one call there are, to be lost.
         seed: Decides which webhooks are lost, and which are late.
+        epoch: The server's clock at the beginning, in seconds since 1970.
     """
 
-    def __init__(self, calls: int, how: Delivery, *, lonely: int, seed: int = 0) -> None:
-        self.clock = clock = Clock()
+    def __init__(
+        self, calls: int, how: Delivery, *, lonely: int, seed: int = 0, epoch: float = EPOCH
+    ) -> None:
+        self.clock = clock = Clock(epoch)
         self.suspected: dict[str, float] = {}
         """When each suspicion was confirmed first, by room."""
         self.unconfirmed = 0
@@ -94,8 +98,8 @@ class PartsLoop:
         self.dead: set[str] = set()
         self.traffic = CallTraffic(self.rooms, self.dead, clock=clock.server)
         self.traffic.fill(calls, lonely)
-        self._post = WebhookPost(KEY, SECRET, how, seed=seed, clock=clock.server)
-        self.rooms.told = self._post.take
+        self.post = WebhookPost(KEY, SECRET, how, seed=seed, clock=clock.server)
+        self.rooms.told = self.post.take
         self._poll: Poll | None = None
         self._due = {"poll": 0.0, "lease": 0.0, "round": _ROUND}
         self._not_before: dict[str, float] = {}
@@ -113,7 +117,7 @@ class PartsLoop:
     async def _step(self) -> None:
         now, limits = self.clock.now, Limits()
         self.traffic.step(self._calls)
-        for letter in self._post.due():
+        for letter in self.post.due():
             await self.deliver("/webhook", letter)
         if self._is_due("lease", _LEASE):
             for host in self.traffic.hosts:

@@ -7,24 +7,17 @@ a stand-in; the clock alone is not the wall's.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
 
-from onhook.livekit import ServerApi
-from onhook.sentinel.signals.receiver import Receiver
-from onhook.sentinel.signals.serving import serve
-from onhook.tasks import end
-from tests.sentinel.load.api_stand_in import ApiStandIn
 from tests.sentinel.load.call_traffic import Broken, Planted
-from tests.sentinel.load.http_connection import HttpConnection
 from tests.sentinel.load.parts_figures import GRACE
 from tests.sentinel.load.parts_loop import EPOCH, POLL, STEP, PartsLoop
 from tests.sentinel.load.server_rooms import COUNT_LAG
-from tests.sentinel.load.webhook_post import ON_TIME, UNRELIABLE, Delivery, Letter
+from tests.sentinel.load.webhook_post import ON_TIME, UNRELIABLE, Delivery
+from tests.sentinel.load.wiring import wired
 
 CALLS, PLANTS = 200, 4
 COUNTS = 2 * (COUNT_LAG + 1.0)
@@ -43,30 +36,6 @@ class Seen:
     def late(self, planted: Planted) -> float:
         """Return by how many seconds after the grace a broken call was judged."""
         return EPOCH + self.suspected[planted.room] - planted.at - GRACE[planted.broken]
-
-
-@contextlib.asynccontextmanager
-async def wired(loop: PartsLoop) -> AsyncIterator[tuple[Counter[int], Receiver]]:
-    """Put HTTP between the parts and the stand-in, both ways."""
-    answers: Counter[int] = Counter()
-    receiver = Receiver(loop.webhooks, loop.leases, loop.take)
-    port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(receiver.app, "127.0.0.1", 0, started=port.set_result))
-    async with (
-        ApiStandIn(loop.rooms) as server,
-        ServerApi(server.credentials, timeout=5) as api,
-        HttpConnection(await port) as connection,
-    ):
-
-        async def deliver(path: str, letter: Letter) -> None:
-            token = f"Bearer {letter.token}" if path == "/lease" else letter.token
-            answers[await connection.post(path, letter.body, token)] += 1
-
-        loop.listings, loop.deliver = api, deliver
-        try:
-            yield answers, receiver
-        finally:
-            await end(serving)
 
 
 async def seen(how: Delivery, seed: int = 0) -> Seen:

@@ -102,10 +102,19 @@ class WebhookPost:
 
     def take(self, event: WebhookEvent) -> None:
         """Take an event that has happened now."""
+        if not self._is_lost():
+            self._add(written(event, self._key, self._secret, self._clock()))
+
+    def take_body(self, body: bytes) -> None:
+        """Take the body of a webhook whose event has happened now."""
+        if not self._is_lost():
+            self._add(signed(body, self._key, self._secret, self._clock()))
+
+    def _is_lost(self) -> bool:
+        return self._chance.random() < self.how.dropped
+
+    def _add(self, letter: Letter) -> None:
         now, how, chance = self._clock(), self.how, self._chance
-        if chance.random() < how.dropped:
-            return
-        letter = written(event, self._key, self._secret, now)
         for _ in range(2 if chance.random() < how.twice else 1):
             late = chance.uniform(0, how.delay) if how.delay else 0.0
             heapq.heappush(self._due, (now + late, next(self._order), letter))
