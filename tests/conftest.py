@@ -4,6 +4,10 @@ import asyncio
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")  # on a shared machine any one example may take its time
 
 os.environ["ONHOOK_WATCHDOG"] = "off"
 """No test leaves a watchdog behind; those that are about it have one of their own."""
