@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
-import importlib
 import json
 import socket
 from pathlib import Path
@@ -96,12 +96,15 @@ def run(  # noqa: PLR0917 - options of a command
         _require_free(given.webhook)
         own, unknown = trunk_numbers(credentials)
         read = _plans(given.plans, own)
+        given = dataclasses.replace(given, own=own or frozenset())
     except OnhookError as error:
         _fail(str(error))
     console = Console(highlight=False)
     outages = OutageFile(given.outages)
     beginning(console, given, credentials, read, outages, own=own, unknown=unknown)
-    importlib.import_module("onhook.sentinel.service").run(given)
+    from onhook.sentinel.service import run as watch  # noqa: PLC0415 - its parts are in an extra
+
+    watch(given)
 
 
 @app.command()

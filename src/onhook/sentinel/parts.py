@@ -61,7 +61,7 @@ class Parts:
         self.server = ServerApi(credentials, timeout=_API)
         self.budget = Budget(given.budget, clock=clock)
         self.table = CallTable()
-        file = None if given.plans is None else PlansFile(given.plans)
+        file = None if given.plans is None else PlansFile(given.plans, own=given.own)
         self.plans = PlansInForce(file, OutageFile(given.outages), period=given.reload)
         self.prober = Prober(credentials, spend=lambda: self.budget.spend(Use.PROBE))
         name = fleet_name(credentials, observe=given.observe)

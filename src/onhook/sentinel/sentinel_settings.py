@@ -72,6 +72,7 @@ class SentinelSettings:
     Args:
         observe: Judge, plan and record everything, and do nothing, whatever the plans say.
         plans: The file of plans; `None` for the built-in default for every call.
+        own: The project's own numbers, by its trunks: no plan falls back to one of them.
         webhook: Where it listens.
         poll: Seconds between two lists of all rooms.
         budget: Requests to the LiveKit API a minute, everything counted.
@@ -88,6 +89,7 @@ class SentinelSettings:
 
     observe: bool = False
     plans: Path | None = None
+    own: frozenset[str] = frozenset()
     webhook: Address = Address()
     poll: float = 2.0
     budget: int = 300

@@ -51,6 +51,7 @@ def status(parts: Parts, receiver: Receiver, since: float) -> Mapping[str, Any]:
         "api_spent": {str(use): count for use, count in parts.budget.spent.items()},
         "api_held_back": {str(use): count for use, count in parts.budget.held_back.items()},
         "webhooks": dict(receiver.events),
+        "refused": {source: dict(r.counts) for source, r in receiver.refused.items()},
         "leases": receiver.lease_count,
         "polls": {"last": None if polled is None else f"{now - polled:.1f} s ago"},
         "second_dispatches": parts.second.sent,
