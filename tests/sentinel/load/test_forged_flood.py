@@ -9,7 +9,7 @@ import pytest
 from tests.sentinel.load.api_stand_in import SECRET
 from tests.sentinel.load.forged_flood import FORGERS, GENUINE, flood
 
-FORGED = 2_000
+FORGED = 800
 MOST = 3.0 * FORGERS
 """So many times slower a genuine one may be: it waits for those that were there before it, and no
 longer. Both ends share a loop here."""
