@@ -30,6 +30,8 @@ _KINDS = (Say, Retry, Redispatch, Transfer, HandOver, RemoveCallers, DeleteRoom,
 _KNOWN: Mapping[str, Any] = {kind.name: kind for kind in _KINDS}
 _STAYS_HERE = ("tts",)
 """Fields that hold a living object and are left out of the JSON."""
+_TELLING = 1.0
+"""Seconds for looking at the call and for telling, beyond the deadlines of the rungs."""
 
 
 class Ladder:
@@ -68,6 +70,14 @@ class Ladder:
     def rungs(self) -> tuple[Rung, ...]:
         """The rungs, in order."""
         return self._rungs
+
+    def longest(self, api_timeout: float) -> float:
+        """Return the seconds within which a rescuer that lives has climbed it, looks included.
+
+        Args:
+            api_timeout: Seconds that each look at the call may take.
+        """
+        return sum(rung.deadline + api_timeout for rung in self._rungs) + _TELLING
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ladder) and self._rungs == other._rungs

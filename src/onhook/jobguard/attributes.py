@@ -43,8 +43,6 @@ _REASON = 200
 """Characters of a reason that travel."""
 _LEGS = 8
 """Callers that are marked."""
-_LOOK = 1.0
-"""Seconds that a rescue needs beyond its rungs, to look at the call and to tell of it."""
 
 
 class Attributes:
@@ -89,8 +87,7 @@ class Attributes:
         """See `onhook.rescue.events.Sink`. Soft words for a turn that failed are told to nobody."""
         match event:
             case Opened() if event.failure.severity is Severity.LOST:
-                rungs, look = event.ladder.rungs, self._policy.api_timeout
-                seconds = _LOOK + sum(rung.deadline + look for rung in rungs)
+                seconds = event.ladder.longest(self._policy.api_timeout)
                 self._rescue = f"{event.incident};{seconds:g}"
             case Closed():
                 self._rescue = ""

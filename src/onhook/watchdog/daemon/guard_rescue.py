@@ -6,13 +6,10 @@ from dataclasses import dataclass, field
 
 from onhook.faults import Severity
 from onhook.incident import Ending
-from onhook.ladder import Ladder
 from onhook.rescue.events import Closed, Opened, RescueEvent
 
-__all__ = ["GuardRescue", "needed"]
+__all__ = ["GuardRescue"]
 
-_MARGIN = 1.0
-"""Seconds for looking at the call and for telling, beyond the deadlines of the rungs."""
 _MOST = 200
 _SETTLED: tuple[Ending, ...] = ("released", "taken_over", "transferred", "observed")
 """Endings after which the job's death harms nobody, or no more is said of the call."""
@@ -62,14 +59,4 @@ class GuardRescue:
         Args:
             api_timeout: Seconds that each look at the call may take.
         """
-        return self.since + needed(self.opened.ladder, api_timeout)
-
-
-def needed(ladder: Ladder, api_timeout: float) -> float:
-    """Return the seconds within which a rescuer that lives has climbed a ladder.
-
-    Args:
-        ladder: What is climbed.
-        api_timeout: Seconds that each look at the call may take.
-    """
-    return sum(rung.deadline + api_timeout for rung in ladder.rungs) + _MARGIN
+        return self.since + self.opened.ladder.longest(api_timeout)

@@ -11,7 +11,7 @@ from typing import Any
 
 from onhook.incident import Failure
 from onhook.ladder import Ladder
-from onhook.watchdog.daemon.guard_rescue import GuardRescue, needed
+from onhook.watchdog.daemon.guard_rescue import GuardRescue
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.watched_job import Job
 from onhook.watchdog.protocol.messages import Hello
@@ -97,7 +97,7 @@ class Rescues:
     def _take(self, job: Job, ladder: Ladder, work: Coroutine[Any, Any, None]) -> None:
         self._taken.append(job.hello.job)
         task = self.spawn(work)
-        until = self._clock() + needed(ladder, job.hello.policy.api_timeout)
+        until = self._clock() + ladder.longest(job.hello.policy.api_timeout)
         self._rescues[task] = (job.hello, until)
         task.add_done_callback(self._rescues.pop)
 
