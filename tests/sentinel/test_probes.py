@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 from aiohttp import web
@@ -11,7 +10,7 @@ from livekit.protocol.room import PerformRpcRequest, PerformRpcResponse
 from onhook.livekit import Credentials
 from onhook.sentinel import probes
 from onhook.sentinel.call_view import ProbeResult
-from onhook.sentinel.probes import Prober, twice
+from onhook.sentinel.probes import Prober
 from tests.livekit.twirp import Answer, says, twirp
 
 ANSWERED, BLOCKED, GONE = ProbeResult.ANSWERED, ProbeResult.BLOCKED, ProbeResult.GONE
@@ -83,32 +82,3 @@ async def test_without_a_budget_nobody_is_asked() -> None:
     ):
         assert await prober.ask("r", "agent-1") is UNKNOWN
     assert not server.calls
-
-
-def answers(*results: ProbeResult) -> Callable[[], Awaitable[ProbeResult]]:
-    left = list(results)
-
-    async def ask() -> ProbeResult:
-        return left.pop(0)
-
-    return ask
-
-
-@pytest.mark.parametrize(
-    ("results", "together"),
-    [
-        ((GONE, GONE), GONE),
-        ((GONE, BLOCKED), BLOCKED),
-        ((BLOCKED, GONE), BLOCKED),
-        ((BLOCKED, BLOCKED), BLOCKED),
-        ((GONE, ANSWERED), ANSWERED),
-        ((BLOCKED, ANSWERED), ANSWERED),
-        ((GONE, UNKNOWN), UNKNOWN),
-        ((ANSWERED,), ANSWERED),
-        ((UNKNOWN,), UNKNOWN),
-    ],
-)
-async def test_two_questions_in_a_row_must_agree_that_an_agent_is_gone(
-    results: tuple[ProbeResult, ...], together: ProbeResult
-) -> None:
-    assert await twice(answers(*results)) is together

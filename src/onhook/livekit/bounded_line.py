@@ -42,9 +42,6 @@ class BoundedLine(LiveKitLine):
         self._dispatches = dispatches
         self._since = since
 
-    async def __aenter__(self) -> BoundedLine:
-        return self
-
     async def say(self, announcement: Announcement) -> str:
         """See `onhook.line.Line.say`.
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import aiohttp
 from livekit import api
-from livekit.protocol.room import PerformRpcRequest
 
 from onhook.closing import Closing
 from onhook.errors import ApiError
+from onhook.livekit.alive_calls import AliveCalls
 from onhook.livekit.api import ServerApi
 from onhook.livekit.credentials import Credentials
-from onhook.livekit.framework.api_requests import perform_rpc
-from onhook.livekit.proof import ALIVE_METHOD, Proof
+from onhook.livekit.proof import Proof
 from onhook.tasks import end
 
 __all__ = ["ProofOfLife"]
@@ -40,16 +38,13 @@ class ProofOfLife(Closing):
     """
 
     def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
         self._api = ServerApi(credentials, timeout=_LISTING)
-        self._session: aiohttp.ClientSession | None = None
+        self._calls = AliveCalls(credentials)
 
     async def aclose(self) -> None:
         """Close the connection; safe to repeat."""
         await self._api.aclose()
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self._calls.aclose()
 
     async def of(self, room: str, identity: str, *, deadline: float) -> Proof:
         """Ask one participant. A single failure proves nothing.
@@ -73,17 +68,8 @@ class ProofOfLife(Closing):
 
     async def _answers(self, room: str, identity: str, deadline: float) -> Proof:
         """Call the method; only a call that was put through proves something by its silence."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession()
-        request = PerformRpcRequest(
-            room=room,
-            destination_identity=identity,
-            method=ALIVE_METHOD,
-            response_timeout_ms=int(deadline * 1000),
-        )
         try:
-            async with asyncio.timeout(deadline + _MARGIN):
-                await perform_rpc(self._session, self._credentials.url, self._token(room), request)
+            await self._calls.call(room, identity, seconds=deadline, margin=_MARGIN)
         except TimeoutError:
             return Proof.SILENT
         except api.ServerError as error:
@@ -92,10 +78,3 @@ class ProofOfLife(Closing):
             logger.debug("%r in room %r did not prove that it lives: %r", identity, room, error)
             return Proof.UNKNOWN
         return Proof.ALIVE
-
-    def _token(self, room: str) -> str:
-        c = self._credentials
-        if c.token and not c.key:
-            return c.token
-        grants = api.VideoGrants(room_admin=True, room=room)
-        return api.AccessToken(c.key, c.secret).with_grants(grants).to_jwt()
