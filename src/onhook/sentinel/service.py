@@ -113,6 +113,7 @@ class Sentinel:
         self.port: int | None = None
         """Where it listens, once it does."""
         self._parts = Parts(given, credentials, clock=clock)
+        self._ends = contextlib.AsyncExitStack()
         signed = SignedBodies({credentials.key: credentials.secret})
         self._receiver = Receiver(
             Webhooks(signed), Leases(signed), self._parts.hear, health=self._health
@@ -121,13 +122,15 @@ class Sentinel:
         self._receiver.app.router.routes.append(told)
 
     async def __aenter__(self) -> Sentinel:
-        await self._parts.rescuer.prepare()
-        await self._parts.fleet.__aenter__()
+        async with contextlib.AsyncExitStack() as ends:
+            ends.push_async_callback(self._parts.aclose)
+            await self._parts.rescuer.prepare()
+            await ends.enter_async_context(self._parts.fleet)
+            self._ends = ends.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._parts.fleet.__aexit__()
-        await self._parts.aclose()
+        await self._ends.aclose()
 
     def status(self) -> Mapping[str, Any]:
         """Return how it is; nothing secret."""
