@@ -4,7 +4,14 @@ import time
 
 import pytest
 
-from onhook.redaction import bounded, described, masked, traceback_of
+from onhook.redaction import (
+    bounded,
+    described,
+    masked,
+    masked_number,
+    masked_numbers,
+    traceback_of,
+)
 
 ENV = {
     "LIVEKIT_API_SECRET": "s3cret-s3cret-s3cret",
@@ -91,3 +98,39 @@ def test_no_secret_is_cut_in_two(monkeypatch: pytest.MonkeyPatch) -> None:
     text = traceback_of(ValueError("hidden-hidden " * 20_000))
     assert "hidden-hidden" not in text
     assert len(text) < 17_000
+
+
+@pytest.mark.parametrize(
+    ("number", "want"),
+    [
+        ("+4930123456789", "+49********789"),
+        ("+15550100", "+15****00"),
+        ("030 1234-567", "03* ****-*67"),
+        ("1001", "1**1"),
+        ("112", "***"),
+        ("alice", "a***e"),
+        ("Anonymous", "Anonymous"),
+        ("", ""),
+    ],
+)
+def test_a_number_shows_its_beginning_and_its_end(number: str, want: str) -> None:
+    assert masked_number(number) == want
+    assert masked_number(want) == want
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("call-_+4930123456789_aB3dE", "call-_+49********789_aB3dE"),
+        ("call-_4930123456789_aB3dE", "call-_49********789_aB3dE"),
+        ("cannot reach +49 30 123-456", "cannot reach +49 ** ***-*56"),
+        ("sip:+15550100@pbx.example.com", "sip:+15****00@pbx.example.com"),
+        ("sales-12 at 10:20:30 on 2026-11-29", "sales-12 at 10:20:30 on 2026-11-29"),
+        ("inc_0123456789ab", "inc_0123456789ab"),
+        ("RM_4512345678xy", "RM_4512345678xy"),
+        ("no number", "no number"),
+    ],
+)
+def test_numbers_in_a_text_are_masked(text: str, want: str) -> None:
+    assert masked_numbers(text) == want
+    assert masked_numbers(want) == want

@@ -23,7 +23,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in (*NAMES, "XDG_RUNTIME_DIR", "TMPDIR"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "shared").mkdir()
-    monkeypatch.setattr(settings, "_SHARED", str(tmp_path / "shared"))
+    monkeypatch.setattr(settings, "SHARED", str(tmp_path / "shared"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
     return tmp_path / "home"
@@ -77,6 +77,28 @@ def test_the_file_of_outages_is_beside_the_journal(
     assert settings.outages() == tmp_path / "outages.json"
     monkeypatch.setenv("ONHOOK_OUTAGES", "~/o.json")
     assert settings.outages() == home / "o.json"
+
+
+def test_call_records_are_beside_the_journal(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.records() == home / ".local/state/onhook/calls.db"
+    monkeypatch.setenv("ONHOOK_RECORDS", "~/calls/all.db")
+    assert settings.records() == home / "calls/all.db"
+
+
+@pytest.mark.parametrize(
+    ("word", "means"), [("", "masked"), ("Masked", "masked"), ("whole", "whole")]
+)
+def test_numbers_are_masked_unless_allowed(
+    word: str, means: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONHOOK_NUMBERS", word)
+    assert settings.numbers() == means
+
+
+def test_another_word_for_numbers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONHOOK_NUMBERS", "off")
+    with pytest.raises(ConfigurationError, match="ONHOOK_NUMBERS='off': give 'masked'"):
+        settings.numbers()
 
 
 def test_plans_are_where_they_are_said_to_be(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ class AudioError(OnhookError, ValueError):
 
 
 class JournalError(OnhookError):
-    """The journal's file cannot be read or written."""
+    """A file of incidents or of call records cannot be read or written."""
 
 
 class OutageError(OnhookError):

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote, urlsplit
 
-__all__ = ["bounded", "described", "masked", "traceback_of"]
+__all__ = ["bounded", "described", "masked", "masked_number", "masked_numbers", "traceback_of"]
 
 _LONGEST_TRACEBACK = 16_000
 """Characters; of a longer one the beginning and the end are kept."""
@@ -29,6 +29,15 @@ _SHAPES = (
 )
 """Secrets that are known by their shape: tokens of LiveKit, headers, passwords in addresses."""
 
+_HEAD, _TAIL = 2, 3
+"""Characters of a number that stay, at most: about the country, and what tells two apart."""
+_NOBODY = frozenset(("", "anonymous", "restricted", "unavailable", "unknown", "private"))
+"""What carriers send in place of a number that is withheld (RFC 3323, 4.1.1.3)."""
+_NUMBER_IN_TEXT = re.compile(
+    r"\+[0-9](?:[ ().-]{0,2}[0-9]){6,14}(?![0-9])|(?<![0-9A-Za-z+])[0-9]{7,15}(?![0-9A-Za-z])"
+)
+"""With +, or 7 digits and more in a row; at most 15 (ITU-T E.164, 6)."""
+
 
 def masked(text: str, env: Mapping[str, str] | None = None) -> str:
     """Return a text in which every secret is replaced by the name of its variable.
@@ -45,6 +54,36 @@ def masked(text: str, env: Mapping[str, str] | None = None) -> str:
     for shape, replacement in _SHAPES:
         text = shape.sub(replacement, text)
     return text
+
+
+def masked_number(number: str) -> str:
+    """Return a phone number of which only the beginning and the end are shown: `+49*******567`.
+
+    A quarter of it stays at either end, and no more than 2 and 3 characters. Two numbers of one
+    length whose ends are alike look alike. Doing it again changes nothing.
+
+    Args:
+        number: As a trunk tells it; a SIP user's name is masked likewise, and what says that the
+            number is withheld stays.
+    """
+    if number.strip().lower() in _NOBODY:
+        return number
+    places = [i for i, letter in enumerate(number) if letter.isalnum() or letter == "*"]
+    head, tail = min(_HEAD, len(places) // 4), min(_TAIL, len(places) // 4)
+    hidden = frozenset(places[head : len(places) - tail])
+    return "".join("*" if i in hidden else letter for i, letter in enumerate(number))
+
+
+def masked_numbers(text: str) -> str:
+    """Return a text, such as the name of a room, with every phone number in it masked.
+
+    LiveKit's individual dispatch rules put the caller's number into the room's name.
+
+    Args:
+        text: It; digits count as a number where they begin with +, or are 7 to 15 in a row with no
+            letter beside them.
+    """
+    return _NUMBER_IN_TEXT.sub(lambda found: masked_number(found[0]), text)
 
 
 def bounded(text: str, longest: int = _LONGEST_TEXT) -> str:

@@ -10,24 +10,31 @@ import contextlib
 import functools
 import logging
 import os
-import stat
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeGuard
+from typing import Literal
 from urllib.parse import urlsplit
 
-import platformdirs
-
 from onhook.errors import ConfigurationError
+from onhook.folders import (
+    SHARED,
+    SpareFolder,
+    expanded,
+    home_folder,
+    is_private,
+    unclaimed,
+    usable,
+)
 
 __all__ = [
     "ACTIVE",
     "ATTRIBUTES",
     "JOURNAL",
     "MODE",
+    "NUMBERS",
     "OUTAGES",
     "PLANS",
+    "RECORDS",
     "REDIS",
     "RUNTIME_DIR",
     "SENTINEL",
@@ -38,9 +45,11 @@ __all__ = [
     "is_on",
     "is_private",
     "mode",
+    "numbers",
     "outages",
     "places",
     "plans",
+    "records",
     "redis",
     "sentinel",
     "watchdog",
@@ -56,12 +65,13 @@ OUTAGES = "ONHOOK_OUTAGES"
 PLANS = "ONHOOK_PLANS"
 SENTINEL = "ONHOOK_SENTINEL"
 REDIS = "ONHOOK_REDIS"
+RECORDS = "ONHOOK_RECORDS"
+NUMBERS = "ONHOOK_NUMBERS"
 
 _PLACED_BY = (
     *(JOURNAL, RUNTIME_DIR, "TMPDIR", "XDG_RUNTIME_DIR"),
     *("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"),
 )
-_SHARED = "/tmp"  # noqa: S108 - a folder in it is used when it is this user's alone
 _OFF = ("0", "false", "no", "off")
 
 logger = logging.getLogger("onhook")
@@ -125,6 +135,23 @@ def attributes() -> Literal["on", "no-number", "no-ladder", "off"]:
             )
 
 
+def numbers() -> Literal["masked", "whole"]:
+    """Return how `ONHOOK_NUMBERS` lets a sentinel keep and show phone numbers.
+
+    Raises:
+        ConfigurationError: It is neither of the two.
+    """
+    match _word(NUMBERS):
+        case "" | "masked":
+            return "masked"
+        case "whole":
+            return "whole"
+        case other:
+            raise ConfigurationError(
+                f"{NUMBERS}={other!r}: give 'masked' (as +49*******567) or 'whole'"
+            )
+
+
 def sentinel() -> str:
     """Return the address of the sentinel that watchdogs send their lease to; empty without one.
 
@@ -167,16 +194,16 @@ def places() -> Places:
 def _places(uid: int, told: tuple[str, ...]) -> Places:
     """Choose the places, once for each environment; `told` are the values of `_PLACED_BY`."""
     given_journal, given_runtime, temporary, xdg_runtime, *_ = told
-    spare = _Spare(uid, (_SHARED, temporary))
-    state, cache, own = _home_folder("state"), _home_folder("cache"), expanded(xdg_runtime)
+    spare = SpareFolder(uid, (SHARED, temporary))
+    state, cache, own = home_folder("state"), home_folder("cache"), expanded(xdg_runtime)
     journal, runtime = expanded(given_journal), expanded(given_runtime)
-    if journal is None and (folder := state if _usable(state) else spare.folder):
+    if journal is None and (folder := state if usable(state) else spare.folder):
         journal = folder / "incidents.db"
-    if rendered := cache if _usable(cache) else spare.folder:
+    if rendered := cache if usable(cache) else spare.folder:
         rendered /= "renderings"
     if runtime is None:
         own = own / "onhook" if own is not None else None
-        runtime = own if _usable(own) and _unclaimed(own, uid) else spare.folder
+        runtime = own if usable(own) and unclaimed(own, uid) else spare.folder
     if not (journal and rendered) or spare.made in (journal.parent, rendered.parent):
         logger.warning(
             "user %d has no home that can be written to: incidents are kept in %s, words that were "
@@ -188,10 +215,12 @@ def _places(uid: int, told: tuple[str, ...]) -> Places:
 
 def outages() -> Path | None:
     """Return the file of the outage switch: as `ONHOOK_OUTAGES` says, else beside the journal."""
-    if (given := expanded(os.environ.get(OUTAGES, ""))) is not None:
-        return given
-    journal = places().journal
-    return None if journal is None else journal.parent / "outages.json"
+    return expanded(os.environ.get(OUTAGES, "")) or _beside_journal("outages.json")
+
+
+def records() -> Path | None:
+    """Return the file of call records: as `ONHOOK_RECORDS` says, else beside the journal."""
+    return expanded(os.environ.get(RECORDS, "")) or _beside_journal("calls.db")
 
 
 def redis() -> str:
@@ -204,70 +233,9 @@ def plans() -> Path | None:
     return expanded(os.environ.get(PLANS, ""))
 
 
-def expanded(path: Path | str) -> Path | None:
-    """Return a path whole, so that it stays where it is in another folder and process.
-
-    Args:
-        path: What a person gave. `None` comes back where it is empty, or in a home that is none.
-    """
-    try:
-        return Path(path).expanduser().absolute() if str(path) else None
-    except (RuntimeError, OSError):
-        return None
-
-
-def is_private(folder: Path, uid: int) -> bool:
-    """Return whether a folder is this user's, and nobody else can write to it."""
-    try:
-        found = folder.lstat()
-    except OSError:
-        return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == uid and not found.st_mode & 0o022
-
-
-class _Spare:
-    """A folder of this user's own where everybody may write; made when somebody needs it."""
-
-    def __init__(self, uid: int, parents: Iterable[str]) -> None:
-        self._uid = uid
-        self._parents = parents
-        self.made: Path | None = None
-
-    @property
-    def folder(self) -> Path | None:
-        for parent in () if self.made else map(Path, self._parents):
-            folder = parent / f"onhook-{self._uid}"
-            with contextlib.suppress(OSError):
-                if parent.is_absolute():
-                    folder.mkdir(mode=0o700, exist_ok=True)
-            if is_private(folder, self._uid):
-                self.made = folder
-                break
-        return self.made
-
-
-def _home_folder(kind: str) -> Path | None:
-    """Return our folder by the XDG Base Directory Specification, if there is a home for it."""
-    find = platformdirs.user_state_path if kind == "state" else platformdirs.user_cache_path
-    try:
-        folder = find("onhook", appauthor=False)
-    except (RuntimeError, KeyError, OSError):  # an unknown uid, and no HOME
-        return None
-    return folder if folder.is_absolute() else None
-
-
-def _usable(folder: Path | None) -> TypeGuard[Path]:
-    """Return whether a folder can be written to, or made; nothing is made."""
-    for there in () if folder is None else (folder, *folder.parents):
-        with contextlib.suppress(OSError):
-            directory = stat.S_ISDIR(there.stat().st_mode)
-            return directory and os.access(there, os.W_OK | os.X_OK)
-    return False
-
-
-def _unclaimed(folder: Path, uid: int) -> bool:
-    """Return whether a folder is ours, or nobody's yet."""
-    return not os.path.lexists(folder) or is_private(folder, uid)
+def _beside_journal(name: str) -> Path | None:
+    journal = places().journal
+    return None if journal is None else journal.parent / name
 
 
 def _word(name: str) -> str:

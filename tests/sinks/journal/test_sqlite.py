@@ -18,7 +18,8 @@ import pytest
 
 from onhook import settings
 from onhook.errors import JournalError, PolicyError
-from onhook.sinks.journal import Entry, Opening, SqliteJournal, Step, schema
+from onhook.sinks.journal import Entry, Opening, SqliteJournal, Step
+from onhook.sinks.journal.schema import JOURNAL
 from tests.sinks.journal.contract import JournalContract, entry
 
 DAY = 86_400.0
@@ -341,7 +342,7 @@ def test_a_full_disk_is_told_as_one(journal: SqliteJournal, path: Path) -> None:
     with pytest.raises(JournalError, match="disk is full: make room"):
         list(map(journal.record, large))
     for number in (errno.ENOSPC, errno.EDQUOT):
-        told = schema.explained(path, OSError(number, os.strerror(number)))
+        told = JOURNAL.explained(path, OSError(number, os.strerror(number)))
         assert "the disk is full: make room" in str(told)
 
 

@@ -15,9 +15,10 @@ from typing import Any
 from onhook import settings
 from onhook.errors import JournalError, PolicyError
 from onhook.rescue.events import RescueEvent
-from onhook.sinks.journal import schema
 from onhook.sinks.journal.entries import Entry, Step
 from onhook.sinks.journal.rows import from_row, to_row
+from onhook.sinks.journal.schema import JOURNAL
+from onhook.sinks.sqlite_file import HeldError
 from onhook.validation import require_seconds
 
 __all__ = ["KEEP", "KEEP_DAYS", "SqliteJournal"]
@@ -136,7 +137,7 @@ class SqliteJournal:
         with self._use() as db:
             db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             # the first write after that begins the log anew, and waits for the disk
-            db.execute(f"PRAGMA user_version = {schema.VERSION}")
+            db.execute(f"PRAGMA user_version = {JOURNAL.version}")
 
     def handle(self, event: RescueEvent) -> None:
         """See `Journal.handle`."""
@@ -151,7 +152,7 @@ class SqliteJournal:
         self._late.append(entry)
         try:
             self._write_late()
-        except schema.HeldError as error:
+        except HeldError as error:
             self._try_later(error)
         except JournalError:
             self._late.clear()
@@ -188,7 +189,7 @@ class SqliteJournal:
             try:
                 self._write_late()
             except JournalError as error:
-                if not isinstance(error, schema.HeldError) or time.monotonic() > until:
+                if not isinstance(error, HeldError) or time.monotonic() > until:
                     logger.error("%d entries are lost: %s", len(self._late), error)  # noqa: TRY400 - no traceback helps
                     self._late.clear()
             with self._lock:
@@ -263,7 +264,7 @@ class SqliteJournal:
         try:
             return [(row[0], from_row(row[1:])) for row in rows]
         except (TypeError, ValueError) as error:
-            raise schema.damaged(self.path, error) from error
+            raise JOURNAL.damaged(self.path, error) from error
 
     @contextlib.contextmanager
     def _use(self, *, reading: bool = False) -> Iterator[Any]:
@@ -281,7 +282,7 @@ class SqliteJournal:
                         self._db.close()
                 self._db = None
                 self._hurried_until = time.monotonic() + _HURRIED
-                raise schema.explained(self.path, error) from error
+                raise JOURNAL.explained(self.path, error) from error
 
     def _ready(self) -> sqlite3.Connection:
         """Return the connection of this process to the file that now bears the name."""
@@ -297,7 +298,7 @@ class SqliteJournal:
         elif self._db is not None:
             self._db.close()
         self._db = None
-        self._db = schema.opened(self.path, patience)
+        self._db = JOURNAL.opened(self.path, patience)
         self._opened = self._identity()
         return self._db
 
