@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 import onhook
 from onhook.cli import app
 from onhook.jobguard import Guarded
+from onhook.sentinel import SentinelApp
 from onhook.sentinel.plans import CallKey, built_ladder, tags_of
 from onhook.sentinel.plans_parser import parse
 
@@ -79,7 +80,7 @@ EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_examples_load_and_are_guarded(name: str) -> None:
     loaded = runpy.run_path(str(ROOT / "examples" / f"{name}.py"))
-    assert any(isinstance(value, Guarded) for value in loaded.values())
+    assert any(isinstance(value, Guarded | SentinelApp) for value in loaded.values())
 
 
 def test_every_public_name_is_there() -> None:

@@ -39,6 +39,7 @@ __all__ = [
     "RUNTIME_DIR",
     "SENTINEL",
     "WATCHDOG",
+    "WEBHOOK_KEYS",
     "Places",
     "attributes",
     "expanded",
@@ -53,6 +54,7 @@ __all__ = [
     "redis",
     "sentinel",
     "watchdog",
+    "webhook_keys",
 ]
 
 ACTIVE = "ONHOOK_ACTIVE"
@@ -67,6 +69,7 @@ SENTINEL = "ONHOOK_SENTINEL"
 REDIS = "ONHOOK_REDIS"
 RECORDS = "ONHOOK_RECORDS"
 NUMBERS = "ONHOOK_NUMBERS"
+WEBHOOK_KEYS = "ONHOOK_WEBHOOK_KEYS"
 
 _PLACED_BY = (
     *(JOURNAL, RUNTIME_DIR, "TMPDIR", "XDG_RUNTIME_DIR"),
@@ -226,6 +229,11 @@ def records() -> Path | None:
 def redis() -> str:
     """Return the address of the Redis that several sentinels share; empty for a single one."""
     return os.environ.get(REDIS, "").strip()
+
+
+def webhook_keys() -> str:
+    """Return further keys by which a sentinel believes webhooks, or the path of a file of them."""
+    return os.environ.get(WEBHOOK_KEYS, "").strip()
 
 
 def plans() -> Path | None:

@@ -45,8 +45,15 @@ ladder = [{rung = "redispatch", agent_name = "spare"}, {rung = "hang_up"}]
 
 @pytest.fixture(autouse=True)
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("ONHOOK_PLANS", "ONHOOK_SENTINEL", "ONHOOK_MODE", "LIVEKIT_TOKEN", "LIVEKIT_URL")
-    for name in (*names, "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"):
+    names = (
+        "ONHOOK_PLANS",
+        "ONHOOK_SENTINEL",
+        "ONHOOK_WEBHOOK_KEYS",
+        "ONHOOK_MODE",
+        "LIVEKIT_TOKEN",
+        "LIVEKIT_URL",
+    )
+    for name in (*names, "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "ONHOOK_WEBHOOK_KEYS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ONHOOK_OUTAGES", str(tmp_path / "state" / "outages.json"))
     monkeypatch.setenv("COLUMNS", "80")
@@ -168,6 +175,23 @@ async def test_what_cannot_work_is_refused_before_it_begins(
     assert result.exit_code == 2
     assert told in result.stderr
     assert started == []
+
+
+async def test_further_keys_are_named_without_their_secrets(
+    server: Twirp, started: list[SentinelSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = "another-secret-of-thirty-two-characters-or-more"
+    where = f"127.0.0.1:{free_port()}"
+    monkeypatch.setenv("ONHOOK_WEBHOOK_KEYS", f"APIold:{other}")
+    result = await beside("run", "--webhook", where)
+    assert "keys webhooks and leases are believed of APIold too" in " ".join(result.stdout.split())
+    assert started[0].webhook_keys == {"APIold": other}
+    monkeypatch.setenv("ONHOOK_WEBHOOK_KEYS", f"key:{other}")
+    refused = await beside("run", "--webhook", where)
+    assert refused.exit_code == 2
+    assert "different secrets for the key 'key'" in refused.stderr
+    assert other not in result.output + refused.output
+    assert len(started) == 1
 
 
 async def test_an_address_that_is_taken_is_told(

@@ -21,6 +21,7 @@ from onhook.errors import OnhookError, PlansError
 from onhook.outages import OutageFile
 from onhook.sentinel.canary_settings import CanarySettings
 from onhook.sentinel.sentinel_settings import HOST, PORT, Address, SentinelSettings
+from onhook.sentinel.webhook_keys import believed_keys
 
 if TYPE_CHECKING:
     from onhook.livekit import Credentials
@@ -79,13 +80,13 @@ def run(  # noqa: PLR0917 - options of a command
     Its first lines say what is watched and what is missing. Exits 2 when it cannot begin.
     """
     try:
-        given = SentinelSettings(
-            observe=observe or settings.mode() == "observe",
-            plans=plans if plans is not None else settings.plans(),
+        given = SentinelSettings.from_env(
+            observe=observe,
+            plans=plans,
             webhook=Address.of(webhook),
             poll=poll,
             budget=budget,
-            redis=redis or settings.redis(),
+            redis=redis,
             canary=CanarySettings(
                 guarded=tuple(canary or ()),
                 unguarded=tuple(canary_unguarded or ()),
@@ -93,6 +94,7 @@ def run(  # noqa: PLR0917 - options of a command
             ),
         )
         credentials = _credentials()
+        believed_keys(credentials, given.webhook_keys)
         _require_free(given.webhook)
         own, unknown = trunk_numbers(credentials)
         read = _plans(given.plans, own)

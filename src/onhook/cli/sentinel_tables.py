@@ -73,6 +73,8 @@ def _watched(
     where = f"{count} in {given.plans}; for all other calls" if given.plans else "for all calls"
     yield "plans", f"{where}: {_ladder(plans.default)}"
     yield "webhooks", f"taken at http://{given.webhook}/webhook, leases at /lease"
+    if given.webhook_keys:
+        yield "keys", f"webhooks and leases are believed of {', '.join(given.webhook_keys)} too"
     yield "polling", f"every {given.poll:g} s, at most {given.budget} requests a minute in all"
     yield "journal", str(given.journal or settings.places().journal or "none")
     if own:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from onhook import settings
 from onhook.errors import PolicyError
 from onhook.sentinel.canary_settings import CanarySettings
+from onhook.sentinel.webhook_keys import read_webhook_keys
 from onhook.validation import require_count, require_seconds
 
 __all__ = ["HOST", "PORT", "Address", "SentinelSettings"]
@@ -82,6 +86,8 @@ class SentinelSettings:
         reload: Seconds between two looks whether plans or outages have changed.
         canary: Which agents are asked whether they take calls; none when omitted, nor with
             `observe`.
+        webhook_keys: Further API keys, and their secrets, by which webhooks and leases are
+            believed.
 
     Raises:
         PolicyError: Names the setting, what was got and what is allowed.
@@ -98,6 +104,30 @@ class SentinelSettings:
     outages: Path | None = None
     reload: float = 2.0
     canary: CanarySettings = field(default_factory=CanarySettings)
+    webhook_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_env(
+        cls, *, observe: bool = False, plans: Path | None = None, redis: str = "", **others: Any
+    ) -> SentinelSettings:
+        """Return settings that are as given, and else as the environment says.
+
+        Args:
+            observe: As above; `ONHOOK_MODE=observe` has the last word.
+            plans: As above; else `ONHOOK_PLANS`.
+            redis: As above; else `ONHOOK_REDIS`.
+            others: As above.
+
+        Raises:
+            OnhookError: Something that was given, or is in the environment, is wrong.
+        """
+        keys = read_webhook_keys(settings.webhook_keys())
+        return cls(
+            observe=observe or settings.mode() == "observe",
+            plans=plans if plans is not None else settings.plans(),
+            redis=redis or settings.redis(),
+            **{"webhook_keys": keys, **others},
+        )
 
     def __post_init__(self) -> None:
         require_seconds("SentinelSettings", "poll", self.poll)

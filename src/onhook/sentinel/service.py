@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -24,6 +25,8 @@ from onhook.sentinel.signals.serving import serve as serve_app
 from onhook.sentinel.signals.signed_bodies import SignedBodies
 from onhook.sentinel.signals.webhooks import Webhooks
 from onhook.sentinel.status import failing, status
+from onhook.sentinel.webhook_keys import believed_keys
+from onhook.sinks.journal.case_file import iso
 from onhook.tasks import end
 
 __all__ = ["Sentinel", "run", "serve"]
@@ -107,6 +110,7 @@ class Sentinel:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._signed = signed = SignedBodies(believed_keys(credentials, given.webhook_keys))
         self._given = given
         self._credentials = credentials
         self._since = time.time()
@@ -114,7 +118,6 @@ class Sentinel:
         """Where it listens, once it does."""
         self._parts = Parts(given, credentials, clock=clock)
         self._ends = contextlib.AsyncExitStack()
-        signed = SignedBodies({credentials.key: credentials.secret})
         self._receiver = Receiver(
             Webhooks(signed), Leases(signed), self._parts.hear, health=self._health
         )
@@ -132,15 +135,23 @@ class Sentinel:
     async def __aexit__(self, *_: object) -> None:
         await self._ends.aclose()
 
+    @property
+    def app(self) -> Starlette:
+        """All that it answers by HTTP: serve it, or mount it into an application."""
+        return self._receiver.app
+
     def status(self) -> Mapping[str, Any]:
         """Return how it is; nothing secret."""
-        return status(self._parts, self._receiver, self._since)
+        keys = self._signed.signed_at.items()
+        signed = {key: "never" if at is None else iso(at) for key, at in keys}
+        return {**status(self._parts, self._receiver, self._since), "signed_at": signed}
 
-    async def run_until(self, told: asyncio.Event) -> None:
+    async def run_until(self, told: asyncio.Event, *, listens: bool = True) -> None:
         """Watch until told to end; then finish what is under way, within 5 s.
 
         Args:
             told: Tells it.
+            listens: Whether it serves `app` itself, where its settings say.
 
         Raises:
             OnhookError: It cannot listen where it should.
@@ -148,7 +159,6 @@ class Sentinel:
         """
         where = self._given.webhook
         parts = [
-            serve_app(self._receiver.app, where.host, where.port, started=self._started),
             self._parts.poll.run(),
             self._parts.watch.quick(),
             self._parts.watch.rounds(),
@@ -158,6 +168,10 @@ class Sentinel:
         ]
         if not self._given.observe:
             parts.append(self._parts.canaries.run())
+        if listens:
+            parts.append(serve_app(self.app, where.host, where.port, started=self._started))
+        else:
+            self._started(None)
         tasks = [asyncio.create_task(part) for part in parts]
         waiting = asyncio.create_task(told.wait())
         try:
@@ -175,14 +189,14 @@ class Sentinel:
                 logger.warning("ended before everything was finished")
         logger.info("ended")
 
-    def _started(self, port: int) -> None:
+    def _started(self, port: int | None) -> None:
         self.port = port
         mode = "observe: nothing is done to any call" if self._given.observe else "act"
-        host = self._given.webhook.host
+        where = "where it is mounted" if port is None else f"at {self._given.webhook.host}:{port}"
         logger.info(
-            "watching the calls of %s; mode %s; webhooks and leases at %s:%d, none seen yet; "
+            "watching the calls of %s; mode %s; webhooks and leases %s, none seen yet; "
             "all rooms are listed every %g s",
-            *(self._credentials.url, mode, host, port, self._given.poll),
+            *(self._credentials.url, mode, where, self._given.poll),
         )
 
     async def _miss_webhooks(self) -> None:
@@ -192,9 +206,9 @@ class Sentinel:
         await asyncio.sleep(_NO_WEBHOOK)
         if self._receiver.webhook_at is None:
             logger.warning(
-                "calls are found by polling alone: no webhook has come. Name http://THIS-HOST:%s/"
+                "calls are found by polling alone: no webhook has come. Name http://THIS-HOST%s/"
                 "webhook in `webhook.urls` of LiveKit's configuration, with the key %s",
-                *(self.port, self._credentials.key),
+                *(":PORT/PREFIX" if self.port is None else f":{self.port}", self._credentials.key),
             )
         await asyncio.Event().wait()
 

@@ -79,6 +79,9 @@ class SignedBodies:
         self._tolerance = tolerance
         self._max_age = max_age
         self._jws = jwt.PyJWS()
+        self.signed_at: dict[str, float | None] = dict.fromkeys(keys)
+        """When each key last signed a good token, in seconds since 1970: one that signs none any
+        more need not be believed any more."""
 
     def token(self, header: str | None, now: float) -> Token:
         """Verify the `Authorization` header.
@@ -101,6 +104,7 @@ class SignedBodies:
         if claims.exp is None:
             _refuse(Reason.MALFORMED, "its token never expires")
         self._check_times(claims.exp, claims.nbf, now)
+        self.signed_at[claims.iss] = now
         return Token(claims.sha256, claims.exp, signature.hex())
 
     def check(self, token: Token, body: bytes) -> None:
