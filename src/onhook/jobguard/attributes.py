@@ -23,7 +23,7 @@ from onhook.rescue.events import Closed, Opened, RescueEvent
 from onhook.rungs import Transfer
 from onhook.tasks import end
 from onhook.threads import in_thread
-from onhook.watchdog.protocol.version import our_version
+from onhook.version import VERSION
 
 __all__ = ["Attributes"]
 
@@ -243,7 +243,7 @@ def _lasting(policy: Policy, extent: str) -> dict[str, str]:
         policy: The guard's.
         extent: See `onhook.settings.attributes`: everybody in the room can read it.
     """
-    lasting = {GUARD: our_version() or "unknown"}
+    lasting = {GUARD: VERSION}
     ladder = Ladder.of(policy.lost)
     names_a_number = any(isinstance(rung, Transfer) for rung in ladder.rungs)
     if extent == "on" or (extent == "no-number" and not names_a_number):

@@ -11,7 +11,7 @@ from onhook.livekit.attribute_names import GUARD
 from onhook.livekit.framework.job_attributes import attributes_of
 from onhook.livekit.room_changes import Changes
 from onhook.takeover import CANARY, CANARY_ROOM
-from onhook.watchdog.protocol.version import our_version
+from onhook.version import VERSION
 
 __all__ = ["answer_canary", "is_canary"]
 
@@ -45,7 +45,7 @@ async def answer_canary(ctx: JobContext) -> None:
     try:
         async with asyncio.timeout(_CONNECT):
             await ctx.connect(auto_subscribe=AutoSubscribe.SUBSCRIBE_NONE)
-            await ctx.room.local_participant.set_attributes({GUARD: our_version() or "unknown"})
+            await ctx.room.local_participant.set_attributes({GUARD: VERSION})
         logger.info("answered the canary in %s: this agent takes calls", ctx.job.room.name)
         async with asyncio.timeout(_STAY):
             with Changes(ctx.room) as changes:

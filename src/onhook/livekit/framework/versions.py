@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.metadata
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from livekit import agents
 
 __all__ = ["FEATURES", "KNOWN", "Feature", "framework_version", "tell_of_version", "tell_once"]
 
@@ -46,11 +47,8 @@ def _has(module: str, path: str) -> bool:
 
 
 def framework_version() -> str:
-    """Return the version of livekit-agents that is installed, empty where nobody knows."""
-    try:
-        return importlib.metadata.version("livekit-agents")
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+    """Return the version of livekit-agents that runs."""
+    return agents.__version__
 
 
 @functools.cache  # once for a process

@@ -18,6 +18,7 @@ from onhook import settings as environment
 from onhook.errors import ConfigurationError, OnhookError
 from onhook.livekit.credentials import Credentials
 from onhook.sinks.journal import Journal
+from onhook.version import VERSION
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.job_table import JobTable
 from onhook.watchdog.daemon.lease import LeaseSender, calls_of
@@ -25,7 +26,6 @@ from onhook.watchdog.daemon.self_check import SelfCheck
 from onhook.watchdog.daemon.server import Server, bind
 from onhook.watchdog.daemon.watched_job import Job
 from onhook.watchdog.options import WatchdogOptions
-from onhook.watchdog.protocol.version import our_version
 from onhook.watchdog.runtime_dir import WatchdogFiles, fingerprint, normalized
 
 __all__ = ["AlreadyRunningError", "Watchdog"]
@@ -99,7 +99,7 @@ class Watchdog:
             tasks.append(asyncio.create_task(self._check.watch()))
             if self._lease is not None:
                 tasks.append(asyncio.create_task(self._lease.watch()))
-            logger.info("watching at %s, onhook %s", self._files.socket, our_version() or "?")
+            logger.info("watching at %s, onhook %s", self._files.socket, VERSION)
             self._listen_to_signals()
             await self._until_told(tasks)
             self._retire(inode)
@@ -209,7 +209,7 @@ class Watchdog:
         now = time.monotonic()
         return {
             **self._identity(),
-            "version": our_version(),
+            "version": VERSION,
             "seconds": round(now - self._began, 1),
             "rescues": self._job_table.rescues,
             "unable": self._check.unable[:_SHOWN],
