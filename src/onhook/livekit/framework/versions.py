@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from livekit import agents
-
 __all__ = ["FEATURES", "KNOWN", "Feature", "framework_version", "tell_of_version", "tell_once"]
 
 logger = logging.getLogger("onhook")
@@ -47,8 +45,9 @@ def _has(module: str, path: str) -> bool:
 
 
 def framework_version() -> str:
-    """Return the version of livekit-agents that runs."""
-    return agents.__version__
+    """Return the version of livekit-agents that is installed."""
+    framework: Any = importlib.import_module("livekit.agents")  # a watchdog does without it
+    return str(framework.__version__)
 
 
 @functools.cache  # once for a process
