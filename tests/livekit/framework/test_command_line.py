@@ -13,7 +13,11 @@ from onhook.livekit.framework.command_line import start_command
 from onhook.livekit.framework.versions import framework_version
 
 AGENT = "onhook.bench.demo.demo_agent"
-EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.py"))
+EXAMPLES = sorted(
+    path
+    for path in (Path(__file__).parents[3] / "examples").glob("*.py")
+    if "AgentServer" in path.read_text()  # an agent's
+)
 
 
 def test_the_way_is_that_of_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
