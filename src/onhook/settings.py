@@ -38,6 +38,7 @@ __all__ = [
     "REDIS",
     "RUNTIME_DIR",
     "SENTINEL",
+    "SENTINEL_TOKEN",
     "WATCHDOG",
     "WEBHOOK_KEYS",
     "Places",
@@ -53,6 +54,7 @@ __all__ = [
     "records",
     "redis",
     "sentinel",
+    "sentinel_token",
     "watchdog",
     "webhook_keys",
 ]
@@ -70,6 +72,7 @@ REDIS = "ONHOOK_REDIS"
 RECORDS = "ONHOOK_RECORDS"
 NUMBERS = "ONHOOK_NUMBERS"
 WEBHOOK_KEYS = "ONHOOK_WEBHOOK_KEYS"
+SENTINEL_TOKEN = "ONHOOK_SENTINEL_TOKEN"  # noqa: S105 - the name of a variable
 
 _PLACED_BY = (
     *(JOURNAL, RUNTIME_DIR, "TMPDIR", "XDG_RUNTIME_DIR"),
@@ -229,6 +232,11 @@ def records() -> Path | None:
 def redis() -> str:
     """Return the address of the Redis that several sentinels share; empty for a single one."""
     return os.environ.get(REDIS, "").strip()
+
+
+def sentinel_token() -> str:
+    """Return the token that a sentinel wants of whoever looks into it; empty for none."""
+    return os.environ.get(SENTINEL_TOKEN, "").strip()
 
 
 def webhook_keys() -> str:

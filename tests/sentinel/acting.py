@@ -19,7 +19,7 @@ from onhook.outages import Outage, OutageFile
 from onhook.policy import RescuePolicy
 from onhook.rescue.engine import Engine
 from onhook.rescue.events import Ring, Sink
-from onhook.sentinel.attendance import Attendance
+from onhook.sentinel.attendance import Attendance, Attended
 from onhook.sentinel.call_view import ProbeResult
 from onhook.sentinel.calls import CallTable
 from onhook.sentinel.confirmation import Confirmation
@@ -183,6 +183,7 @@ class Acting:
             budget=self.budget,
             clock=clock,
         )
+        self.attended: list[Attended] = []
         self.attendance = Attendance(
             confirmation,
             rescuer,
@@ -190,6 +191,7 @@ class Acting:
             plans.plan,
             owner=f"sentinel-{id(self)}",
             observe=observe,
+            tell=self.attended.append,
             clock=clock,
         )
         self.second = SecondDispatches(

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from onhook.sentinel.fleet.claims import Claim
+from onhook.sentinel.task_pool import TaskPool
 from tests.sentinel.acting import Acting
 
 pytestmark = pytest.mark.looptime
+
+
+async def never(_: object) -> Any:
+    await asyncio.Event().wait()
 
 
 async def test_a_call_that_another_sentinel_has_is_left_to_it_until_its_lease_ends() -> None:
@@ -43,3 +51,25 @@ async def test_a_line_that_cannot_be_released_is_tried_again() -> None:
         acting.books.stuck = False
         await acting.until(60.0)
     assert acting.attendance.endings["released"] == 1
+
+
+async def test_calls_that_wait_for_others_are_counted() -> None:
+    async with Acting(observe=True) as acting:
+        acting.attendance.pool = TaskPool(2)
+        for number in range(5):
+            acting.world.caller(f"a{number}")
+        acting.attendance._confirmation.confirm = never  # type: ignore[method-assign, assignment]
+        await acting.until(10.0)
+        assert len(acting.attendance.pool) == 2
+        assert acting.attendance.queued == 3
+
+
+async def test_a_claim_that_is_lost_half_way_is_counted() -> None:
+    async with Acting() as acting:
+        acting.world.caller("a")
+        await acting.until(8.6)
+        (sid,) = (room.sid for room in acting.world.rooms.values())
+        await acting.claims.forget(sid)
+        assert isinstance(await acting.claims.claim(sid, "another", 60.0), Claim)
+        await acting.until(20.0)
+        assert acting.attendance.claims_lost == 1

@@ -37,6 +37,7 @@ async def running(
     *,
     observe: bool = True,
     canary: str = "",
+    token: str = "",
 ) -> AsyncIterator[Sentinel]:
     """Run a sentinel on a free port, until the context is left."""
     given = SentinelSettings(
@@ -45,6 +46,7 @@ async def running(
         webhook=Address(port=0),
         poll=0.5,
         redis=redis,
+        token=token,
         journal=folder / "incidents.db",
         outages=folder / "outages.json",
     )

@@ -8,7 +8,9 @@ import pytest
 
 from onhook.call import LineState
 from onhook.incident import Ending
+from onhook.ladder import Ladder
 from onhook.outages import Outage
+from onhook.rungs import Keep
 from onhook.sentinel.call_view import CallView, ProbeResult
 from onhook.sentinel.plans import Plan
 from onhook.sentinel.sightings import HostLease, LeasedJob
@@ -45,9 +47,34 @@ async def test_where_it_only_observes_nothing_is_done_and_all_is_recorded() -> N
         acting.world.caller("a")
         acting.world.caller("scanner", attributes=SCANNER)
         await acting.until(60.0)
+        states = acting.watch.states
     assert acting.books.acts == []
     assert acting.faults == ["agent.absent"], "once, however long it lasts"
     assert endings(acting) == {"observed": 1}
+    assert states.states == {"no_agent": 1, "scanner": 1}
+    assert states.suspected == {"agent.absent": 1}, "the caller waits still"
+    assert 58.0 < states.longest <= 60.0
+    (told,) = acting.attended
+    assert (told.mode, told.ending) == ("observe", "observed")
+    assert 8.0 <= told.lag <= told.took < 9.0
+
+
+async def test_a_call_that_is_kept_on_purpose_is_suspected_no_more() -> None:
+    async with Acting(Plan(ladder=Ladder((Keep("another system has it"),)))) as acting:
+        acting.send("a")
+        acting.world.caller("a")
+        await acting.until(30.0)
+        states = acting.watch.states
+    assert endings(acting) == {"kept": 1}
+    assert (states.states, states.suspected) == ({"no_agent": 1}, {})
+
+
+async def test_who_does_not_lead_counts_no_states() -> None:
+    async with Acting(leads=lambda: False) as acting:
+        acting.world.caller("a")
+        await acting.until(20.0)
+        assert acting.watch.states.states == {}
+        assert acting.clock() - acting.watch.looked_at < 1.0
 
 
 async def test_a_plan_that_only_observes_does_nothing_either() -> None:

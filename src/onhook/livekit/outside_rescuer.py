@@ -39,6 +39,7 @@ class OutsideRescuer:
         credentials: Server and key of all calls.
         journal: Keeps the evidence.
         observers: Are told of every incident; a `LoggingObserver` when omitted.
+        sinks: Are given the events of all incidents.
         ring: Who rescues.
         words: As many as there may be announcements at once.
         dispatches: As many as there may be dispatches under way; unbounded when omitted.
@@ -51,12 +52,13 @@ class OutsideRescuer:
         journal: Journal | None = None,
         observers: Sequence[Observer] | None = None,
         *,
+        sinks: Sequence[Sink] = (),
         ring: Ring,
         words: Slots,
         dispatches: Slots | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._sinks = () if journal is None else (journal,)
+        self._sinks: tuple[Sink, ...] = (*(() if journal is None else (journal,)), *sinks)
         self._observers = (LoggingObserver(),) if observers is None else tuple(observers)
         self._ring = ring
         self._words = words

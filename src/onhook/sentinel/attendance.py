@@ -7,11 +7,13 @@ import logging
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from onhook.errors import ApiError
-from onhook.incident import Mode, Outcome
+from onhook.faults import Fault
+from onhook.incident import Ending, Mode, Outcome
 from onhook.sentinel.breaker import Breaker
 from onhook.sentinel.call_view import CallView
 from onhook.sentinel.confirmation import Confirmation, Confirmed
@@ -29,11 +31,12 @@ from onhook.sentinel.seen_calls import call_key
 from onhook.sentinel.suspicion import Suspicion
 from onhook.sentinel.task_pool import TaskPool
 
-__all__ = ["Attendance"]
+__all__ = ["Attendance", "Attended"]
 
 logger = logging.getLogger("onhook")
 
 K = TypeVar("K")
+V = TypeVar("V")
 
 _AT_ONCE = 64
 """Calls that are attended to at a time; the longest silence comes first."""
@@ -48,6 +51,25 @@ _SAME = 1.0
 """Seconds by which the beginning of one and the same silence may differ."""
 
 
+@dataclass(frozen=True, slots=True)
+class Attended:
+    """A suspicion that was confirmed, and brought to its end.
+
+    Args:
+        fault: What it was.
+        mode: Whether anything was done.
+        ending: How it ended.
+        lag: Seconds from the beginning of what is wrong until it was judged so.
+        took: Seconds from the same to the end.
+    """
+
+    fault: Fault
+    mode: Mode
+    ending: Ending
+    lag: float
+    took: float
+
+
 class Attendance:
     """Attends to suspicions.
 
@@ -59,6 +81,7 @@ class Attendance:
         owner: This sentinel's name, one for each start of it.
         observe: Whether nothing is done, whatever the plans say.
         breaker: Says when the server should not be asked.
+        tell: Is given what was brought to its end.
         clock: Monotonic seconds.
     """
 
@@ -72,6 +95,7 @@ class Attendance:
         owner: str,
         observe: bool,
         breaker: Breaker | None = None,
+        tell: Callable[[Attended], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._confirmation = confirmation
@@ -80,8 +104,9 @@ class Attendance:
         self._plan = plan
         self._owner = owner
         self._observe = observe
+        self._tell = tell or (lambda _: None)
         self._clock = clock
-        self._settled: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._settled: OrderedDict[tuple[str, str], tuple[float, Ending | None]] = OrderedDict()
         self._not_before: OrderedDict[str, float] = OrderedDict()
         self.breaker = breaker or Breaker(clock=clock)
         self.pool = TaskPool(_AT_ONCE)
@@ -91,6 +116,10 @@ class Attendance:
         """Faults of these."""
         self.unconfirmed = 0
         """Suspicions that the server did not agree with."""
+        self.claims_lost = 0
+        """Rescues that were left to another sentinel."""
+        self.queued = 0
+        """Suspicions that had to wait for others when calls were last looked at."""
 
     def consider(self, suspected: Sequence[tuple[Suspicion, CallView]]) -> None:
         """Attend to calls, the longest silence first, as far as there is room.
@@ -99,14 +128,26 @@ class Attendance:
             suspected: What the detectors have found now; the same is found again until it is gone.
         """
         now = self._clock()
+        self.queued = 0
         if self.breaker.open:
             return
         for suspicion, view in sorted(suspected, key=lambda pair: pair[0].since):
-            if self.pool.full:
-                return
+            if view.room in self.pool:
+                continue
             if now < self._not_before.get(view.room, 0.0) or self._is_settled(suspicion, view):
                 continue
-            self.pool.start(view.room, partial(self._attend, suspicion))
+            if not self.pool.start(view.room, partial(self._attend, suspicion)):
+                self.queued += 1
+
+    def is_kept(self, suspicion: Suspicion, view: CallView) -> bool:
+        """Return whether a call was left as it is on purpose, though something is suspected.
+
+        Args:
+            suspicion: What.
+            view: The call.
+        """
+        since, ending = self._settled.get((call_key(view), suspicion.fault), (0.0, None))
+        return ending == "kept" and suspicion.since <= since + _SAME
 
     async def _attend(self, suspicion: Suspicion) -> None:
         room = suspicion.room
@@ -130,6 +171,7 @@ class Attendance:
             if claim is not None:
                 await self._rescue(confirmed, claim)
         except (ClaimLostError, FleetUnavailableError) as error:
+            self.claims_lost += isinstance(error, ClaimLostError)
             self._wait(room, _SOON)
             logger.warning("room %s: left to another sentinel: %s", room, error)
 
@@ -141,7 +183,7 @@ class Attendance:
         if isinstance(found, Refused) and (done := found.finished) is not None:
             silence = self._clock() - suspicion.since
             if silence + _SAME > done.ago and done.ending != "handed_outward":
-                self._settle(suspicion, confirmed.view)
+                self._settle(suspicion, confirmed.view, done.ending)
                 return None
             found = await self._claims.claim(key, self._owner, ttl, beyond=done.token)
         if isinstance(found, Refused):
@@ -157,11 +199,14 @@ class Attendance:
             suspicion, view.call, plan, mode, evidence=confirmed.evidence, dead=confirmed.dead
         )
         margin = plan.policy.api_timeout
+        judged = self._clock()
         async with HeldClaim(
             self._claims, claim, ttl=margin + _LEASE, margin=margin, clock=self._clock
         ) as held:
             outcome = await self._rescuer.rescue(call, held)
         self._closed(suspicion, view, outcome)
+        began, ended = suspicion.since, self._clock()
+        self._tell(Attended(suspicion.fault, mode, outcome.ending, judged - began, ended - began))
 
     def _closed(self, suspicion: Suspicion, view: CallView, outcome: Outcome) -> None:
         self.endings[outcome.ending] += 1
@@ -169,21 +214,22 @@ class Attendance:
         if outcome.ending == "handed_outward":  # nobody is further out: it is tried again
             self._wait(view.room, _AGAIN)
         else:
-            self._settle(suspicion, view)
+            self._settle(suspicion, view, outcome.ending)
 
     def _is_settled(self, suspicion: Suspicion, view: CallView) -> bool:
-        since = self._settled.get((call_key(view), suspicion.fault))
-        return since is not None and suspicion.since <= since + _SAME
+        since, _ = self._settled.get((call_key(view), suspicion.fault), (float("-inf"), None))
+        return suspicion.since <= since + _SAME
 
-    def _settle(self, suspicion: Suspicion, view: CallView) -> None:
+    def _settle(self, suspicion: Suspicion, view: CallView, ending: Ending) -> None:
         """Remember that this silence has been dealt with; a later one is something new."""
-        _remember(self._settled, (call_key(view), str(suspicion.fault)), suspicion.since)
+        key = (call_key(view), str(suspicion.fault))
+        _remember(self._settled, key, (suspicion.since, ending))
 
     def _wait(self, room: str, seconds: float) -> None:
         _remember(self._not_before, room, self._clock() + seconds)
 
 
-def _remember(memory: OrderedDict[K, float], key: K, value: float) -> None:
+def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
     memory[key] = value
     memory.move_to_end(key)
     while len(memory) > _REMEMBERED:

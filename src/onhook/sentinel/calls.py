@@ -99,6 +99,11 @@ class CallTable:
         if call is not None and (stay := call.stays.get(sid)) is not None:
             stay.probed(result, asked)
 
+    @property
+    def hosts(self) -> HostLeases:
+        """The leases of the hosts, to look at."""
+        return self._leases
+
     def view(self, room: str, now: float) -> CallView | None:
         """Return a call as the detectors see it; `None` where it is not tracked.
 

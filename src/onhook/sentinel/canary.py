@@ -106,6 +106,8 @@ class Canaries:
         self._known: dict[str, CanaryState] = {}
         self.counts: Counter[tuple[str, CanaryState]] = Counter()
         """How often each agent was found so, since the start."""
+        self.asked_at: dict[str, float] = {}
+        """When each agent was last asked, by the clock."""
 
     @property
     def latest(self) -> Mapping[str, CanaryResult]:
@@ -212,6 +214,7 @@ class Canaries:
         """Count a result, and log it where it is news."""
         agent, state = result.agent, result.state
         self._latest[agent] = result
+        self.asked_at[agent] = self._clock()
         self.counts[agent, state] += 1
         before = self._known.get(agent)
         if state is not before:

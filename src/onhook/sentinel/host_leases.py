@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
+from dataclasses import dataclass
 
 from onhook.sentinel.call_view import Lease, LeaseState
 from onhook.sentinel.rescue_marks import bounded_rescue
 from onhook.sentinel.sightings import HostLease, LeasedJob
 
-__all__ = ["HostLeases"]
+__all__ = ["HostLeases", "HostStanding"]
 
 _MOST_HOSTS = 5_000
 _MOST_JOBS = 5_000
@@ -18,12 +19,31 @@ _KEEP = 60.0
 _BEST = (LeaseState.COVERED, LeaseState.LAPSED, LeaseState.ENDED)
 
 
+@dataclass(frozen=True, slots=True)
+class HostStanding:
+    """How it stands with a host's watchdog.
+
+    Args:
+        name: The watchdog's id.
+        covered: Whether its latest lease counts still.
+        ended: Whether it has said goodbye: no call was left.
+        calls: For how many calls it answers, by its latest lease; those that their agents have
+            left on purpose need it no more.
+    """
+
+    name: str
+    covered: bool
+    ended: bool
+    calls: int
+
+
 class _Host:
-    __slots__ = ("jobs", "name", "until")
+    __slots__ = ("ended", "jobs", "name", "until")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.until = 0.0
+        self.ended = False
         self.jobs: dict[str, _Word] = {}
 
 
@@ -65,6 +85,7 @@ class HostLeases:
                 return
             host = self._hosts[lease.host] = _Host(lease.host)
         host.until = now + lease.ttl
+        host.ended = lease.ttl == 0
         said = {job.room: job for job in lease.jobs[:_MOST_JOBS]}
         for room, word in host.jobs.items():
             if room not in said and word.ended is None:
@@ -102,6 +123,17 @@ class HostLeases:
         words = self._by_room.get(room, ())
         times = [w.rescue_until for w in words if w.rescue_until is not None and not w.past]
         return max(times, default=None)
+
+    def standings(self, now: float) -> Iterator[HostStanding]:
+        """Yield how it stands with each host that is known, for a minute after its last word.
+
+        Args:
+            now: Seconds of the sentinel's clock.
+        """
+        for host in self._hosts.values():
+            words = host.jobs.values()
+            calls = sum(word.ended is None and not word.job.released for word in words)
+            yield HostStanding(host.name, now < host.until, host.ended, calls)
 
     def lapsed_rooms(self, now: float) -> Iterator[str]:
         """Yield the rooms of hosts that are late with their lease."""

@@ -18,6 +18,7 @@ from onhook.sentinel.confirmation import Confirmation
 from onhook.sentinel.expected_agents import ExpectedAgents
 from onhook.sentinel.fleet.fleet import Fleet, fleet_name
 from onhook.sentinel.fleet.once import once
+from onhook.sentinel.metrics.sentinel_metrics import SentinelMetrics
 from onhook.sentinel.plans_file import PlansFile
 from onhook.sentinel.plans_in_force import PlansInForce
 from onhook.sentinel.probes import Prober
@@ -72,7 +73,9 @@ class Parts:
             receive=self.take,
             clock=clock,
         )
-        self.rescuer = CallRescuer.of(credentials, self.journal, clock=clock)
+        self.metrics = SentinelMetrics(mode="observe" if given.observe else "act")
+        sinks = (self.metrics.incidents,)
+        self.rescuer = CallRescuer.of(credentials, self.journal, sinks=sinks, clock=clock)
         self.expected = ExpectedAgents(self.plans.plan)
         self.second = SecondDispatches(
             self.rescuer.line,
@@ -100,6 +103,7 @@ class Parts:
             self.plans.plan,
             owner=self.fleet.owner,
             observe=given.observe,
+            tell=self.metrics.incidents.attended,
             clock=clock,
         )
         self.watch = Watch(

@@ -111,6 +111,7 @@ class CallRescuer:
         journal: Journal | None = None,
         observers: Sequence[Observer] | None = None,
         *,
+        sinks: Sequence[Sink] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> CallRescuer:
         """Return a rescuer for the calls of one server.
@@ -119,12 +120,14 @@ class CallRescuer:
             credentials: Server and key.
             journal: Keeps the evidence.
             observers: Are told of every incident; a `LoggingObserver` when omitted.
+            sinks: Are given the events of all incidents.
             clock: Monotonic seconds.
         """
         outside = OutsideRescuer(
             credentials,
             journal,
             observers,
+            sinks=sinks,
             ring=Ring.SENTINEL,
             words=Slots(_ANNOUNCEMENTS, patience=_PATIENCE),
             dispatches=Slots(_REDISPATCHES, patience=_NO_PATIENCE, without="nobody was sent"),

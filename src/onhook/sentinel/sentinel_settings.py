@@ -88,6 +88,7 @@ class SentinelSettings:
             `observe`.
         webhook_keys: Further API keys, and their secrets, by which webhooks and leases are
             believed.
+        token: What whoever looks into it must bring; empty for nothing.
 
     Raises:
         PolicyError: Names the setting, what was got and what is allowed.
@@ -105,6 +106,7 @@ class SentinelSettings:
     reload: float = 2.0
     canary: CanarySettings = field(default_factory=CanarySettings)
     webhook_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    token: str = field(default="", repr=False)
 
     @classmethod
     def from_env(
@@ -126,7 +128,7 @@ class SentinelSettings:
             observe=observe or settings.mode() == "observe",
             plans=plans if plans is not None else settings.plans(),
             redis=redis or settings.redis(),
-            **{"webhook_keys": keys, **others},
+            **{"webhook_keys": keys, "token": settings.sentinel_token(), **others},
         )
 
     def __post_init__(self) -> None:

@@ -17,7 +17,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from onhook.livekit.credentials import Credentials
+from onhook.sentinel.host_calls import HostCalls
+from onhook.sentinel.metrics.state_collector import StateCollector
+from onhook.sentinel.monitoring_routes import MonitoringRoutes
 from onhook.sentinel.parts import Parts
+from onhook.sentinel.readiness import Readiness
 from onhook.sentinel.sentinel_settings import SentinelSettings
 from onhook.sentinel.signals.leases import Leases
 from onhook.sentinel.signals.receiver import Receiver
@@ -118,9 +122,16 @@ class Sentinel:
         """Where it listens, once it does."""
         self._parts = Parts(given, credentials, clock=clock)
         self._ends = contextlib.AsyncExitStack()
+        readiness = Readiness(self._parts)
         self._receiver = Receiver(
-            Webhooks(signed), Leases(signed), self._parts.hear, health=self._health
+            *(Webhooks(signed), Leases(signed), self._parts.hear),
+            health=self._health,
+            stuck=readiness.stuck,
         )
+        metrics = self._parts.metrics
+        metrics.add(StateCollector(self._parts, self._receiver, readiness, metrics.agents))
+        monitoring = MonitoringRoutes(metrics, readiness, self.host_calls, token=given.token)
+        monitoring.add_to(self._receiver.app)
         told = Route("/status", self._tell_status, methods=["GET"])
         self._receiver.app.router.routes.append(told)
 
@@ -145,6 +156,14 @@ class Sentinel:
         keys = self._signed.signed_at.items()
         signed = {key: "never" if at is None else iso(at) for key, at in keys}
         return {**status(self._parts, self._receiver, self._since), "signed_at": signed}
+
+    def host_calls(self, host: str) -> HostCalls:
+        """Return how many calls a host answers for: whether it is safe to stop it.
+
+        Args:
+            host: Its name.
+        """
+        return HostCalls.of(host, self._parts.table.hosts.standings(self._parts.clock()))
 
     async def run_until(self, told: asyncio.Event, *, listens: bool = True) -> None:
         """Watch until told to end; then finish what is under way, within 5 s.

@@ -12,6 +12,7 @@ from itertools import islice
 
 from onhook.faults import Fault
 from onhook.sentinel.attendance import Attendance
+from onhook.sentinel.call_states import CallStateCount, CallStates
 from onhook.sentinel.call_view import CallView, ProbeResult
 from onhook.sentinel.calls import CallTable
 from onhook.sentinel.detectors import (
@@ -108,6 +109,10 @@ class Watch:
         self._to_be_answered: list[str] = []
         self._first = True
         self._broken_at = float("-inf")
+        self.states = CallStates()
+        """How many calls were in which state when all were last looked at."""
+        self.looked_at = clock()
+        """When calls were last looked at, or it was for another sentinel to do so."""
 
     def wants(self) -> list[str]:
         """Return the rooms whose participants should be listed, most urgent first.
@@ -124,7 +129,7 @@ class Watch:
     async def quick(self) -> None:
         """Look at the calls that nobody looks after, for ever."""
         while True:
-            began = self._clock()
+            self.looked_at = began = self._clock()
             if self._leads():
                 await self._look(began)
             await self._sleep(max(_TICK - (self._clock() - began), 0.05))
@@ -135,6 +140,8 @@ class Watch:
             began = self._clock()
             if self._leads():
                 await self._round()
+            else:
+                self.states = CallStates()  # that of the one who leads counts
             period = _ROUND if len(self._table) < _LARGE else 2 * _ROUND
             await self._sleep(max(period - (self._clock() - began), 0.05))
 
@@ -203,6 +210,7 @@ class Watch:
         now = self._clock()
         views = self._table.views(now)
         suspected, probed, to_be_answered = [], [], []
+        counted = CallStateCount(now)
         while chunk := list(islice(views, _SLICE)):
             for view in chunk:
                 with self._spared(view):
@@ -210,6 +218,7 @@ class Watch:
                     self._learn(view)
                     limits = self._plans.limits(view)
                     row = row_of(view, now, limits)
+                    counted.add(row)
                     found = row.judge(view, now, limits) if row.judge else None
                     if found := self._plans.diverted(view, now) or found:
                         suspected.append((found, view))
@@ -219,6 +228,10 @@ class Watch:
                     if rings and limits.max_call is not None:
                         to_be_answered.append(view.room)
             await self._sleep(0)
+        for found, view in suspected:
+            if not self._attendance.is_kept(found, view):
+                counted.suspect(found)
+        self.states = counted.result
         self._to_be_answered = to_be_answered
         self._attendance.consider(suspected)
         self._begin_probes(probed)

@@ -45,6 +45,7 @@ class Row:
 
     Args:
         state: What it is called.
+        label: The same in one word, for metrics.
         applies: Whether a call is in it, given that it is in none of the rows above.
         why: Why it is judged or left alone.
         judge: Says whether it has lasted too long; `None` where the call is left alone.
@@ -55,6 +56,7 @@ class Row:
     """
 
     state: str
+    label: str
     applies: Callable[[CallView, float, Limits], bool]
     why: str
     judge: Judge | None = None
@@ -97,32 +99,38 @@ def _any(_view: CallView, _now: float, _limits: Limits) -> bool:
 TABLE: tuple[Row, ...] = (
     Row(
         state="nobody is on the line",
+        label="nobody",
         applies=left_alone.nobody_on_the_line,
         why="there is no caller to look after",
     ),
     Row(
         state="released",
+        label="released",
         applies=left_alone.is_released,
         why="the agent has left the call on purpose, and has said so",
     ),
     Row(
         state="not listed yet",
+        label="unlisted",
         applies=left_alone.unlisted,
         why="webhooks are hints: no list has shown the room, or who is in it",
     ),
     Row(
         state="nobody could be asked lately",
+        label="unknown",
         applies=left_alone.unknown,
         why="the API answers errors, or the sentinel itself was held up: what it knows is old "
         "(`stale`)",
     ),
     Row(
         state="a rescue is under way",
+        label="rescue",
         applies=left_alone.rescue_under_way,
         why="an inner ring is at it, within the deadline that it has told",
     ),
     Row(
         state="longer than its maximum",
+        label="overlong",
         applies=call_overlong.applies,
         judge=call_overlong.judge,
         fault=Fault.CALL_OVERLONG,
@@ -131,6 +139,7 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         state="answered legs alone with each other",
+        label="legs_alone",
         applies=abandoned_legs.pair,
         judge=abandoned_legs.judge_pair,
         fault=Fault.CALL_ABANDONED_LEGS,
@@ -139,18 +148,21 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         state="company",
+        label="company",
         applies=left_alone.has_company,
         why="somebody can be heard or can speak: a person, an answered colleague, another agent's "
         "voice",
     ),
     Row(
         state="its host looks after it",
+        label="covered",
         applies=left_alone.host_covers,
         why="a living lease: guard and watchdog see more, and are faster; also while the agent "
         "starts and has not joined",
     ),
     Row(
         state="a rescue has passed its deadline",
+        label="rescue_overdue",
         applies=rescuer_died.applies,
         judge=rescuer_died.judge,
         fault=Fault.RESCUER_DIED,
@@ -160,6 +172,7 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         state="came in by no trunk, and nobody took it",
+        label="scanner",
         applies=scanner.applies,
         instead="removed silently",
         after="absent (8 s)",
@@ -167,6 +180,7 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         state="its host's lease has lapsed",
+        label="lease_lapsed",
         applies=host_lost.applies,
         judge=host_lost.judge,
         fault=Fault.HOST_LOST,
@@ -177,6 +191,7 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         state="an agent is in the room",
+        label="agent",
         applies=agent_zombie.applies,
         judge=agent_zombie.judge,
         fault=Fault.AGENT_ZOMBIE,
@@ -188,11 +203,13 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         state="dialled, and not answered",
+        label="dialled",
         applies=left_alone.callee_not_answered,
         why="nobody listens yet; an answer that nobody waits for is judged when it comes",
     ),
     Row(
         state="dialled, and answered after the agent had gone",
+        label="late_answer",
         applies=late_answer.applies,
         judge=late_answer.judge,
         fault=Fault.OUTBOUND_LATE_ANSWER,
@@ -201,11 +218,13 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         state="the server still looks for an agent",
+        label="retrying",
         applies=left_alone.server_still_tries,
         why="it says RETRYING (LiveKit Cloud), for `retrying` (30 s) at most",
     ),
     Row(
         state="left with a leg that rings",
+        label="left_ringing",
         applies=abandoned_legs.with_ringing_leg,
         judge=abandoned_legs.judge_with_ringing_leg,
         fault=Fault.CALL_ABANDONED_LEGS,
@@ -214,6 +233,7 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         state="left by everybody",
+        label="left",
         applies=abandoned_legs.alone,
         judge=abandoned_legs.judge,
         fault=Fault.CALL_ABANDONED_LEGS,
@@ -223,6 +243,7 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         state="came in, and no agent ever was there",
+        label="no_agent",
         applies=agent_absent.applies,
         judge=agent_absent.judge,
         fault=Fault.AGENT_ABSENT,
@@ -232,6 +253,7 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         state="no agent was ever seen to be expected",
+        label="unattended",
         applies=_any,
         why="we dialled, or a connector brought the call, and no agent was ever there: a "
         "conference, a click to call",

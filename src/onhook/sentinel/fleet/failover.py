@@ -98,6 +98,8 @@ class FailoverClaims:
         self._since = wall()
         self._why = ""
         self._settled = 0.0
+        self.was_reached = False
+        """Whether shared has been reached since the start."""
         self._given: dict[str, GivenClaim] = {}
         self._rules = SoloRules(owner, clock=clock, first=first, stagger=stagger, rescue=rescue)
         self._reunion = Reunion(shared, local, self._rules)
@@ -121,6 +123,7 @@ class FailoverClaims:
         try:
             ttl = max(10 * self._every, 5.0)
             members = tuple(await self._shared.members(self._rules.owner, ttl))
+            self.was_reached = True
             if self._link is Link.GONE:
                 self._turn(Link.BACK)
                 # by who lived before: the others may be about to come back too

@@ -183,27 +183,38 @@ class Fleet:
         """How it stands to the others; `None` for a single sentinel."""
         return None if self._client is None else self._links[-1].health
 
+    @property
+    def was_joined(self) -> bool:
+        """Whether the others could be reached since the start; a single sentinel has none."""
+        return self._client is None or self._links[-1].was_reached
+
+    @property
+    def sightings(self) -> Mapping[str, int]:
+        """How many sightings were told to the others, heard of them, left out and lost."""
+        if (stream := self._stream) is None:
+            return {}
+        return {
+            "told": stream.told,
+            "left_out": stream.left_out,
+            "heard": stream.heard,
+            "lost": stream.lost,
+        }
+
     def status(self) -> Mapping[str, Any]:
         """Return how it is, for the status page; nothing secret."""
         told: dict[str, Any] = {"owner": self.owner, "polls": self.leads}
         if self._file is not None:
             told["file"] = str(self._links[0].health.why or "ok")
-        if self._client is None or self._stream is None or self._leader is None:
+        if self._client is None or self._leader is None:
             return told
         link = self._links[-1].health
-        stream = self._stream
         return {
             **told,
             "redis": self._client.name,
             "degraded": link.degraded,
             **asdict(link),
             "leader": self._leader.leader,
-            "sightings": {
-                "told": stream.told,
-                "left_out": stream.left_out,
-                "heard": stream.heard,
-                "lost": stream.lost,
-            },
+            "sightings": self.sightings,
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Protocol
 
@@ -105,6 +106,8 @@ class Poll:
         """The latest failure; `None` while all is well."""
         self.listed_at: float | None = None
         """When the latest list of rooms that was answered had been asked for."""
+        self.counts: Counter[str] = Counter()
+        """Rounds since the start: how many were `ok`, and how many `failed`."""
 
     async def run(self) -> None:
         """Poll for ever, until cancelled."""
@@ -189,6 +192,7 @@ class Poll:
 
     def _failed(self, error: ApiError, asked: float) -> None:
         self._failures += 1
+        self.counts["failed"] += 1
         if self.failing_since is None:
             self.failing_since = asked
             logger.warning("calls are not judged until the LiveKit API answers again: %s", error)
@@ -203,6 +207,7 @@ class Poll:
             lasted = self._clock() - self.failing_since
             logger.warning("the LiveKit API answers again, after %.1f s", lasted)
         self._failures, self.failing_since, self.error = 0, None, None
+        self.counts["ok"] += 1
 
 
 def _hopeless(errors: Sequence[ApiError]) -> ApiError | None:

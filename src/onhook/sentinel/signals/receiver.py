@@ -69,6 +69,8 @@ class Receiver:
         receive: Takes each sighting at once; it must not block. Where it raises, the webhook is
             answered 503 and comes again.
         health: What `/healthz` tells beside the counts; nothing secret, everybody may ask.
+        stuck: Returns why a restart would help, which `/healthz` answers with 503; empty while
+            all goes on.
         clock: Monotonic seconds.
     """
 
@@ -79,12 +81,14 @@ class Receiver:
         receive: Callable[[Sighting], None],
         *,
         health: Callable[[], Mapping[str, object]] = dict,
+        stuck: Callable[[], str] = str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._webhooks = webhooks
         self._leases = leases
         self._receive = receive
         self._health = health
+        self._stuck = stuck
         self._clock = clock
         self._failed_at = float("-inf")
         self.events: Counter[str] = Counter()
@@ -178,6 +182,8 @@ class Receiver:
             "failed": self.failed,
             **self._health(),
         }
+        if stuck := self._stuck():
+            return JSONResponse({**told, "status": stuck}, HTTPStatus.SERVICE_UNAVAILABLE)
         return JSONResponse(told)
 
 
