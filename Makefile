@@ -70,6 +70,8 @@ lock: setup
 	done
 	@.local/uv/bin/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --extra bench --extra sentinel pyproject.toml requirements/dev.in -o requirements/dev.txt
+	@.local/uv/bin/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 -c requirements/dev.txt --extra sentinel pyproject.toml -o requirements/sentinel.txt
 	@for each in requirements/compat/*.in; do \
 		.local/uv/bin/uv pip compile -q --universal --no-deps --generate-hashes --no-emit-index-url --no-header \
 			--python-version 3.11 $$each -o $${each%.in}.txt; \
