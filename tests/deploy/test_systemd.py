@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from livekit.agents import AgentServer
 
 from tests.deploy.deploy_files import DEPLOY, accepted, known_variables
 
@@ -78,6 +80,8 @@ def test_worker_and_watchdog_share_user_folders_and_socket() -> None:
     watchdog = (FOLDER / "onhook-watchdog.service").read_text()
     worker = (FOLDER / "onhook-agent.conf").read_text()
     shared = set(values(watchdog, "Environment"))
+    drain = inspect.signature(AgentServer.__init__).parameters["drain_timeout"].default
+    assert int(values(worker, "TimeoutStopSec")[0]) >= drain + 60
     assert shared == set(values(worker, "Environment")) - {"ONHOOK_WATCHDOG=external"}
     kept = {each.partition("=")[2] for each in shared}
     (writable,) = values(worker, "ReadWritePaths")
