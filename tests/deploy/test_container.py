@@ -17,12 +17,13 @@ import tomllib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from livekit.protocol.sip import ListSIPInboundTrunkResponse, ListSIPOutboundTrunkResponse
 
 from tests.deploy.deploy_files import DEPLOY, ROOT, accepted, container_settings, instructions
-from tests.livekit.twirp import says, twirp
-from tests.sentinel.test_service import ROOMS
+from tests.livekit.twirp import hang, says, twirp
+from tests.sentinel.test_service import ROOMS, until
 
 FILE = DEPLOY / "container" / "Containerfile"
 USER = 10001
@@ -206,6 +207,40 @@ async def test_the_wheel_runs_read_only_as_a_stranger_and_ends_in_five_seconds(
     assert [path.stat().st_uid for path in kept] == [USER], "claims outlive its restart"
     assert "Traceback" not in told
     assert "has no home" not in told
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a first process")
+async def test_told_to_end_before_it_watches_it_ends_though_it_is_the_first_process(
+    tmp_path: Path,
+) -> None:
+    async with twirp(ListSIPInboundTrunk=[hang], ListSIPOutboundTrunk=[hang]) as livekit:
+        process = await asyncio.create_subprocess_exec(
+            *("unshare", "--pid", "--fork", "--kill-child"),
+            *(sys.executable, "-m", "onhook.cli", "sentinel", "run", "--webhook", "127.0.0.1:0"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={
+                **os.environ,
+                "ONHOOK_JOURNAL": str(tmp_path / "incidents.db"),
+                "LIVEKIT_URL": livekit.credentials.url,
+                "LIVEKIT_API_KEY": "key",
+                "LIVEKIT_API_SECRET": livekit.credentials.secret,
+            },
+        )
+        try:
+            await until(lambda: bool(livekit.calls), START)
+            (first,) = psutil.Process(process.pid).children()
+            began = time.monotonic()
+            first.terminate()
+            async with asyncio.timeout(10.0):
+                code = await process.wait()
+            took = time.monotonic() - began
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+    assert took < 2.0
+    assert code == 128 + signal.SIGTERM, await said(process)
 
 
 async def said(process: asyncio.subprocess.Process) -> str:

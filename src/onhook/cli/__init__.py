@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from importlib.util import find_spec
+from typing import NoReturn
 
 import typer
 
@@ -50,4 +53,11 @@ def main() -> None:
             f"pip install 'onhook[{extra}]'\n"
         )
         raise SystemExit(2)
+    if os.getpid() == 1:
+        # the kernel drops what the first process of a container has no handler for
+        signal.signal(signal.SIGTERM, _end)
     app()
+
+
+def _end(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)
