@@ -49,9 +49,11 @@ async def test_it_is_ready_once_all_rooms_were_listed(tmp_path: Path) -> None:
     ):
         status, told = await asked(sentinel, "/readyz")
         assert (status, told["ready"]) == (503, False)
-        assert told["reasons"] == ["no list of rooms has come yet"]
+        (reason,) = told["reasons"]
+        # on a busy machine the list's time-out may have passed by now
+        assert reason == "no list of rooms has come yet" or "no answer within" in reason
         assert (await asked(sentinel, "/healthz"))[0] == 200
-        await until(lambda: sentinel.status()["polls"]["last"] is not None)
+        await until(lambda: sentinel.status()["polls"]["last"] is not None, 30.0)
         status, told = await asked(sentinel, "/readyz")
         assert (status, told["reasons"]) == (200, [])
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 
 from onhook.call import Call, Leg, LegKind, LineState
@@ -44,7 +45,12 @@ async def main(room: str, job: str, mode: str, story: str) -> None:
         await link.bye("done")
         await link.aclose()
         return
-    await asyncio.Event().wait()
+    told = asyncio.Event()
+    if story == "ends":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    await told.wait()
+    await link.bye("the caller has hung up")
+    await link.aclose()
 
 
 def tell(link: Link, room: str, story: str, policy: Policy) -> None:

@@ -45,6 +45,18 @@ class WatchdogFiles:
         """Held by the one watchdog of this identity that takes jobs on."""
         return self._file("lock")
 
+    def life(self, name: str) -> Path:
+        """Held by a watchdog for as long as its process lives, also when it takes no jobs on.
+
+        Args:
+            name: The watchdog's own word, another one for each start.
+        """
+        return self._file(f"{name}.life")
+
+    def lives(self) -> tuple[Path, ...]:
+        """Return those of all watchdogs of this identity, living or killed."""
+        return tuple(sorted(self.folder.glob(f"watchdog-{self.identity}.*.life")))
+
     @property
     def starting(self) -> Path:
         """Held by whoever starts one."""
@@ -122,6 +134,14 @@ class RuntimeDir:
     def sockets(self) -> tuple[Path, ...]:
         """Return where watchdogs listen or have listened, of every identity."""
         return tuple(sorted(self.folder.glob("watchdog-*.sock")))
+
+    def lives(self) -> tuple[Path, ...]:
+        """Return what watchdogs hold for as long as they live, of every identity."""
+        return tuple(sorted(self.folder.glob("watchdog-*.life")))
+
+    def locks(self) -> tuple[Path, ...]:
+        """Return the locks of all watchdogs that there ever were."""
+        return tuple(sorted(self.folder.glob("watchdog-*.lock")))
 
 
 def normalized(url: str) -> str:

@@ -19,9 +19,11 @@ from onhook.errors import ConfigurationError, OnhookError
 from onhook.livekit.credentials import Credentials
 from onhook.sinks.journal import Journal
 from onhook.version import VERSION
+from onhook.watchdog.client.backoff import LONGEST
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.job_table import JobTable
 from onhook.watchdog.daemon.lease import LeaseSender, calls_of
+from onhook.watchdog.daemon.life_lock import LifeLock
 from onhook.watchdog.daemon.self_check import SelfCheck
 from onhook.watchdog.daemon.server import Server, bind
 from onhook.watchdog.daemon.watched_job import Job
@@ -35,6 +37,8 @@ logger = logging.getLogger("onhook")
 _LOOK = 0.25
 _RELEASE = 25.0
 """Seconds for the last ladders before a host goes."""
+_RETURN = LONGEST + 2.0
+"""Seconds in which the jobs of a watchdog that was killed have come to this one."""
 _DESCRIPTORS = 4096
 
 
@@ -73,6 +77,7 @@ class Watchdog:
         self._told = asyncio.Event()
         self._hurry = asyncio.Event()
         self._lock: TextIO | None = None
+        self._life = LifeLock(files)
 
     async def run(self) -> None:
         """Watch until idle, or until told to stop and the last call has ended.
@@ -87,6 +92,7 @@ class Watchdog:
                 f"a watchdog runs already at {self._files.socket}: `onhook watchdog status` "
                 "shows it, and `onhook watchdog stop` lets another take the next calls"
             )
+        self._life.take()
         _raise_limit()
         listening = bind(self._files.socket)
         inode = self._files.socket.stat().st_ino
@@ -106,6 +112,7 @@ class Watchdog:
             await self._leave()
         finally:
             self._retire(inode)
+            jobs = bool(self._job_table.jobs)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -113,6 +120,7 @@ class Watchdog:
             await self._job_table.aclose()
             if self._lease is not None:
                 await self._lease.aclose()
+            self._life.release(jobs=jobs)
         logger.info("ended")
 
     def _lease_sender(self) -> LeaseSender | None:
@@ -218,6 +226,9 @@ class Watchdog:
             "cpu_seconds": round(time.process_time(), 3),
             "jobs": [_row(job, now) for job in self._job_table.jobs[:_ROWS]],
             "count": len(self._job_table.jobs),
+            "rescuing": len(self._job_table.rescued),
+            "life": self._life.name,
+            "settled": not self._life.follows or now - self._began > _RETURN,
         }
 
 
