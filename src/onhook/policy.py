@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from onhook.call import Call, Direction
 from onhook.errors import LadderError, PolicyError
@@ -14,8 +14,10 @@ from onhook.ladder import Ladder
 from onhook.rungs import ONE_MOMENT, TIME_LIMIT, HangUp, Keep, Rung, Say
 from onhook.validation import require_seconds
 
-__all__ = ["Policy", "RescuePolicy", "plan"]
+__all__ = ["TWO_LEGS", "Policy", "RescuePolicy", "plan"]
 
+TWO_LEGS: Final = "two_legs"
+"""Evidence that two callers have been left with each other for longer than was meant."""
 _PATIENCE = Keep("the agent may recover")
 _ENDS = (Fault.AGENT_SHUTDOWN, Fault.SESSION_ENDED)
 """Ends without an error: whoever keeps the caller company has them now."""
@@ -168,7 +170,8 @@ def plan(policy: RescuePolicy, incident: Incident, call: Call) -> Ladder:
         return _keep(stays)
     if incident.severity is Severity.IMPAIRED:
         return _soften(policy, call)
-    if call.colleagues and incident.fault is not Fault.CALL_OVERLONG:
+    meant = incident.fault is Fault.CALL_OVERLONG or TWO_LEGS in incident.failure.evidence
+    if call.colleagues and not meant:
         return _keep(f"{call.colleagues[0].identity!r} is on the line too: the two hear each other")
     return _rescue(policy, incident, call)
 

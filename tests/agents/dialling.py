@@ -47,3 +47,11 @@ async def dials_and_is_cancelled(ctx: JobContext) -> None:
     await asyncio.gather(task, return_exceptions=True)
     note("cancelled", json.loads(ctx.job.metadata)["id"], room=ctx.room.name)
     await asyncio.Event().wait()
+
+
+@fault
+async def dials_in_an_outage(ctx: JobContext) -> None:
+    try:
+        await call(ctx)
+    except onhook.OutageError as error:
+        note("refused", json.loads(ctx.job.metadata)["id"], text=str(error))

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 from livekit import rtc
 from livekit.agents import JobContext
@@ -21,6 +22,18 @@ def note(event: str, scenario: str = "", **more: object) -> None:
     line = json.dumps({"event": event, "at": time.monotonic(), "id": scenario, **more})
     with Path(os.environ["ONHOOK_TEST_EVENTS"]).open("a") as file:
         file.write(line + "\n")
+
+
+def late(scenario: dict[str, Any]) -> float:
+    """Return for how long this job is late: of a call's jobs each has its own, by their order."""
+    if "late" not in scenario:
+        return 0.0
+    told, _, _ = Path(os.environ["ONHOOK_TEST_EVENTS"]).read_text().rpartition("\n")
+    events = map(json.loads, told.splitlines())
+    before = sum(e["event"] == "started" and e["id"] == scenario["id"] for e in events)
+    note("started", scenario["id"])
+    seconds: list[float] = scenario.get("late", [])
+    return seconds[before] if before < len(seconds) else 0.0
 
 
 def obey(ctx: JobContext, scenario: str) -> None:

@@ -7,34 +7,47 @@ import json
 import math
 import os
 from collections import Counter
+from pathlib import Path
 
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobRequest, cli
 
 from onhook.bench.demo.espeak_voice import EspeakTTS
-from tests.agents.obeying import note, obey
+from tests.agents.obeying import late, note, obey
 
 AGENT = os.environ.get("ONHOOK_TEST_AGENT", "plain")
+LOAD = os.environ.get("ONHOOK_TEST_LOAD", "")
+"""A file with the worker's load, for tests of a worker that is full; without one it never is."""
+FULL = 0.7
 
-
-_refused: Counter[str] = Counter()
+_requests: Counter[str] = Counter()
 
 
 async def accept(request: JobRequest) -> None:
-    """Take every job, unless the test wants the first requests refused: they are lost then."""
+    """Take every job, unless the test wants the first requests refused: they are lost then.
+
+    Or late: each of a call's requests has its own seconds.
+    """
     scenario = json.loads(request.job.metadata or "{}")
-    if _refused[request.room.name] < scenario.get("refuse", 0):
-        _refused[request.room.name] += 1
+    before, slow = _requests[request.room.name], scenario.get("accepts_after", [])
+    _requests[request.room.name] += 1
+    note("offered", scenario.get("id", ""))
+    if before < scenario.get("refuse", 0):
         await request.reject()
-    else:
-        await request.accept()
+        return
+    await asyncio.sleep(slow[before] if before < len(slow) else 0.0)
+    await request.accept()
+
+
+def load() -> float:
+    return float(Path(LOAD).read_text()) if LOAD else 0.0
 
 
 server = AgentServer(
     host="127.0.0.1",
     port=0,
     num_idle_processes=int(os.environ.get("ONHOOK_TEST_IDLE", "2")),
-    load_fnc=lambda: 0.0,
-    load_threshold=math.inf,
+    load_fnc=load,
+    load_threshold=FULL if LOAD else math.inf,
     drain_timeout=1,
 )
 
@@ -45,6 +58,7 @@ async def entrypoint(ctx: JobContext) -> None:
     told = scenario.get("id", "")
     note("entered", told, pid=os.getpid(), room=ctx.job.room.name, job=ctx.job.id)
     obey(ctx, told)
+    await asyncio.sleep(late(scenario))
 
     async def left() -> None:
         note("left", told)

@@ -26,6 +26,7 @@ import tests.agents.providers  # noqa: F401 - their faults join the others
 from onhook.incident import RungReport
 from tests.agents import rungs
 from tests.agents.faults import FAULTS, note, noted
+from tests.agents.obeying import late
 from tests.livekit.voices import hanging_tts, raising_tts, silent_tts
 
 AGENT = os.environ.get("ONHOOK_TEST_AGENT", "faulty")
@@ -139,6 +140,7 @@ async def entrypoint(ctx: JobContext) -> None:
 async def run(ctx: JobContext, scenario: dict[str, Any]) -> None:
     if other := scenario.get("after"):  # its process was slow to start: the other has greeted
         await noted("greeted", other)
+    await asyncio.sleep(late(scenario))
     before = time.monotonic()
 
     async def body(ctx: JobContext) -> None:

@@ -122,7 +122,7 @@ class FakeLines:
     def __init__(self, books: Books, journal: MemoryJournal) -> None:
         self._books, self._journal = books, journal
 
-    async def prepare(self) -> None:
+    async def warm(self) -> None:
         pass
 
     @contextlib.asynccontextmanager

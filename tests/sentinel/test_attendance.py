@@ -42,15 +42,47 @@ async def test_a_silence_that_another_sentinel_has_dealt_with_is_not_dealt_with_
     assert done["released"] == 1
 
 
-async def test_a_line_that_cannot_be_released_is_tried_again() -> None:
+async def test_a_line_that_cannot_be_released_is_tried_again_without_the_same_words() -> None:
+    """Ever more rarely, and all of it is one incident."""
     async with Acting() as acting:
         acting.world.caller("a")
         acting.books.stuck = True
         await acting.until(25.0)
         assert dict(acting.attendance.endings) == {"handed_outward": 1}
+        await acting.until(100.0)
+        assert dict(acting.attendance.endings) == {"handed_outward": 3}
         acting.books.stuck = False
-        await acting.until(60.0)
+        await acting.until(160.0)
     assert acting.attendance.endings["released"] == 1
+    assert acting.books.done == ["say a", "delete a"]
+    assert len(acting.journal.incidents(10)) == 1
+
+
+async def test_another_sentinel_releases_the_line_without_the_same_words() -> None:
+    async with Acting() as acting:
+        acting.world.caller("a")
+        acting.books.stuck = True
+        await acting.until(25.0)
+    acting.books.stuck = False
+    async with Acting(books=acting.books, claims=acting.claims) as other:
+        await other.until(60.0)
+    assert acting.books.done == ["say a", "delete a"]
+    assert dict(other.attendance.endings) == {"released": 1}
+
+
+async def test_a_caller_who_is_left_once_more_is_told_again() -> None:
+    """An agent was there meanwhile: this silence is another one, and so are its words."""
+    async with Acting() as acting:
+        acting.world.caller("a")
+        acting.books.stuck = True
+        await acting.until(18.0)
+        acting.world.agent("a")
+        acting.books.stuck = False
+        await acting.until(40.0)
+        acting.world.leave("a", "agent-1")
+        await acting.until(80.0)
+    assert acting.books.done == ["say a", "say a", "delete a"]
+    assert acting.faults == ["call.abandoned_legs", "agent.absent"], "the newest first"
 
 
 async def test_calls_that_wait_for_others_are_counted() -> None:

@@ -208,7 +208,7 @@ async def test_an_agent_without_a_voice_is_asked_once_more_too() -> None:
     assert acting.books.done == ["remove a agent-1", "say a", "delete a"]
 
 
-async def leased(acting: Acting, *, lives: bool) -> None:
+async def leased(acting: Acting, *, lives: bool, told: ProbeResult = DEAD) -> None:
     """A host with a call goes silent."""
     acting.send("a")
     acting.world.caller("a")
@@ -220,8 +220,20 @@ async def leased(acting: Acting, *, lives: bool) -> None:
         await acting.until(float(second))
         acting.watch.receive(HostLease("host-1", 3.0, (job,)))
     if not lives:
-        acting.world.life[stay] = DEAD
+        acting.world.life[stay] = told
     await acting.until(40.0)
+
+
+@pytest.mark.parametrize("sends", [False, True, None])
+async def test_where_nobody_can_be_asked_a_lost_host_is_known_by_a_voice_that_is_gone(
+    sends: bool | None,
+) -> None:
+    """A server that knows no such question, or answers it too late, says nothing of anybody."""
+    async with Acting() as acting:
+        acting.books.voices["agent-1"] = sends
+        await leased(acting, lives=False, told=ProbeResult.UNKNOWN)
+    rescued = ["remove a agent-1", "say a", "delete a"]
+    assert acting.books.done == (rescued if sends is False else [])
 
 
 async def test_the_calls_of_a_lost_host_are_told_within_eight_seconds() -> None:
@@ -264,6 +276,24 @@ async def test_a_caller_whom_everybody_has_left_is_released() -> None:
     assert acting.books.done == ["say a", "delete a"]
     assert acting.faults == ["call.abandoned_legs"]
     assert 28.0 <= acting.books.acts[0][0] <= 29.0
+
+
+@pytest.mark.parametrize("limit", [None, 30.0])
+async def test_two_callers_who_are_left_with_each_other_may_talk_for_as_long_as_the_plan_says(
+    limit: float | None,
+) -> None:
+    plan = Plan()
+    async with Acting(replace(plan, limits=replace(plan.limits, two_legs=limit))) as acting:
+        acting.world.caller("a")
+        acting.world.agent("a")
+        acting.world.change("a", "agent-1", audible=True)
+        acting.world.answer("a")
+        acting.world.caller("a", LineState.ACTIVE, "sip_+15550111", {"sip.trunkID": "ST_2"})
+        await acting.until(20.0)
+        acting.world.leave("a", "agent-1")
+        await acting.until(90.0)
+    assert acting.books.done == ([] if limit is None else ["say a", "delete a"])
+    assert acting.faults == ([] if limit is None else ["call.abandoned_legs"])
 
 
 async def test_a_scanner_is_removed_without_a_word_or_a_dispatch() -> None:

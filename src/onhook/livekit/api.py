@@ -42,10 +42,14 @@ class ServerApi(Closing):
     Args:
         credentials: Server and key.
         timeout: Seconds for one request.
+        asked: Called at each request, where somebody counts them.
     """
 
-    def __init__(self, credentials: Credentials, *, timeout: float) -> None:
+    def __init__(
+        self, credentials: Credentials, *, timeout: float, asked: Callable[[], object] | None = None
+    ) -> None:
         self._credentials = credentials
+        self._asked = asked
         self._timeout = timeout
         self._client: api.LiveKitAPI | None = None
 
@@ -257,6 +261,8 @@ class ServerApi(Closing):
         timeout: float | None = None,
     ) -> T | None:
         limit = self._timeout if timeout is None else timeout
+        if self._asked is not None:
+            self._asked()
         try:
             async with asyncio.timeout(limit):
                 return await send(self._connected())

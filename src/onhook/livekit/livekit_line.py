@@ -55,6 +55,7 @@ class LiveKitLine(Closing):
         voice: Returns the TTS of the running session, whose cached rendering is wanted, or `None`.
         metadata: Metadata of the guarded job; the server is asked when omitted.
         again: Runs the entrypoint again, see `onhook.line.Line.retry`; `None` outside the job.
+        asked: Called at each request to the server's API, where somebody counts them.
     """
 
     def __init__(
@@ -70,13 +71,14 @@ class LiveKitLine(Closing):
         voice: Callable[[], Tts | None] = lambda: None,
         metadata: str | None = None,
         again: Callable[[], Awaitable[str]] | None = None,
+        asked: Callable[[], object] | None = None,
     ) -> None:
         self._credentials = credentials
         self._room = room
         self._own = own
         self._agent = agent
         self._job = job
-        self._api = ServerApi(credentials, timeout=api_timeout)
+        self._api = ServerApi(credentials, timeout=api_timeout, asked=asked)
         self._renderings = renderings or Renderings()
         self._voice = voice
         self._metadata = metadata

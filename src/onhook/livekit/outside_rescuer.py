@@ -43,6 +43,7 @@ class OutsideRescuer:
         ring: Who rescues.
         words: As many as there may be announcements at once.
         dispatches: As many as there may be dispatches under way; unbounded when omitted.
+        asked: Called at each request to the server's API, where somebody counts them.
         clock: Seconds of a monotonic clock.
     """
 
@@ -56,6 +57,7 @@ class OutsideRescuer:
         ring: Ring,
         words: Slots,
         dispatches: Slots | None = None,
+        asked: Callable[[], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sinks: tuple[Sink, ...] = (*(() if journal is None else (journal,)), *sinks)
@@ -63,12 +65,21 @@ class OutsideRescuer:
         self._ring = ring
         self._words = words
         self._dispatches = dispatches
+        self._asked = asked
         self._clock = clock
         self.credentials = credentials
 
     async def prepare(self) -> None:
         """Load what an announcement needs, beside the loop and before a caller waits for it."""
         await asyncio.to_thread(_load)
+
+    async def warm(self) -> None:
+        """Load also livekit's native library, which takes some tenths of a second at its first use.
+
+        For a service that has the memory to spare; the first caller would wait for it.
+        """
+        await self.prepare()
+        await asyncio.to_thread(_load_native)
 
     @contextlib.asynccontextmanager
     async def line(
@@ -91,6 +102,7 @@ class OutsideRescuer:
             room,
             words=self._words,
             dispatches=self._dispatches,
+            asked=self._asked,
             since=since,
             agent=agent,
             job=job,
@@ -137,6 +149,12 @@ class OutsideRescuer:
         except (OnhookError, TimeoutError) as error:
             logger.warning("could not see who is on the call in %s: %s", room, error)
             return Call(room, agent=agent, job=job, complete=False)
+
+
+def _load_native() -> None:
+    from livekit import rtc  # noqa: PLC0415 - see `OutsideRescuer.prepare`
+
+    rtc.AudioResampler(48_000, 24_000)  # whatever first calls the library loads it
 
 
 def _load() -> None:

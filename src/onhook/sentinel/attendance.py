@@ -14,6 +14,7 @@ from typing import TypeVar
 from onhook.errors import ApiError
 from onhook.faults import Fault
 from onhook.incident import Ending, Mode, Outcome
+from onhook.rescue.events import Opened, RescueEvent
 from onhook.sentinel.breaker import Breaker
 from onhook.sentinel.call_view import CallView
 from onhook.sentinel.confirmation import Confirmation, Confirmed
@@ -43,9 +44,10 @@ _AT_ONCE = 64
 _CONFIRM = 8.0
 _LEASE = 3.0
 """Seconds that a claim outlasts a request to the server."""
-_SOON, _LATER, _AGAIN = 1.0, 2.0, 15.0
-"""Seconds until a call is looked at again: whose server failed, whose suspicion was not confirmed,
-and whose line could not be released."""
+_SOON, _LATER = 1.0, 2.0
+"""Seconds until a call is looked at again: its server failed, its suspicion was not confirmed."""
+_AGAIN, _LONGEST_AGAIN = 15.0, 240.0
+"""Seconds until another try where a line could not be released, twice as many after each try."""
 _REMEMBERED = 20_000
 _SAME = 1.0
 """Seconds by which the beginning of one and the same silence may differ."""
@@ -108,6 +110,8 @@ class Attendance:
         self._clock = clock
         self._settled: OrderedDict[tuple[str, str], tuple[float, Ending | None]] = OrderedDict()
         self._not_before: OrderedDict[str, float] = OrderedDict()
+        self._unreleased: OrderedDict[str, float] = OrderedDict()
+        """How often the line of a room could not be released."""
         self.breaker = breaker or Breaker(clock=clock)
         self.pool = TaskPool(_AT_ONCE)
         self.endings: Counter[str] = Counter()
@@ -167,31 +171,43 @@ class Attendance:
             self._wait(room, _LATER)
             return
         try:
-            claim = await self._claimed(confirmed)
-            if claim is not None:
-                await self._rescue(confirmed, claim)
+            claimed = await self._claimed(confirmed)
+            if claimed is not None:
+                await self._rescue(confirmed, *claimed)
         except (ClaimLostError, FleetUnavailableError) as error:
             self.claims_lost += isinstance(error, ClaimLostError)
             self._wait(room, _SOON)
             logger.warning("room %s: left to another sentinel: %s", room, error)
 
-    async def _claimed(self, confirmed: Confirmed) -> Claim | None:
-        """Claim a call; `None` where another sentinel has it, or has dealt with this already."""
+    async def _claimed(self, confirmed: Confirmed) -> tuple[Claim, Sequence[RescueEvent]] | None:
+        """Claim a call; `None` where another sentinel has it, or has dealt with this already.
+
+        Where its line could not be released, what was done then comes with the claim: the caller is
+        not told the same words again.
+        """
         suspicion, key = confirmed.suspicion, call_key(confirmed.view)
         ttl = self._plan(confirmed.view).policy.api_timeout + _LEASE
+        earlier: Sequence[RescueEvent] = ()
         found = await self._claims.claim(key, self._owner, ttl)
         if isinstance(found, Refused) and (done := found.finished) is not None:
-            silence = self._clock() - suspicion.since
-            if silence + _SAME > done.ago and done.ending != "handed_outward":
+            now, released = self._clock(), done.ending != "handed_outward"
+            same = now - suspicion.since + _SAME > done.ago
+            if same and released:
                 self._settle(suspicion, confirmed.view, done.ending)
                 return None
+            # who has seen the call for the first time since then cannot know of another silence
+            if same or (not released and confirmed.view.first_seen > now - done.ago):
+                earlier = await self._claims.events(key)
             found = await self._claims.claim(key, self._owner, ttl, beyond=done.token)
         if isinstance(found, Refused):
             self._wait(suspicion.room, max(_SOON, found.until - self._clock()))
             return None
-        return found
+        known = any(isinstance(event, Opened) for event in earlier)
+        return found, earlier if known else ()
 
-    async def _rescue(self, confirmed: Confirmed, claim: Claim) -> None:
+    async def _rescue(
+        self, confirmed: Confirmed, claim: Claim, earlier: Sequence[RescueEvent]
+    ) -> None:
         suspicion, view = confirmed.suspicion, confirmed.view
         plan = self._plan(view)
         mode: Mode = "observe" if self._observe else plan.mode
@@ -203,7 +219,7 @@ class Attendance:
         async with HeldClaim(
             self._claims, claim, ttl=margin + _LEASE, margin=margin, clock=self._clock
         ) as held:
-            outcome = await self._rescuer.rescue(call, held)
+            outcome = await self._rescuer.rescue(call, held, held.translated(earlier))
         self._closed(suspicion, view, outcome)
         began, ended = suspicion.since, self._clock()
         self._tell(Attended(suspicion.fault, mode, outcome.ending, judged - began, ended - began))
@@ -212,8 +228,11 @@ class Attendance:
         self.endings[outcome.ending] += 1
         self.faults[str(suspicion.fault)] += 1
         if outcome.ending == "handed_outward":  # nobody is further out: it is tried again
-            self._wait(view.room, _AGAIN)
+            tries = self._unreleased.get(view.room, 0)
+            _remember(self._unreleased, view.room, tries + 1)
+            self._wait(view.room, min(_AGAIN * 2 ** min(tries, 10), _LONGEST_AGAIN))
         else:
+            self._unreleased.pop(view.room, None)
             self._settle(suspicion, view, outcome.ending)
 
     def _is_settled(self, suspicion: Suspicion, view: CallView) -> bool:

@@ -75,7 +75,13 @@ class Parts:
         )
         self.metrics = SentinelMetrics(mode="observe" if given.observe else "act")
         sinks = (self.metrics.incidents,)
-        self.rescuer = CallRescuer.of(credentials, self.journal, sinks=sinks, clock=clock)
+        self.rescuer = CallRescuer.of(
+            credentials,
+            self.journal,
+            sinks=sinks,
+            asked=lambda: self.budget.spend(Use.RESCUE),
+            clock=clock,
+        )
         self.expected = ExpectedAgents(self.plans.plan)
         self.second = SecondDispatches(
             self.rescuer.line,
@@ -91,7 +97,7 @@ class Parts:
             listed=lambda room: list_members(self.server, room, clock=clock),
             sent=self.server.dispatches,
             expected=self.expected.expected,
-            ask=self.prober.ask,
+            ask=lambda room, agent: self.prober.ask(room, agent, spend=self.budget.confirm),
             sends=lambda room, agent: sends_voice(credentials, room, agent),
             budget=self.budget,
             clock=clock,
@@ -115,7 +121,7 @@ class Parts:
             learn=self.expected.learn,
             ask=self.prober.ask,
             affordable=lambda: int(self.budget.spare) // 2,
-            affordable_again=lambda: max(0, int(self.budget.left) // 2),
+            affordable_again=lambda: int(self.budget.free(Use.PROBE)) // 2,
             observe=given.observe,
             leads=lambda: self.fleet.judges(self.poll.listed_at),
             clock=clock,

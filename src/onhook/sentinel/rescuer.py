@@ -21,7 +21,7 @@ from onhook.livekit.outside_rescuer import LOOK, OutsideRescuer
 from onhook.livekit.slots import Slots
 from onhook.policy import RescuePolicy
 from onhook.rescue.engine import Engine
-from onhook.rescue.events import Ring, Sink
+from onhook.rescue.events import RescueEvent, Ring, Sink
 from onhook.sentinel.fleet.claimed_line import ClaimedLine
 from onhook.sentinel.fleet.held_claim import HeldClaim
 from onhook.sentinel.plans import Plan
@@ -88,7 +88,7 @@ class Lines(Protocol):
     ) -> Engine:
         """Return the engine for one incident."""
 
-    async def prepare(self) -> None:
+    async def warm(self) -> None:
         """Load what an announcement needs."""
 
 
@@ -112,6 +112,7 @@ class CallRescuer:
         observers: Sequence[Observer] | None = None,
         *,
         sinks: Sequence[Sink] = (),
+        asked: Callable[[], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> CallRescuer:
         """Return a rescuer for the calls of one server.
@@ -121,6 +122,7 @@ class CallRescuer:
             journal: Keeps the evidence.
             observers: Are told of every incident; a `LoggingObserver` when omitted.
             sinks: Are given the events of all incidents.
+            asked: Called at each request to the server's API, where somebody counts them.
             clock: Monotonic seconds.
         """
         outside = OutsideRescuer(
@@ -131,13 +133,14 @@ class CallRescuer:
             ring=Ring.SENTINEL,
             words=Slots(_ANNOUNCEMENTS, patience=_PATIENCE),
             dispatches=Slots(_REDISPATCHES, patience=_NO_PATIENCE, without="nobody was sent"),
+            asked=asked,
             clock=clock,
         )
         return cls(outside, clock=clock)
 
     async def prepare(self) -> None:
         """Load what an announcement needs, before a caller waits for it."""
-        await self._lines.prepare()
+        await self._lines.warm()
 
     def sinks(self) -> Sequence[Sink]:
         """Return new sinks for one incident that is told of, and not rescued."""
@@ -154,12 +157,16 @@ class CallRescuer:
         async with self._lines.line(room, api_timeout=LOOK, since=since) as line:
             yield line
 
-    async def rescue(self, confirmed: ConfirmedCall, held: HeldClaim) -> Outcome:
+    async def rescue(
+        self, confirmed: ConfirmedCall, held: HeldClaim, earlier: Sequence[RescueEvent] = ()
+    ) -> Outcome:
         """Carry a call's incident to its one outcome, or go on with that of another sentinel.
 
         Args:
             confirmed: The call.
             held: The claim on it.
+            earlier: What was told of a rescue that could not release the line: it is gone on with,
+                and no rung is climbed again but the last.
 
         Raises:
             ClaimLostError: Another sentinel has the call.
@@ -172,6 +179,8 @@ class CallRescuer:
             try:
                 if held.events:
                     outcome = await engine.resume(held.events, "another sentinel has begun it")
+                elif earlier:
+                    outcome = await engine.resume(earlier, "the line was not released, once more")
                 else:
                     call = await self._without_dead(line, confirmed)
                     outcome = await engine.handle(Incident(self._failure(confirmed), call))

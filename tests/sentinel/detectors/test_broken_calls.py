@@ -148,6 +148,35 @@ def test_a_host_is_lost_with_its_agent() -> None:
     assert watch.suspicions[0][1].needs == (Need.LISTING, Need.PROBE)
 
 
+def test_an_agent_that_the_server_has_lost_too_is_waited_for_no_longer() -> None:
+    """Its host went silent long ago, and could not be judged: nobody hands the caller over."""
+    job = LeasedJob(R, "agent-1", "AJ_1")
+    watch = Watch(
+        [
+            at(BEGIN, answered),
+            at(BEGIN + 1, lambda w: w.agent(R)),
+            at(40.1, lambda w: w.leave(R, "agent-1", "CONNECTION_TIMEOUT")),
+        ],
+        leases=guarded(job, 20.1),
+    ).until(50)
+    gone = [moment for moment, _ in watch.suspicions if moment >= 40.1]
+    assert gone[0] <= 40.1 + 2 * STEP
+
+
+def test_an_agent_that_outlives_its_watchdog_may_hand_the_caller_over() -> None:
+    job = LeasedJob(R, "agent-1", "AJ_1")
+    watch = Watch(
+        [
+            at(BEGIN, answered),
+            at(BEGIN + 1, lambda w: w.agent(R)),
+            at(40.1, lambda w: w.leave(R, "agent-1")),
+        ],
+        leases=guarded(job, 20.1),
+    ).until(60)
+    gone = [moment for moment, _ in watch.suspicions if moment >= 40.1]
+    assert gone[0] >= 40.1 + GRACE
+
+
 def test_a_host_is_lost_before_its_agent_came() -> None:
     job = LeasedJob(R, "agent-1", "AJ_1")
     watch = Watch([at(BEGIN, lambda w: w.caller(R))], leases=guarded(job, BEGIN + 2)).until(

@@ -29,7 +29,8 @@ class PlainCall:
     @property
     def room(self) -> str:
         assert self.worker is not None
-        return str((self.worker.event("entered", self.scenario) or {})["room"])
+        told = [self.worker.event(name, self.scenario) or {} for name in ("entered", "greeted")]
+        return next(str(event["room"]) for event in told if "room" in event)
 
     async def greeted(self) -> float:
         """Wait until the agent has greeted."""

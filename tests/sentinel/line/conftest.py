@@ -12,6 +12,8 @@ from tests.sentinel.line.sentinels import RunningSentinel, free_port, sentinel
 
 SHORT, LONGEST = "+15550901", 6
 """A number whose calls may last so many seconds, by the sentinel's file of plans."""
+PAIR, TWO_LEGS = "+15550902", 5
+"""One whose callers may be alone with each other for so many seconds."""
 
 
 @dataclass
@@ -43,7 +45,10 @@ async def watched(
     """The servers and a sentinel, once for all tests that need nothing else of it."""
     folder = tmp_path_factory.mktemp("sentinel")
     plans = folder / "plans.toml"
-    plans.write_text(f'[[plan]]\nmatch.number = "{SHORT}"\nmax_call = {LONGEST}\n')
+    plans.write_text(
+        f'[[plan]]\nmatch.number = "{SHORT}"\nmax_call = {LONGEST}\n'
+        f'[[plan]]\nmatch.number = "{PAIR}"\ntwo_legs = {TWO_LEGS}\n'
+    )
     async with sentinel(stack, folder, port, "--plans", str(plans)) as running:
         yield Watched(stack, running)
 

@@ -24,9 +24,17 @@ class Keys:
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(36), repr=False)
 
 
-def redis_arguments(ports: Ports) -> list[str]:
-    """Return redis-server's arguments: loopback, in memory, nothing on disk."""
-    return ["--bind", HOST, "--port", str(ports.redis), "--save", "", "--appendonly", "no"]
+def redis_arguments(ports: Ports, kept: Path | None = None) -> list[str]:
+    """Return redis-server's arguments: loopback, in memory, nothing on disk unless it is told to.
+
+    Args:
+        ports: Where it listens.
+        kept: The folder where it keeps every command, so that a restart loses none.
+    """
+    listening = ["--bind", HOST, "--port", str(ports.redis), "--save", ""]
+    if kept is None:
+        return [*listening, "--appendonly", "no"]
+    return [*listening, "--appendonly", "yes", "--appendfsync", "always", "--dir", str(kept)]
 
 
 def livekit_server(

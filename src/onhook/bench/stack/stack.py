@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Literal
@@ -38,6 +38,7 @@ class Stack:
         next_keys: A second key that the server knows, as while keys are rotated.
         webhooks: Addresses that the server sends its webhooks to.
         also_at: Further interfaces where the server can be reached, and their addresses.
+        keeps: Whether Redis keeps what it knows in `folder`, so that it survives a restart.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Stack:
         next_keys: config.Keys | None = None,
         webhooks: Sequence[str] = (),
         also_at: Mapping[str, str] = MappingProxyType({}),
+        keeps: bool = False,
     ) -> None:
         self._routes = routes
         self._sip = sip
@@ -58,6 +60,7 @@ class Stack:
         self._known_keys = [self._keys, *([next_keys] if next_keys else [])]
         self._webhooks = webhooks
         self._also_at = also_at
+        self._keeps = keeps
         self._ports: Ports | None = None
         self._servers: dict[str, Server] = {}
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="onhook-stack-")
@@ -126,9 +129,21 @@ class Stack:
         Raises:
             StackError: There is no such server, or it is not running.
         """
-        if name not in self._servers:
-            raise StackError(f"no server {name!r} in this stack; it has {', '.join(self._servers)}")
-        self._servers[name].kill(sig)
+        self._known(name).kill(sig)
+
+    async def restart(self, name: str) -> None:
+        """Start one of the servers again, at its old ports, and wait until it answers.
+
+        Args:
+            name: Its name. One that still runs is ended before.
+
+        Raises:
+            StackError: There is no such server, or it is not healthy in time.
+        """
+        server = self._known(name)
+        await server.stop()
+        await server.start()
+        await server.healthy(self._checks[name], deadline=_HEALTHY)
 
     async def ended(self) -> Server:
         """Wait until one of the servers has ended by itself, and return it.
@@ -150,6 +165,20 @@ class Stack:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
 
+    def _known(self, name: str) -> Server:
+        if name not in self._servers:
+            raise StackError(f"no server {name!r} in this stack; it has {', '.join(self._servers)}")
+        return self._servers[name]
+
+    @property
+    def _checks(self) -> Mapping[str, Callable[[], Awaitable[bool]]]:
+        ports = self._bound
+        return {
+            "redis-server": lambda: health.redis(ports.redis),
+            "livekit-server": self._router.ready,
+            "livekit-sip": lambda: health.sip(ports.sip),
+        }
+
     @property
     def _bound(self) -> Ports:
         if self._ports is None:
@@ -163,10 +192,11 @@ class Stack:
     async def _start(self) -> None:
         programs = find_programs(sip=self._sip != "off", sip_required=self._sip == "required")
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        kept = self.folder if self._keeps else None
         for attempt in range(_STARTS):
             self._ports = ports = choose_ports()
             commands = {
-                "redis-server": [str(programs.redis), *config.redis_arguments(ports)],
+                "redis-server": [str(programs.redis), *config.redis_arguments(ports, kept)],
                 "livekit-server": [str(programs.server), "--config", str(self._file("server"))],
             }
             server = config.livekit_server(
@@ -177,7 +207,7 @@ class Stack:
                 commands["livekit-sip"] = [str(programs.sip), "--config", str(self._file("sip"))]
                 config.write(self._file("sip"), config.livekit_sip(ports, self._keys))
             try:
-                await self._launch(commands, ports)
+                await self._launch(commands)
             except StackError as error:
                 await self._stop_servers()
                 if "address already in use" not in str(error).lower() or attempt == _STARTS - 1:
@@ -188,12 +218,8 @@ class Stack:
         for route in self._routes:
             await self.add_route(route)
 
-    async def _launch(self, commands: Mapping[str, Sequence[str]], ports: Ports) -> None:
-        checks = {
-            "redis-server": lambda: health.redis(ports.redis),
-            "livekit-server": self._router.ready,
-            "livekit-sip": lambda: health.sip(ports.sip),
-        }
+    async def _launch(self, commands: Mapping[str, Sequence[str]]) -> None:
+        checks = self._checks
         for name, command in commands.items():
             server = Server(name, command, self.folder / f"{name}.log")
             self._servers[name] = server

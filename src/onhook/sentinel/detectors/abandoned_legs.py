@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from onhook.call import LineState
 from onhook.faults import Fault
+from onhook.policy import TWO_LEGS
 from onhook.sentinel.call_view import CallView
 from onhook.sentinel.limits import Limits
 from onhook.sentinel.suspicion import Suspicion
@@ -60,7 +63,10 @@ def judge_pair(view: CallView, now: float, limits: Limits) -> Suspicion | None:
         limits: How long things may last.
     """
     what = "phones' legs are alone with each other"
-    return _judged(view, view.two_legs_since, now, limits.two_legs, what)
+    found = _judged(view, view.two_legs_since, now, limits.two_legs, what)
+    if found is None:
+        return None
+    return replace(found, evidence={**found.evidence, TWO_LEGS: f"{limits.two_legs:g} s at most"})
 
 
 def _judged(

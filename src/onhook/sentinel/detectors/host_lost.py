@@ -9,6 +9,9 @@ from onhook.sentinel.suspicion import Need, Suspicion
 
 __all__ = ["applies", "judge"]
 
+_LOST = "CONNECTION_TIMEOUT"
+"""The server's reason for the end of an agent of which nothing has come for 20 s."""
+
 
 def applies(view: CallView, now: float, limits: Limits) -> bool:
     """Return whether a lease has lapsed, and its agent has not proven since that it lives."""
@@ -53,7 +56,7 @@ def _due(view: CallView, limits: Limits) -> float | None:
     """Return from when on the host is suspected; `None` for never.
 
     An agent that has outlived its watchdog, and goes, may hand the caller over; one that has never
-    come may be late.
+    come may be late. Of one that the server itself has lost nothing can be hoped for.
     """
     if view.lease is None:
         return None
@@ -61,6 +64,8 @@ def _due(view: CallView, limits: Limits) -> float | None:
     if _agent(view) is not None:
         return due
     gone = view.agent_left is not None
+    if gone and view.agent_left_by == _LOST:
+        return due
     since, limit = view.no_agent_since, limits.abandoned if gone else limits.absent
     return None if since is None or limit is None else max(due, since + limit)
 

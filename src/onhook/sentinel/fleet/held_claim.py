@@ -107,7 +107,7 @@ class HeldClaim:
             FleetUnavailableError: It cannot be read.
         """
         kept = await self._claims.events(self._claim.call)
-        self.events = translated(kept, clock=self._clock, wall=self._wall)
+        self.events = self.translated(kept)
         self._kept.extend(self.events)
         self._keeper = asyncio.create_task(self._keep())
         return self
@@ -141,6 +141,14 @@ class HeldClaim:
         del self._pending[MOST_EVENTS - 1 :]
         self._pending.append(event)
         self._wake.set()
+
+    def translated(self, events: Sequence[RescueEvent]) -> Sequence[RescueEvent]:
+        """Return events that were kept with an earlier claim, with times by this host's clock.
+
+        Args:
+            events: They, as they were kept.
+        """
+        return translated(events, clock=self._clock, wall=self._wall)
 
     def sink(self, *more: Sink) -> ClaimedSink:
         """Return a sink that keeps events beside the claim, and hands them on while it is held.

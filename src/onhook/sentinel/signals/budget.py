@@ -14,8 +14,11 @@ __all__ = ["Budget", "Use"]
 _BURST = 0.2
 """What may be spent at once, as a part of a minute's budget; the rest comes evenly, so that no
 minute, wherever it begins, sees more than the whole."""
-_RESERVE = 0.4
-"""What looking round leaves of that for what cannot wait."""
+_RESERVE, _CONFIRMING = 0.4, 0.2
+"""What looking round leaves of that for what cannot wait, and questions to agents for what is asked
+before a rescue."""
+_LIST = 1.0
+"""What everything leaves for the next list of rooms, so that the list is within the budget too."""
 
 
 class Use(StrEnum):
@@ -24,11 +27,12 @@ class Use(StrEnum):
     ROOMS = "rooms"
     """The list of all rooms. Never held back: its rate is the poll's."""
     RESCUE = "rescue"
-    """A rung, or a second dispatch. Never held back: a caller waits."""
+    """What is asked for a rung, a second dispatch or a scanner's removal. Never held back: a caller
+    waits."""
     CONFIRM = "confirm"
-    """The fresh list of participants before anything is done. May use up the reserve."""
+    """What is asked before anything is done. May use up the reserve."""
     PROBE = "probe"
-    """Proof of life. May use up the reserve."""
+    """Proof of life. Leaves half of the reserve alone."""
     MEMBERS = "members"
     """The list of a suspect's participants. Leaves the reserve alone."""
     CANARY = "canary"
@@ -36,14 +40,15 @@ class Use(StrEnum):
 
 
 _ALWAYS = frozenset((Use.ROOMS, Use.RESCUE))
-_FROM_RESERVE = frozenset((Use.CONFIRM, Use.PROBE))
+_LEFT_ALONE = {Use.CONFIRM: 0.0, Use.PROBE: _CONFIRMING}
+"""What each leaves, as a part of what may be spent at once; the others `_RESERVE`."""
 
 
 class Budget:
     """A token bucket with a reserve.
 
-    Rescues and the list of rooms are counted and never refused; what they take beyond the bucket is
-    paid back by what can wait. Everything else together stays within the budget.
+    Rescues are counted and never refused; what they take beyond the bucket is paid back by what can
+    wait. All the rest, the lists of rooms included, stays within the budget in every minute.
 
     Args:
         per_minute: Requests. LiveKit Cloud documents 1,000 a minute for a project, its users' own
@@ -58,7 +63,6 @@ class Budget:
         if per_minute < 10:
             raise PolicyError(f"Budget({per_minute!r}): give at least 10 requests a minute")
         self._most = per_minute * _BURST
-        self._reserve = self._most * _RESERVE
         self._rate = (per_minute - self._most) / 60
         self._clock = clock
         self._tokens = self._most
@@ -79,7 +83,25 @@ class Budget:
     @property
     def spare(self) -> float:
         """Requests that could be sent at once beside the reserve for what cannot wait."""
-        return max(0.0, self.left - self._reserve)
+        return self.free(Use.MEMBERS)
+
+    def free(self, use: Use) -> float:
+        """Return how many requests could be sent at once for something that may be refused.
+
+        Args:
+            use: What they are for.
+        """
+        return max(0.0, self.left - self._floor(use))
+
+    def confirm(self, requests: int = 1) -> bool:
+        """Take what is asked before a rescue; never refused, since a caller waits.
+
+        What is beyond the budget counts as the rescue's.
+
+        Args:
+            requests: How many.
+        """
+        return self.spend(Use.CONFIRM, requests) or self.spend(Use.RESCUE, requests)
 
     def spend(self, use: Use, requests: int = 1) -> bool:
         """Take some requests out of the budget; return whether they may be sent.
@@ -108,8 +130,10 @@ class Budget:
     def _has(self, use: Use, requests: int) -> bool:
         if self._at < self._held_until:
             return False
-        left_alone = 0.0 if use in _FROM_RESERVE else self._reserve
-        return self._tokens - requests >= left_alone
+        return self._tokens - requests >= self._floor(use)
+
+    def _floor(self, use: Use) -> float:
+        return max(_LIST, self._most * _LEFT_ALONE.get(use, _RESERVE))
 
     def _fill(self) -> None:
         now = self._clock()
