@@ -20,7 +20,7 @@ LINES = [line for block, word in CODE for line in (block or word).splitlines()]
 
 
 def commands() -> list[str]:
-    program = re.compile(r"(?:^|(?<!--namespace)\s)(onhook [a-z][^#;|`]*)")
+    program = re.compile(r"(?:^|(?<!--namespace)\s)(onhook [a-z][^#;|&`]*)")
     found = [match[1].strip() for line in LINES for match in program.finditer(line)]
     return sorted(set(found))
 

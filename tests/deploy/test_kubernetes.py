@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +85,8 @@ def test_commands_and_variables_are_onhooks() -> None:
     assert accepted([*entry, *sentinel["args"]]) == "sentinel run"
     watchdog, worker = containers("worker.yaml")
     assert accepted(watchdog["command"]) == "watchdog run"
+    script = worker["lifecycle"]["preStop"]["exec"]["command"][2]
+    assert accepted(shlex.split(script.partition("exec ")[2])) == "drain"
     configured = documents(KUSTOMIZATION)[0]["configMapGenerator"][0]["literals"]
     given = {literal.partition("=")[0] for literal in configured}
     for container in (sentinel, watchdog, worker):
@@ -156,3 +162,25 @@ def test_worker_and_watchdog_share_socket_user_and_time() -> None:
     assert spec["securityContext"]["runAsUser"]
     drain = inspect.signature(AgentServer.__init__).parameters["drain_timeout"].default
     assert spec["terminationGracePeriodSeconds"] >= drain + 60
+    waited = worker["lifecycle"]["preStop"]["exec"]["command"][2].split()[-1]
+    assert int(waited) == drain
+
+
+def test_the_prestop_of_a_worker_tells_it_to_end(tmp_path: Path) -> None:
+    """The scripts run as they stand, but for what the worker and the waiting are."""
+    _, worker = containers("worker.yaml")
+    command, end = worker["command"], worker["lifecycle"]["preStop"]["exec"]["command"]
+    assert "$$" not in command[2], "Kubernetes makes one of two"
+    pid = tmp_path / "worker.pid"
+    begun = command[2].replace("/tmp/worker.pid", str(pid))  # noqa: S108 - the file of the example
+    ended = end[2].replace("/tmp/worker.pid", str(pid))  # noqa: S108
+    begun = begun.replace("python -m livekit.agents start agent.py", "sleep 60")
+    with subprocess.Popen([*command[:2], begun]) as running:
+        try:
+            while not pid.exists() or not pid.read_text():
+                time.sleep(0.01)
+            script = re.sub("onhook drain .*", "true", ended)
+            subprocess.run([*end[:2], script], check=True, timeout=10)
+            assert running.wait(10) == -signal.SIGTERM
+        finally:
+            running.kill()
