@@ -60,6 +60,7 @@ missing_packages() {
     done
   fi
   [ "$for_what" = demo ] || have sipp || echo sip-tester
+  [ "$for_what" = demo ] || have promtool || echo prometheus # checks the alert rules
   python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
 }
 

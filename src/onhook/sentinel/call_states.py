@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from onhook.faults import Fault
 from onhook.sentinel.detectors import Row
 from onhook.sentinel.suspicion import Suspicion
 
@@ -23,7 +24,8 @@ class CallStates:
         states: Calls by the label of their row in the table of judgement.
         suspected: Calls of which something is suspected, by fault; without those that were left as
             they are on purpose.
-        longest: Seconds for which the one that has waited longest of these has done so.
+        longest: Seconds for which the one that has waited longest of these has done so; whose
+            call is only too long waits for nothing.
     """
 
     states: Mapping[str, int] = field(default_factory=lambda: _NONE)
@@ -59,7 +61,8 @@ class CallStateCount:
             suspicion: It.
         """
         self._suspected[str(suspicion.fault)] += 1
-        self._longest = max(self._longest, self._now - suspicion.since)
+        if suspicion.fault is not Fault.CALL_OVERLONG:
+            self._longest = max(self._longest, self._now - suspicion.since)
 
     @property
     def result(self) -> CallStates:
