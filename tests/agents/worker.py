@@ -124,7 +124,7 @@ server = AgentServer(
     num_idle_processes=int(os.environ.get("ONHOOK_TEST_IDLE", "3")),
     load_fnc=lambda: 0.0,
     load_threshold=math.inf,  # else it refuses what waits for a process, and nobody offers it again
-    drain_timeout=1,
+    drain_timeout=int(os.environ.get("ONHOOK_TEST_DRAIN", "1")),
 )
 
 

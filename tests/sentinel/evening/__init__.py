@@ -1,0 +1,1 @@
+"""An operator's evening, acted out on the real stack; `make evening`."""
