@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.local/bin:$(PATH)
 
-.PHONY: demo test bench bench-watchdog bench-ears bench-sentinel cases cases-observed sentinel-rows compat soak lint setup lock clean
+.PHONY: demo test bench bench-watchdog bench-ears bench-sentinel cases cases-observed sentinel-rows evening compat soak lint setup lock clean
 
 demo:
 	@scripts/setup.sh demo
@@ -50,6 +50,10 @@ cases-observed:
 # The sentinel's rows of the fault matrix at the phone, lost hosts and cut cables too.
 sentinel-rows: setup
 	@$(PYTHON) -m pytest -o log_cli=true --log-cli-level=INFO -m "case or stack" tests/sentinel/line -q --no-header $(ARGS)
+
+# An operator's evening at the sentinel: three agents, twenty calls, and much that goes wrong.
+evening: setup
+	@$(PYTHON) -m tests.sentinel.evening $(ARGS)
 
 # The tests with older versions of livekit-agents, and calls at the phone; VERSIONS="1.5.0 newest".
 compat: setup

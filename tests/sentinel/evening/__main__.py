@@ -16,11 +16,14 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from rich.console import Console
+
 from onhook.bench.phone import Ending, Phone
 from onhook.bench.phone.call_report import Report
 from onhook.bench.stack import Route, Stack
-from tests.line.bench import Bench, Worker, next_number, worker
+from tests.line.bench import Bench, Worker, worker
 from tests.sentinel.evening.operator import Operator
+from tests.sentinel.evening.prometheus_server import Prometheus, prometheus
 from tests.sentinel.line.calls import PlainCall, call_to
 from tests.sentinel.line.sentinels import free_port, sentinel
 
@@ -32,24 +35,27 @@ OUT = "+15559901"
 """The number of the outage."""
 
 
+say = Console(highlight=False, soft_wrap=True, markup=False).print
+
+
 class Evening:
     """One evening.
 
     Args:
         stack: The servers.
         operator: Looks at all of it.
-        folder: For the workers.
+        alerts: Judges by the alert rules.
     """
 
-    def __init__(self, stack: Stack, operator: Operator, folder: Path) -> None:
+    def __init__(self, stack: Stack, operator: Operator, alerts: Prometheus) -> None:
         self.stack = stack
         self.operator = operator
-        self.folder = folder
+        self.alerts = alerts
         self.reports: list[tuple[str, Report]] = []
         self.wrong: list[str] = []
 
     def check(self, what: str, holds: bool, seen: object = "") -> None:
-        print(f"  {'ok ' if holds else 'NOT'} {what}" + ("" if holds else f": {seen}"))
+        say(f"  {'ok ' if holds else 'NOT'} {what}" + ("" if holds else f": {seen}"))
         if not holds:
             self.wrong.append(what)
 
@@ -97,8 +103,8 @@ class Evening:
         async with contextlib.AsyncExitStack() as calls:
             held: list[PlainCall] = []
             for name in ("billing-a", "billing-b"):
-                call = call_to(self.stack, billing, name, agent="billing")
-                held.append(await calls.enter_async_context(call))
+                placed = call_to(self.stack, billing, name, agent="billing")
+                held.append(await calls.enter_async_context(placed))
                 await held[-1].greeted()
             os.killpg(billing.process.pid, signal.SIGKILL)
             for call in held:
@@ -139,7 +145,7 @@ class Evening:
         """The guarded worker drains with a call on it; it may be stopped only after that."""
         scenario = bench.scenario("is_quiet", "default")
         env = {"ONHOOK_RUNTIME_DIR": str(bench.worker.place.folder)}
-        asker = Operator(self.operator.url, {**self.operator.env, **env}, self.folder)
+        asker = Operator(self.operator.url, {**self.operator.env, **env}, self.operator.folder)
         async with Phone() as phone:
             call = await bench.call_in(phone, scenario)
             await bench.worker.wait("greeted", scenario["id"])
@@ -158,20 +164,27 @@ class Evening:
 
     async def story(self, title: str, *shot: str) -> None:
         """Print what the operator sees now."""
-        print(f"  {title}: {len(self.reports)} calls so far")
+        say(f"  {title}: {len(self.reports)} calls so far")
         for path in shot:
             await self.operator.photograph(f"/{path}", f"{len(self.reports):02}-{path}")
+
+    async def expect(self, *names: str) -> None:
+        """Compare the alerts that fire with those that should."""
+        for name in names:
+            await self.alerts.fires(name)
+        fire = await self.alerts.alerts()
+        self.check(f"alerts: {', '.join(sorted(fire)) or 'none'}", set(names) == fire, names)
 
     async def compare(self) -> None:
         """Compare the records with the phones' own reports."""
         expected = Counter(who for who, _ in self.reports)
         async with asyncio.timeout(30):
-            while len(records := await self.operator.records()) < len(self.reports):
+            while len(records := await self.operator.records()) < len(self.reports):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(1.0)
         told = Counter(str(record["ended_by"]) for record in records)
         self.check(f"records: one a call, {dict(told)}", told == expected, (told, expected))
         faults = Counter(str(record["fault"]) or "none" for record in records)
-        print(f"  faults in the records: {dict(faults)}")
+        say(f"  faults in the records: {dict(faults)}")
 
 
 async def main() -> int:
@@ -196,48 +209,52 @@ async def main() -> int:
             option for each in (front, billing, bookings) for option in ("--worker", http_of(each))
         ]
         running = await enter(sentinel(stack, folder / "sentinel", port, *listed))
+        alerts = await enter(prometheus(f"127.0.0.1:{port}", folder / "prometheus"))
         env = {
             **stack.env,
             "ONHOOK_SENTINEL": url,
             "ONHOOK_JOURNAL": str(running.path),
             "ONHOOK_OUTAGES": str(folder / "sentinel" / "outages.json"),
         }
-        evening = Evening(stack, Operator(url, env, folder), folder)
+        evening = Evening(stack, Operator(url, env, folder), alerts)
         await act(evening, front, billing, Bench(stack, bookings))
-    print(f"screenshots: {folder}")
-    print(f"{len(evening.wrong)} of the checks do not hold" if evening.wrong else "all checks hold")
+    say(f"screenshots: {folder}")
+    say(f"{len(evening.wrong)} of the checks do not hold" if evening.wrong else "all checks hold")
     return 1 if evening.wrong else 0
 
 
 async def act(evening: Evening, front: Worker, billing: Worker, bench: Bench) -> None:
     operator, check = evening.operator, evening.check
-    print("before the first call")
+    say("before the first call")
     code, said = await operator.run("doctor", "--json")
-    print(f"  doctor: exit {code}: {said[:2000]}")
+    say(f"  doctor: exit {code}: {said[:2000]}")
     check("the sentinel is ready", await operator.ready() == 200)
 
-    print("six healthy calls")
+    say("six healthy calls")
     await evening.healthy(front, bench)
     await evening.story("healthy", "calls")
     incidents = await operator.text("/incidents")
+    await evening.expect()
     check("no incident is shown", "inc_" not in incidents, incidents[:300])
 
-    print("three crashes")
+    say("three crashes")
     for _ in range(3):
         await evening.crash(bench)
     await evening.story("crashes", "incidents")
+    await evening.expect("OnhookSilentCallRate")
     check("the page shows them", "entrypoint.raised" in await operator.text("/incidents"))
 
-    print("a worker is killed with two calls on it")
+    say("a worker is killed with two calls on it")
     await evening.lost_host(billing)
     await evening.story("a lost host", "incidents", "workers")
 
-    print("a number without a worker")
+    say("a number without a worker")
     await evening.nobody()
     await evening.story("nobody", "incidents")
+    await evening.expect("OnhookSilentCallRate", "OnhookAgentAbsent")
     check("the page shows agent.absent", "agent.absent" in await operator.text("/incidents"))
 
-    print("an outage")
+    say("an outage")
     await evening.outage()
     await evening.story("an outage", "outages")
     check("the page shows the outage", OUT in await operator.text("/outages"))
@@ -245,17 +262,17 @@ async def act(evening: Evening, front: Worker, billing: Worker, bench: Bench) ->
     check("the metrics tell of the outage", any(v == 1 for v in on.values()), on)
     await operator.turn("off", by="evening")
 
-    print("a deploy")
+    say("a deploy")
     await evening.deploy(bench)
-    print("three healthy calls more")
+    say("three healthy calls more")
     await evening.healthy_again(front)
     await evening.compare()
     await evening.story("the end", "calls", "records")
     for name, value in sorted((await operator.metrics()).items()):
         if re.match(r"onhook_\w*(incidents|records|calls|outage)\w*(_total)?\{", name) and value:
-            print(f"  {name} {value:g}")
+            say(f"  {name} {value:g}")
     code, said = await operator.run("sentinel", "calls", "--since", "1h")
-    print(said)
+    say(said)
 
 
 def http_of(running: Worker) -> str:
