@@ -22,6 +22,7 @@ from onhook.sentinel.metrics.sentinel_metrics import SentinelMetrics
 from onhook.sentinel.plans_file import PlansFile
 from onhook.sentinel.plans_in_force import PlansInForce
 from onhook.sentinel.probes import Prober
+from onhook.sentinel.records.number_mask import NumberMask
 from onhook.sentinel.rescuer import CallRescuer
 from onhook.sentinel.scanners import Scanners
 from onhook.sentinel.second_dispatch import SecondDispatches
@@ -29,6 +30,7 @@ from onhook.sentinel.sentinel_settings import SentinelSettings
 from onhook.sentinel.sightings import Sighting
 from onhook.sentinel.signals.budget import Budget, Use
 from onhook.sentinel.signals.poll import Poll, list_members
+from onhook.sentinel.telemetry import IncidentSpans
 from onhook.sentinel.unfinished import Unfinished
 from onhook.sentinel.watch import Watch
 from onhook.sinks.journal import SqliteJournal
@@ -74,7 +76,8 @@ class Parts:
             clock=clock,
         )
         self.metrics = SentinelMetrics(mode="observe" if given.observe else "act")
-        sinks = (self.metrics.incidents,)
+        self.spans = IncidentSpans(mask=NumberMask.from_env().text)
+        sinks = (self.metrics.incidents, self.spans)
         self.rescuer = CallRescuer.of(
             credentials,
             self.journal,
