@@ -51,6 +51,17 @@ def test_systemd_accepts_the_unit(name: str, tmp_path: Path) -> None:
 
 
 @needs_systemd
+def test_systemd_accepts_the_keys_of_a_rotation(tmp_path: Path) -> None:
+    unit = with_a_program_of_ours("onhook-sentinel.service", tmp_path)
+    text = re.sub(r"^#(\w+=)", r"\1", unit.read_text(), flags=re.MULTILINE)
+    assert "\nLoadCredential=webhook-keys:" in text
+    assert "\nEnvironment=ONHOOK_WEBHOOK_KEYS=%d/webhook-keys" in text
+    unit.write_text(text)
+    got = analyze("verify", "--man=no", str(unit))
+    assert unit.name not in got.stderr, got.stderr
+
+
+@needs_systemd
 @pytest.mark.parametrize("name", UNITS)
 def test_a_mistake_in_it_would_be_told(name: str, tmp_path: Path) -> None:
     unit = with_a_program_of_ours(name, tmp_path)
