@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,22 @@ async def test_a_redis_that_was_never_there_is_a_reason_and_one_that_is_gone_a_n
         assert "goes on alone" in told["notes"][0]
         text = (await asked(sentinel, "/metrics"))[1]
         assert "onhook_sentinel_fleet_degraded 1.0" in text
+
+
+async def test_of_two_sentinels_both_are_ready_and_one_leads(
+    tmp_path: Path, own_redis: RedisServer
+) -> None:
+    async with (
+        twirp(ListRooms=[ROOMS]) as server,
+        running(tmp_path / "a", credentials(server), own_redis.url) as a,
+        running(tmp_path / "b", credentials(server), own_redis.url) as b,
+    ):
+        await until(lambda: a.status()["polls"]["last"] is not None)
+        assert [(await asked(one, "/readyz"))[0] for one in (a, b)] == [200, 200]
+        told = [(await asked(one, "/metrics"))[1] for one in (a, b)]
+        leads = [float(re.findall(r"^onhook_sentinel_leads (.*)$", t, re.M)[0]) for t in told]
+        assert leads == [1.0, 0.0]
+        assert 'onhook_sentinel_calls{state="nobody"} 0.0' in told[1], "the other one counts it"
 
 
 async def test_a_watch_that_is_stuck_is_told_so_that_somebody_restarts_it(
