@@ -1,4 +1,7 @@
-"""examples/fastapi_sentinel.py, served by uvicorn, hears the webhooks of a real livekit-server."""
+"""examples/fastapi_sentinel.py, served by uvicorn, hears the webhooks of a real livekit-server.
+
+In the middle of a rotation: the server signs with the old key, the application has the new one.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import pytest
 from livekit import api
 
 from onhook.bench.stack import Stack
+from onhook.bench.stack.config import Keys
 from tests.deploy.deploy_files import ROOT
 from tests.sentinel.line.sentinels import free_port
 
@@ -22,12 +26,17 @@ START = 90.0
 
 @pytest.mark.stack
 async def test_a_real_webhook_arrives_below_the_prefix(tmp_path: Path) -> None:
-    port, log = free_port(), tmp_path / "uvicorn.log"
+    port, log, new = free_port(), tmp_path / "uvicorn.log", Keys()
     base = f"http://127.0.0.1:{port}"
-    async with Stack(sip="off", webhooks=[f"{base}/onhook/webhook"]) as stack:
+    async with Stack(sip="off", webhooks=[f"{base}/onhook/webhook"], next_keys=new) as stack:
+        _, old_key, old_secret = stack.env.values()
+        (tmp_path / "old-keys").write_text(f"{old_key}: {old_secret}\n")
         env = {
             **os.environ,
             **stack.env,
+            "LIVEKIT_API_KEY": new.key,
+            "LIVEKIT_API_SECRET": new.secret,
+            "ONHOOK_WEBHOOK_KEYS": str(tmp_path / "old-keys"),
             "ONHOOK_JOURNAL": str(tmp_path / "incidents.db"),
             "ONHOOK_MODE": "observe",
         }
@@ -53,6 +62,7 @@ async def test_a_real_webhook_arrives_below_the_prefix(tmp_path: Path) -> None:
                     if told["webhooks"] == {"room_started": 1}:
                         break
                     await asyncio.sleep(0.1)
+                status = await asked(session, f"{base}/onhook/status")
             began = time.monotonic()
             process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(15.0):
@@ -63,11 +73,19 @@ async def test_a_real_webhook_arrives_below_the_prefix(tmp_path: Path) -> None:
                 process.kill()
             await process.wait()
     said = log.read_text()
+    assert status is not None
+    assert status["failing"] == [], "the new key is good for the API"
+    signed = status["signed_at"]
+    assert isinstance(signed, dict)
+    assert signed.pop(new.key) == "never"
+    assert set(signed) == {old_key}
+    assert signed[old_key] != "never"
     assert took <= 5.0, said
     assert "where it is mounted" in said
     assert "Application shutdown complete" in said
     assert "Traceback" not in said
-    assert stack.env["LIVEKIT_API_SECRET"] not in said
+    assert old_secret not in said
+    assert new.secret not in said
 
 
 async def asked(session: aiohttp.ClientSession, url: str) -> dict[str, object] | None:
