@@ -75,8 +75,10 @@ class Parts:
             receive=self.take,
             clock=clock,
         )
-        self.metrics = SentinelMetrics(mode="observe" if given.observe else "act")
-        self.spans = IncidentSpans(mask=NumberMask.from_env().text)
+        self.metrics = SentinelMetrics(
+            mode="observe" if given.observe else "act", leads=lambda: self.fleet.leads
+        )
+        self.spans = IncidentSpans(mask=NumberMask.from_env().text, leads=lambda: self.fleet.leads)
         sinks = (self.metrics.incidents, self.spans)
         self.rescuer = CallRescuer.of(
             credentials,

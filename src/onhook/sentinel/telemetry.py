@@ -42,20 +42,27 @@ class IncidentSpans:
     Args:
         tracer: Makes them; that of the global tracer provider, whenever it is set, when omitted.
         mask: Returns a text with its numbers as they may be shown.
+        leads: Whether it is for this sentinel to begin a span now: of several, that hear of the
+            same incidents, one does.
     """
 
     def __init__(
-        self, tracer: Tracer | None = None, *, mask: Callable[[str], str] = masked_numbers
+        self,
+        tracer: Tracer | None = None,
+        *,
+        mask: Callable[[str], str] = masked_numbers,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self._tracer = tracer or trace.get_tracer("onhook", VERSION)
         self._mask = mask
+        self._leads = leads
         self._traces: OrderedDict[str, _Trace] = OrderedDict()
 
     def handle(self, event: RescueEvent) -> None:
         """See `Sink.handle`. What is told again by who goes on makes no second span."""
         known = self._traces.get(event.incident)
         if known is None:
-            if isinstance(event, Opened):
+            if isinstance(event, Opened) and self._leads():
                 self._open(event)
             return
         match event:

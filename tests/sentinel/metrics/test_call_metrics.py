@@ -47,7 +47,9 @@ def test_what_is_learned_later_is_added_and_nothing_goes_back() -> None:
     metrics = CallMetrics(registry, LabelValues())
     metrics.ended(WELL)
     later = replace(WELL, fault="llm.failed", silent=3.0)
-    metrics.amended(WELL, later)
-    metrics.amended(later, replace(later, silent=2.0))
+    metrics.amended(later)
+    metrics.amended(replace(later, silent=2.0))
+    metrics.amended(replace(later, silent=3.0))
+    metrics.amended(SILENT)  # another sentinel has counted it
     assert sample(registry, "silent_calls", agent="support") == 1
     assert sample(registry, "dead_air_seconds", agent="support") == 3.0

@@ -100,3 +100,16 @@ def test_only_so_many_incidents_are_remembered(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(incident_metrics, "_REMEMBERED", 10)
     told = Told(*(opened(f"inc_{n}") for n in range(50)))
     assert len(told.metrics._known) == 10
+
+
+def test_of_several_sentinels_that_hear_of_it_the_one_that_leads_counts() -> None:
+    told, leading = Told(), [False]
+    told.metrics._leads = lambda: leading[0]
+    told.metrics.handle(opened())
+    leading[0] = True  # the other one has died
+    told.metrics.handle(closed())
+    assert told("incidents_opened_total", fault="llm.failed", ring="guard", mode="act") == 0
+    assert told.closed("guard", "released") == 1
+    told.metrics._leads = lambda: False
+    told.metrics.handle(closed("kept"))
+    assert told.closed("guard", "kept") is None

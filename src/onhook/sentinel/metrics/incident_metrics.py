@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import get_args
 
@@ -38,9 +39,18 @@ class IncidentMetrics:
         registry: Where the metrics are registered.
         mode: That of this sentinel, whose faults are there from the start with 0: an increase from
             nothing to 1 is none to Prometheus.
+        leads: Whether it is for this sentinel to count what happens now: of several, that hear of
+            the same incidents, one does.
     """
 
-    def __init__(self, registry: CollectorRegistry, *, mode: Mode = "act") -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        mode: Mode = "act",
+        leads: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._leads = leads
         self._opened = counter("onhook_incidents_opened_total", registry)
         self._closed = counter("onhook_incidents_total", registry)
         self._failed = counter("onhook_rescues_failed_total", registry)
@@ -84,7 +94,8 @@ class IncidentMetrics:
         known = self._of(event.incident)
         if known.opened is None:
             known.opened = event
-            self._opened.labels(event.failure.fault, event.ring, event.mode).inc()
+            if self._leads():
+                self._opened.labels(event.failure.fault, event.ring, event.mode).inc()
 
     def _close(self, event: Closed) -> None:
         known = self._of(event.incident)
@@ -92,6 +103,8 @@ class IncidentMetrics:
         if opened is None or told in known.closed:
             return
         known.closed |= {told}
+        if not self._leads():
+            return
         labels = (opened.failure.fault, event.ring, event.ending, opened.mode)
         self._closed.labels(*labels).inc()
         if event.ending == "handed_outward":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import Metric as Family
@@ -22,14 +22,15 @@ class SentinelMetrics:
 
     Args:
         mode: That of the sentinel.
+        leads: Whether it is for this one, of several, to count incidents now.
     """
 
-    def __init__(self, *, mode: Mode = "act") -> None:
+    def __init__(self, *, mode: Mode = "act", leads: Callable[[], bool] = lambda: True) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self.agents = LabelValues()
         """Bounds the names of agents, for all metrics together."""
-        self.incidents = IncidentMetrics(self._registry, mode=mode)
+        self.incidents = IncidentMetrics(self._registry, mode=mode, leads=leads)
         self.calls = CallMetrics(self._registry, self.agents)
 
     def add(self, collector: Collector) -> None:
