@@ -165,18 +165,42 @@ async def test_what_it_cannot_begin_with_ends_the_start_of_the_application(
             await sentinel.lifespan().__aenter__()
 
 
-async def test_one_that_breaks_says_so_and_answers_503(
+async def test_one_that_breaks_says_so_and_is_followed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = Sentinel.run_until
+    runs = []
+
+    async def breaks_once(self: Sentinel, told: asyncio.Event, *, listens: bool = True) -> None:
+        runs.append(self)
+        if len(runs) == 1:
+            raise RuntimeError("a bug")
+        await whole(self, told, listens=listens)
+
+    monkeypatch.setattr(Sentinel, "run_until", breaks_once)
+    monkeypatch.setattr("onhook.sentinel.sentinel_app._ANEW", 0.5)
+    async with livekit() as server:
+        sentinel = sentinel_app(tmp_path, server)
+        async with sentinel.lifespan(), served(sentinel) as site:
+            await until(lambda: "the sentinel has ended: it begins anew" in caplog.text)
+            assert await site.status("/healthz") == 503
+            await until(lambda: len(runs) == 2)
+            assert await site.status("/healthz") == 200
+
+
+async def test_told_to_end_it_does_not_wait_to_begin_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def breaks(self: Sentinel, told: asyncio.Event, *, listens: bool = True) -> None:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(Sentinel, "run_until", breaks)
+    monkeypatch.setattr("onhook.sentinel.sentinel_app._ANEW", 60.0)
     async with livekit() as server:
-        sentinel = sentinel_app(tmp_path, server)
-        async with sentinel.lifespan(), served(sentinel) as site:
+        async with sentinel_app(tmp_path, server).lifespan():
             await until(lambda: "the sentinel has ended" in caplog.text)
-            assert await site.status("/healthz") == 503
+            began = time.monotonic()
+        assert time.monotonic() - began < 2.0
 
 
 async def test_webhooks_and_leases_of_both_keys_are_believed_while_keys_are_rotated(

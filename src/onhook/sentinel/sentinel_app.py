@@ -27,6 +27,8 @@ _NUMBERS = 5.0
 """Seconds for each of the two requests by which the project's own numbers are asked for."""
 _END = 5.0
 """Seconds for what is under way to be finished when the application ends."""
+_ANEW = 5.0
+"""Seconds from the end of one that has broken to the next: whatever broke it may be there still."""
 
 
 class SentinelApp:
@@ -39,7 +41,8 @@ class SentinelApp:
         app.mount("/onhook", sentinel)
 
     In a lifespan of your own write `async with sentinel.lifespan():`. Served by itself, it needs
-    nothing around it. Where no lifespan runs, every request is answered 503. Each process of a
+    nothing around it. Where no lifespan runs, every request is answered 503. One that breaks is
+    logged at level ERROR, and followed by another. Each process of a
     server with several (`--workers`) has a sentinel of its own: give them one Redis.
 
     Args:
@@ -86,42 +89,47 @@ class SentinelApp:
                 "this SentinelApp runs already: give one application its lifespan, once"
             )
         self._begun = True
+        told, begun = asyncio.Event(), asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._watch(told, begun), name="onhook-sentinel")
         try:
-            given = SentinelSettings.from_env() if self._given is None else self._given
-            credentials = self._credentials or Credentials.from_env()
-            given = await _with_own_numbers(given, credentials)
-            async with Sentinel(given, credentials) as sentinel, self._watching(sentinel):
-                yield
-        finally:
-            self._begun = False
-
-    @contextlib.asynccontextmanager
-    async def _watching(self, sentinel: Sentinel) -> AsyncIterator[None]:
-        told = asyncio.Event()
-        running = sentinel.run_until(told, listens=False)
-        task = asyncio.create_task(running, name="onhook-sentinel")
-        task.add_done_callback(self._ended)
-        self._running = sentinel
-        try:
+            await begun
             yield
         finally:
-            self._running = None
             told.set()
             try:
-                await asyncio.wait((task,), timeout=_END + 0.5)  # it has a deadline of its own
+                await asyncio.wait((task,), timeout=_END)  # what it does has deadlines of its own
             finally:
-                if not task.done():
-                    await tasks.end(task)
+                await tasks.end(task)
+                self._begun = False
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """Say that it has ended before it was told to, which is a bug of ours."""
-        self._running = None
-        if not task.cancelled() and (error := task.exception()):
-            logger.error(
-                "the sentinel has ended: nobody watches the calls any more, and every request to "
-                "it is answered 503 until the application is started anew",
-                exc_info=error,
-            )
+    async def _watch(self, told: asyncio.Event, begun: asyncio.Future[None]) -> None:
+        """Run a sentinel until told to end, and another where one breaks."""
+        while not told.is_set():
+            try:
+                await self._watch_once(told, begun)
+            except Exception as error:
+                if not begun.done():
+                    begun.set_exception(error)
+                    return
+                logger.exception(
+                    "the sentinel has ended: it begins anew in %g s, and answers 503 till then",
+                    _ANEW,
+                )
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(told.wait(), _ANEW)
+
+    async def _watch_once(self, told: asyncio.Event, begun: asyncio.Future[None]) -> None:
+        given = SentinelSettings.from_env() if self._given is None else self._given
+        credentials = self._credentials or Credentials.from_env()
+        given = await _with_own_numbers(given, credentials)
+        async with Sentinel(given, credentials) as sentinel:
+            self._running = sentinel
+            try:
+                if not begun.done():
+                    begun.set_result(None)
+                await sentinel.run_until(told, listens=False)
+            finally:
+                self._running = None
 
 
 async def _with_own_numbers(given: SentinelSettings, credentials: Credentials) -> SentinelSettings:
