@@ -20,7 +20,7 @@ HELP = Path(__file__).parent / "help"
     [
         *("", "demo", "call", "simulator", "stack", "stack up", "stack down", "stack status"),
         *("incidents", "incidents list", "incidents show", "incidents explain"),
-        *("drain", "watchdog", "watchdog run", "watchdog status", "watchdog stop"),
+        *("doctor", "drain", "watchdog", "watchdog run", "watchdog status", "watchdog stop"),
         *("sentinel", "sentinel run", "sentinel status", "sentinel plans", "sentinel plans check"),
         *("sentinel outage", "sentinel outage on", "sentinel outage off", "sentinel outage show"),
     ],

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from onhook.cli import drain_command, incidents_command, watchdog_command
+from onhook.cli import doctor_command, drain_command, incidents_command, watchdog_command
 
 __all__ = ["app", "main"]
 
@@ -39,6 +39,7 @@ if find_spec(_NEEDED["bench"]) is not None:
 app.add_typer(incidents_command.app, name="incidents")
 app.add_typer(watchdog_command.app, name="watchdog")
 app.command("drain")(drain_command.drain)
+app.command("doctor")(doctor_command.doctor)
 if find_spec(_NEEDED["sentinel"]) is not None:
     from onhook.cli import sentinel_command
 

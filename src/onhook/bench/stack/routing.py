@@ -21,6 +21,8 @@ T = TypeVar("T")
 CATCH_ALL = "catch-all"
 _NUMBER = re.compile(r"[A-Za-z0-9+*#._-]{1,64}")
 _DEADLINE = 10.0
+_LONGEST_CALL = 4 * 3600
+"""Seconds; longer than any call of a test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class Router:
             numbers=numbers,
             allowed_addresses=["127.0.0.0/8"],
             ringing_timeout=Duration(seconds=round(ringing)),
+            max_call_duration=Duration(seconds=_LONGEST_CALL),
         )
         async with self._client() as client:
             made = await self._ask(

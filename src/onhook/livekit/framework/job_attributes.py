@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["attributes_of", "give_attributes"]
+from livekit.protocol.agent_dispatch import RoomAgentDispatch
+
+__all__ = ["attributes_of", "dispatches_have_attributes", "give_attributes"]
+
+
+def dispatches_have_attributes() -> bool:
+    """Return whether this version of livekit-protocol knows attributes of a dispatch."""
+    return "attributes" in RoomAgentDispatch.DESCRIPTOR.fields_by_name
 
 
 def attributes_of(message: Any) -> Mapping[str, str]:
