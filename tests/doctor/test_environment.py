@@ -92,6 +92,8 @@ def test_what_is_no_token(token: str) -> None:
         ("ONHOOK_ATTRIBUTES", "yes", "env.setting"),
         ("ONHOOK_SENTINEL", "sentinel:7899", "env.setting"),
         ("ONHOOK_ACTIVE", "0", "env.guards-off"),
+        ("ONHOOK_NUMBERS", "all", "env.setting"),
+        ("ONHOOK_WEBHOOK_KEYS", "APIother: ", "env.setting"),
     ],
 )
 def test_settings_of_onhook(

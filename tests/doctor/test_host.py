@@ -13,7 +13,7 @@ from onhook.doctor.plans import read_plans
 from onhook.livekit.renderings import Renderings
 from onhook.rungs.say import APOLOGY
 from onhook.sinks.journal import SqliteJournal
-from onhook.watchdog.protocol.version import our_version
+from onhook.version import VERSION
 
 
 def codes() -> list[str]:
@@ -43,7 +43,7 @@ def test_places_that_are_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     file.touch()
     monkeypatch.setenv("ONHOOK_JOURNAL", str(file / "incidents.db"))
     monkeypatch.setenv("ONHOOK_RUNTIME_DIR", str(file / "run"))
-    assert codes() == ["host.journal", "host.runtime"]
+    assert codes() == ["host.journal", "host.runtime", "host.journal"]
 
 
 def test_a_runtime_folder_of_everybody(tmp_path: Path) -> None:
@@ -96,9 +96,9 @@ def test_plans_with_mistakes_and_words(tmp_path: Path) -> None:
         (None, "", "external", ["watchdog.none"]),
         (None, "", "off", ["watchdog.none"]),
         (None, "it did not answer", "", ["watchdog.silent"]),
-        ({"version": our_version(), "unable": "", "limits": ""}, "", "external", []),
+        ({"version": VERSION, "unable": "", "limits": ""}, "", "external", []),
         ({"version": "0.0.1", "unable": "401", "limits": ""}, "", "", ["watchdog.unable"]),
-        ({"version": our_version(), "limits": "no words"}, "", "", ["watchdog.limited"]),
+        ({"version": VERSION, "limits": "no words"}, "", "", ["watchdog.limited"]),
         ({"version": "0.0.1"}, "", "", ["watchdog.version"]),
     ],
 )

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from onhook import settings
 from onhook.doctor.findings import Finding, Kind, Level
 from onhook.errors import ConfigurationError
+from onhook.sentinel.webhook_keys import read_webhook_keys
 
 __all__ = ["KINDS", "judge_environment", "token_claims"]
 
@@ -263,6 +264,8 @@ def _settings(env: Mapping[str, str]) -> Iterator[Finding]:
         (settings.MODE, settings.mode),
         (settings.ATTRIBUTES, settings.attributes),
         (settings.SENTINEL, settings.sentinel),
+        (settings.NUMBERS, settings.numbers),
+        (settings.WEBHOOK_KEYS, lambda: read_webhook_keys(settings.webhook_keys())),
     )
     for name, read in readers:
         try:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from onhook import settings
 from onhook.doctor.findings import Finding, Kind, Level
 from onhook.errors import ConfigurationError, OnhookError
 from onhook.livekit.credentials import Credentials
 from onhook.settings import Places
+from onhook.version import VERSION
 from onhook.watchdog.client.command import ask
-from onhook.watchdog.protocol.version import our_version
 from onhook.watchdog.runtime_dir import RuntimeDir, normalized
 
 __all__ = ["KINDS", "Words", "judge_places", "judge_watchdog", "judge_words", "watchdog_status"]
@@ -119,7 +120,7 @@ class Words:
 
 
 def judge_places(places: Places) -> Iterator[Finding]:
-    """Look whether the files and folders can be used; nothing is made.
+    """Look whether files and folders can be used; nothing is made.
 
     Args:
         places: Where they are.
@@ -134,6 +135,8 @@ def judge_places(places: Places) -> Iterator[Finding]:
         yield RUNTIME.found("runtime folder", f"{places.runtime or 'no folder'} is not writable")
     else:
         yield from _runtime(places.runtime)
+    if (records := settings.records()) is not None and not _writable(records.parent):
+        yield JOURNAL.found("call records", f"{records} cannot be written to")
     folders = {_existing(each) for each in (places.journal, places.renderings) if each is not None}
     for folder in sorted(folders):
         yield from _disk(folder)
@@ -246,6 +249,6 @@ def judge_watchdog(
             yield UNABLE.found(subject, str(status["unable"]))
         elif status.get("limits"):
             yield LIMITED.found(subject, str(status["limits"]))
-        theirs, ours = str(status.get("version", "")), our_version()
-        if theirs and ours and theirs != ours:
-            yield OTHER_VERSION.found(subject, f"it is onhook {theirs}, and this is {ours}")
+        theirs = str(status.get("version", ""))
+        if theirs and theirs != VERSION:
+            yield OTHER_VERSION.found(subject, f"it is onhook {theirs}, and this is {VERSION}")

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from onhook import tasks
+from onhook import settings, tasks
 from onhook.doctor.findings import Finding, Kind, Level
 from onhook.doctor.sentinel import sentinel_status
 from onhook.livekit.credentials import Credentials
@@ -60,15 +60,17 @@ async def listening(credentials: Credentials, host: str, port: int) -> AsyncIter
         port: TCP port.
 
     Raises:
-        ConfigurationError: Nobody can listen there.
+        ConfigurationError: Nobody can listen there, or `ONHOOK_WEBHOOK_KEYS` is wrong.
     """
     from onhook.sentinel.signals.leases import Leases  # noqa: PLC0415 - of an extra
     from onhook.sentinel.signals.receiver import Receiver  # noqa: PLC0415
     from onhook.sentinel.signals.serving import serve  # noqa: PLC0415
     from onhook.sentinel.signals.signed_bodies import SignedBodies  # noqa: PLC0415
     from onhook.sentinel.signals.webhooks import Webhooks  # noqa: PLC0415
+    from onhook.sentinel.webhook_keys import believed_keys, read_webhook_keys  # noqa: PLC0415
 
-    signed = SignedBodies({credentials.key: credentials.secret})
+    further = read_webhook_keys(settings.webhook_keys())
+    signed = SignedBodies(believed_keys(credentials, further))
     counts = WebhookCounts(0, Counter())
     receiver = Receiver(Webhooks(signed), Leases(signed), lambda _: None)
     began = asyncio.Event()
