@@ -208,6 +208,40 @@ async def test_an_agent_without_a_voice_is_asked_once_more_too() -> None:
     assert acting.books.done == ["remove a agent-1", "say a", "delete a"]
 
 
+@pytest.mark.parametrize("sends", [False, True, None])
+async def test_an_agent_that_no_server_knows_is_dead_if_it_is_not_in_the_room(
+    sends: bool | None,
+) -> None:
+    """Its server was killed, and the list is that of before."""
+    async with Acting() as acting:
+        acting.world.caller("a")
+        stay = acting.world.agent("a")
+        acting.world.change("a", "agent-1", audible=True)
+        acting.world.answer("a")
+        acting.books.voices["agent-1"] = sends
+        await acting.until(20.0)
+        acting.world.life[stay] = ProbeResult.ABSENT
+        await acting.until(60.0)
+    rescued = ["remove a agent-1", "say a", "delete a"]
+    assert acting.books.done == (rescued if sends is False else [])
+    assert all(moment >= 35.0 for moment, _ in acting.books.acts)
+
+
+async def test_an_agent_that_joins_again_after_its_server_was_restarted_keeps_its_caller() -> None:
+    async with Acting() as acting:
+        acting.world.caller("a")
+        stay = acting.world.agent("a")
+        acting.world.change("a", "agent-1", audible=True)
+        acting.world.answer("a")
+        acting.books.voices["agent-1"] = False
+        await acting.until(20.0)
+        acting.world.life[stay] = ProbeResult.ABSENT
+        await acting.until(33.0)
+        acting.world.life[stay] = ProbeResult.ANSWERED
+        await acting.until(60.0)
+    assert acting.books.acts == []
+
+
 async def leased(acting: Acting, *, lives: bool, told: ProbeResult = DEAD) -> None:
     """A host with a call goes silent."""
     acting.send("a")

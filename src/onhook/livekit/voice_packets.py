@@ -29,7 +29,8 @@ _STATS = 0.5
 async def sends_voice(credentials: Credentials, room: str, identity: str) -> bool | None:
     """Join a room hidden, and return whether packets of a participant's voice arrive.
 
-    `None` where that cannot be told: the room could not be joined, or there is no such track.
+    `None` where that cannot be told: the room could not be joined, or there is no such track of a
+    participant who is there. Of one who is not, whatever a list says, nothing arrives.
 
     Args:
         credentials: Server and key.
@@ -41,7 +42,9 @@ async def sends_voice(credentials: Credentials, room: str, identity: str) -> boo
             credentials, room, limit=asyncio.timeout(_JOIN), listens=True
         ) as listening:
             track = await _subscribed(listening, identity)
-            return None if track is None else await _arrive(track)
+            if track is None:
+                return None if identity in listening.remote_participants else False
+            return await _arrive(track)
     except (OnhookError, TimeoutError) as error:
         logger.info("room %s: %r could not be listened to: %r", room, identity, error)
         return None

@@ -21,6 +21,8 @@ class ProbeResult(StrEnum):
     """Its link acknowledged the question, and nothing answered: the event loop is blocked."""
     GONE = "gone"
     """Nothing acknowledged the question: process, host or network are gone."""
+    ABSENT = "absent"
+    """No server knows it, whatever their list says: it joins again, or was on one that is gone."""
     UNKNOWN = "unknown"
     """The server could not be asked, or does not know: no evidence of anything."""
 
@@ -92,6 +94,7 @@ class AgentView:
         unanswered: How many questions in a row it has not answered.
         unanswered_since: When the first of those was asked; `None` for none.
         blocked: Whether it acknowledged one of the last two of those.
+        absent: Whether no server knew it at the last of those.
     """
 
     identity: str
@@ -104,6 +107,7 @@ class AgentView:
     unanswered: int = 0
     unanswered_since: float | None = None
     blocked: bool = False
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

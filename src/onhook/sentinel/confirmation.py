@@ -184,7 +184,8 @@ class Confirmation:
         gone = (ProbeResult.GONE, *(() if fault is Fault.HOST_LOST else (ProbeResult.BLOCKED,)))
         if all(result in gone for result in results):
             return _UNANSWERED
-        if any(result not in (*gone, ProbeResult.UNKNOWN) for result in results):
+        unsure = (*gone, ProbeResult.ABSENT, ProbeResult.UNKNOWN)
+        if any(result not in unsure for result in results):
             return ""
         return _NO_VOICE if await self._sends_voice(view, agent) is False else ""
 

@@ -31,7 +31,8 @@ class Limits:
         rescue_overdue_covered: The same, where a host does: its watchdog comes first.
         zombie: An agent that has not acknowledged any of `zombie_probes` questions; `None` where
             unguarded agents are not to be probed.
-        zombie_blocked: An agent that acknowledges, and answers none: a blocked event loop.
+        zombie_blocked: An agent that acknowledges, and answers none: a blocked event loop; or one
+            that no server knows, which may be about to join again.
         zombie_probes: How many questions must have gone unanswered; one proves nothing.
         proof_valid: For how long an agent that has answered needs no other proof.
         max_call: The whole call, from its answer on; `None` for ever.

@@ -21,7 +21,7 @@ logger = logging.getLogger("onhook")
 RESPONSE_TIMEOUT = 2.5
 """Seconds. A missing acknowledgement is told after 2.0 s and a missing response after these, so
 that with less the two could not be told apart; with more than 3 a room that is gone could not."""
-_MARGIN = 0.4
+_MARGIN = 1.0
 """Seconds beyond that for the request: a server says after 3 s that nobody is there at all."""
 _AT_ONCE = 32
 """Questions under way; a server with a thousand dead agents is not asked about all at once."""
@@ -30,6 +30,7 @@ _RESULTS = {
     RpcError.ANSWERED: ProbeResult.ANSWERED,
     RpcError.NO_RESPONSE: ProbeResult.BLOCKED,
     RpcError.NO_ACKNOWLEDGEMENT: ProbeResult.GONE,
+    RpcError.NOBODY: ProbeResult.ABSENT,
     RpcError.UNKNOWN: ProbeResult.UNKNOWN,
 }
 
@@ -60,7 +61,7 @@ class Prober(Closing):
     async def ask(
         self, room: str, identity: str, *, spend: Callable[[], bool] | None = None
     ) -> ProbeResult:
-        """Ask one agent once; takes 2.9 s at most, once it is its turn.
+        """Ask one agent once; takes 3.5 s at most, once it is its turn.
 
         Args:
             room: Room name.

@@ -59,7 +59,7 @@ class Shared:
 class _Probes:
     """What an agent did with the questions that it was asked."""
 
-    __slots__ = ("answered", "asked", "gone", "unanswered", "unanswered_since")
+    __slots__ = ("absent", "answered", "asked", "gone", "unanswered", "unanswered_since")
 
     def __init__(self) -> None:
         self.asked: float | None = None
@@ -67,6 +67,7 @@ class _Probes:
         self.unanswered = 0
         self.unanswered_since: float | None = None
         self.gone = 0
+        self.absent = False
 
     def take(self, result: ProbeResult, asked: float) -> None:
         if self.asked is not None and asked <= self.asked:
@@ -75,12 +76,14 @@ class _Probes:
         if result is ProbeResult.ANSWERED:
             self.answered = asked
             self.unanswered, self.unanswered_since, self.gone = 0, None, 0
+            self.absent = False
         elif result is not ProbeResult.UNKNOWN:
             self.unanswered += 1
             self.unanswered_since = (
                 asked if self.unanswered_since is None else self.unanswered_since
             )
-            self.gone = self.gone + 1 if result is ProbeResult.GONE else 0
+            self.absent = result is ProbeResult.ABSENT
+            self.gone = 0 if result is ProbeResult.BLOCKED else self.gone + 1
 
 
 class Stay:
@@ -179,6 +182,7 @@ class Stay:
             unanswered=known.unanswered,
             unanswered_since=known.unanswered_since,
             blocked=known.unanswered > 0 and known.gone < min(2, known.unanswered),
+            absent=known.absent,
         )
 
 

@@ -48,7 +48,7 @@ _QUIET = 60.0
 _LATE = 1.0
 """Seconds after which an agent that has not answered is asked a second time; a living one answers
 within 10 ms, and one that is not there is told of after 2 s."""
-_MISSING = (ProbeResult.GONE, ProbeResult.BLOCKED)
+_MISSING = (ProbeResult.GONE, ProbeResult.BLOCKED, ProbeResult.ABSENT)
 
 
 class Watch:

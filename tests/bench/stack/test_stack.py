@@ -51,6 +51,20 @@ async def gone(*pids: int) -> None:
             await asyncio.sleep(0.02)
 
 
+async def test_servers_are_killed_and_started_again_with_what_redis_kept(tmp_path: Path) -> None:
+    async with Stack(folder=tmp_path, sip="off", keeps=True) as stack:
+        await stack.add_route(Route("+15550100", "front-desk"))
+        before = dict(stack.pids)
+        for name in before:
+            stack.kill(name)
+            await stack.restart(name)
+        assert not set(before.values()) & set(stack.pids.values())
+        with pytest.raises(StackError):
+            await stack.add_route(Route("+15550100", "front-desk"))  # it is there already
+        with pytest.raises(StackError, match="no server 'nginx'"):
+            await stack.restart("nginx")
+
+
 async def test_two_stacks_side_by_side_and_no_trace_after(tmp_path: Path) -> None:
     one, two = Stack(folder=tmp_path / "one"), Stack(folder=tmp_path / "two")
     async with one, two:

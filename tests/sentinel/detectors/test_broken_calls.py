@@ -186,7 +186,8 @@ def test_a_host_is_lost_before_its_agent_came() -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "bound"), [(ProbeResult.GONE, 8.0), (ProbeResult.BLOCKED, 20.0)]
+    ("result", "bound"),
+    [(ProbeResult.GONE, 8.0), (ProbeResult.BLOCKED, 20.0), (ProbeResult.ABSENT, 20.0)],
 )
 def test_an_agent_is_there_by_the_books_alone(result: ProbeResult, bound: float) -> None:
     watch = Watch(

@@ -28,7 +28,7 @@ SECONDS = {ProbeResult.ANSWERED: 1.0, ProbeResult.BLOCKED: 2.9, ProbeResult.GONE
 async def test_the_states_of_an_agent_are_told_apart(bench: Bench) -> None:
     async with Prober(Credentials.from_env(bench.stack.env)) as prober:
         found = await asyncio.gather(*(state_of(bench, prober, *key) for key in EXPECTED))
-        assert await prober.ask("no-such-room", "agent-1") is ProbeResult.UNKNOWN
+        assert await prober.ask("no-such-room", "agent-1") is ProbeResult.ABSENT
     assert dict(zip(EXPECTED, (result for result, _ in found), strict=True)) == EXPECTED
     assert all(seconds < SECONDS[result] for result, seconds in found), found
 

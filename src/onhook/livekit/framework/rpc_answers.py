@@ -35,6 +35,9 @@ class RpcError(Enum):
     """It was acknowledged, and nothing came."""
     NO_ACKNOWLEDGEMENT = "no acknowledgement"
     """Nothing came at all, or the server has no way to the participant any more."""
+    NOBODY = "nobody"
+    """None of the servers knows the participant, whatever the list says: a server that was killed
+    leaves those who were on it in the list, which is Redis'."""
     UNKNOWN = "unknown"
     """Nothing that proves anything of the participant."""
 
@@ -54,7 +57,10 @@ _BY_WORDS = {
     "transport failure": RpcError.NO_ACKNOWLEDGEMENT,
 }
 _ABOUT_IT = (400, 408, 500, 504)
-"""Statuses of answers about the participant; 401, 429 or 503 say nothing of anybody."""
+"""Statuses of answers about the participant; 401 or 429 say nothing of anybody."""
+_NOBODY, _UNAVAILABLE = "no response from servers", 503
+"""What the server says where nobody has taken its question (psrpc `ErrNoResponse`). Another 503 is
+of a proxy, or of a server that is overloaded."""
 
 
 def rpc_error(error: api.ServerError) -> RpcError:
@@ -63,6 +69,8 @@ def rpc_error(error: api.ServerError) -> RpcError:
     Args:
         error: What `perform_rpc` raised.
     """
+    if error.status == _UNAVAILABLE and _NOBODY in error.message.lower():
+        return RpcError.NOBODY
     if error.status not in _ABOUT_IT:
         return RpcError.UNKNOWN
     if found := _NUMBERED.search(error.message):

@@ -37,7 +37,11 @@ def judge(view: CallView, now: float, limits: Limits) -> Suspicion | None:
         return None
     first = agents[0]
     since = min(agent.unanswered_since or now for agent in agents)
-    how = "acknowledged and did not answer" if first.blocked else "did not even acknowledge"
+    how = "did not even acknowledge"
+    if first.blocked:
+        how = "acknowledged and did not answer"
+    elif first.absent:
+        how = "no server knows it: nobody took"
     return Suspicion(
         Fault.AGENT_ZOMBIE,
         view.room,
@@ -60,4 +64,7 @@ def _is_silent(agent: AgentView, now: float, limits: Limits) -> bool:
         return False
     if agent.changed > since:
         return False  # it has told something of itself meanwhile
-    return now - since >= (limits.zombie_blocked if agent.blocked else limits.zombie)
+    # one that no server knows may be about to join again, as all do when theirs was restarted
+    return now - since >= (
+        limits.zombie_blocked if agent.blocked or agent.absent else limits.zombie
+    )

@@ -196,7 +196,7 @@ TABLE: tuple[Row, ...] = (
         judge=agent_zombie.judge,
         fault=Fault.AGENT_ZOMBIE,
         after="zombie (3.5 s) and 2 questions not acknowledged; zombie_blocked (15 s) where they "
-        "are",
+        "are, or where no server knows the agent",
         needs=f"{_LIST}, and no packet of its voice",
         why="an agent that lives is left alone, silent or not: what it owes the caller cannot be "
         "seen from here",
