@@ -61,6 +61,7 @@ missing_packages() {
   fi
   [ "$for_what" = demo ] || have sipp || echo sip-tester
   [ "$for_what" = demo ] || have promtool || echo prometheus # checks the alert rules
+  [ "$for_what" = demo ] || have chromium || have google-chrome || echo chromium
   python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
 }
 

@@ -41,6 +41,7 @@ __all__ = [
     "SENTINEL_TOKEN",
     "WATCHDOG",
     "WEBHOOK_KEYS",
+    "WORKERS",
     "Places",
     "attributes",
     "expanded",
@@ -57,6 +58,7 @@ __all__ = [
     "sentinel_token",
     "watchdog",
     "webhook_keys",
+    "workers",
 ]
 
 ACTIVE = "ONHOOK_ACTIVE"
@@ -73,6 +75,7 @@ RECORDS = "ONHOOK_RECORDS"
 NUMBERS = "ONHOOK_NUMBERS"
 WEBHOOK_KEYS = "ONHOOK_WEBHOOK_KEYS"
 SENTINEL_TOKEN = "ONHOOK_SENTINEL_TOKEN"  # noqa: S105 - the name of a variable
+WORKERS = "ONHOOK_WORKERS"
 
 _PLACED_BY = (
     *(JOURNAL, RUNTIME_DIR, "TMPDIR", "XDG_RUNTIME_DIR"),
@@ -242,6 +245,12 @@ def sentinel_token() -> str:
 def webhook_keys() -> str:
     """Return further keys by which a sentinel believes webhooks, or the path of a file of them."""
     return os.environ.get(WEBHOOK_KEYS, "").strip()
+
+
+def workers() -> tuple[str, ...]:
+    """Return the addresses of the workers' HTTP ports that `ONHOOK_WORKERS` lists."""
+    listed = os.environ.get(WORKERS, "").replace(",", " ")
+    return tuple(listed.split())
 
 
 def plans() -> Path | None:

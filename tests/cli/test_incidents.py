@@ -13,10 +13,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from onhook.cli import app
-from onhook.cli.incident_explanation import RULES
 from onhook.faults import Fault
 from onhook.rescue.events import Ring
 from onhook.sinks.journal import Entry, Opening, SqliteJournal, Step
+from onhook.sinks.journal.incident_explanation import RULES
 
 WALL = 1_790_000_000.0
 WIDE_DETAIL = "the line was not released: " + "delete_room was refused, " * 12

@@ -12,10 +12,10 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from onhook.cli.incident_explanation import explained, observed_in_words
 from onhook.cli.incidents_table import entry_line, show_case, show_explanation, show_list
 from onhook.errors import JournalError
 from onhook.sinks.journal.case_file import Case, line
+from onhook.sinks.journal.incident_explanation import explained, observed_in_words
 from onhook.sinks.journal.sqlite import SqliteJournal
 
 __all__ = ["app"]

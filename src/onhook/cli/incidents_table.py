@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from onhook.cli.incident_explanation import Section
 from onhook.sinks.journal import Entry, Step
 from onhook.sinks.journal.case_file import Case
+from onhook.sinks.journal.incident_explanation import Section
 
 __all__ = ["entry_line", "printable", "show_case", "show_explanation", "show_list"]
 

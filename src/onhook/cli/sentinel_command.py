@@ -20,6 +20,7 @@ from onhook.cli.trunk_numbers import trunk_numbers
 from onhook.errors import OnhookError, PlansError
 from onhook.outages import OutageFile
 from onhook.sentinel.canary_settings import CanarySettings
+from onhook.sentinel.page_settings import token_in
 from onhook.sentinel.sentinel_settings import HOST, PORT, Address, SentinelSettings
 from onhook.sentinel.webhook_keys import believed_keys
 
@@ -74,6 +75,20 @@ def run(  # noqa: PLR0917 - options of a command
     canary_every: Annotated[
         float, typer.Option(help="Seconds between two questions to an agent.")
     ] = 300.0,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Who may see the page knows this; else $ONHOOK_SENTINEL_TOKEN."
+        ),
+    ] = None,
+    worker: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="HTTP port of a worker, http://HOST:8081, for the page; repeatable. "
+            "Else $ONHOOK_WORKERS.",
+        ),
+    ] = None,
 ) -> None:
     """Watch all calls of the LiveKit server that LIVEKIT_* name, until SIGTERM or Ctrl-C.
 
@@ -92,6 +107,8 @@ def run(  # noqa: PLR0917 - options of a command
                 unguarded=tuple(canary_unguarded or ()),
                 every=canary_every,
             ),
+            **({} if token_file is None else {"token": token_in(token_file)}),
+            **({"workers": tuple(worker)} if worker else {}),
         )
         credentials = _credentials()
         believed_keys(credentials, given.webhook_keys)

@@ -75,6 +75,9 @@ def _watched(
     yield "webhooks", f"taken at http://{given.webhook}/webhook, leases at /lease"
     if given.webhook_keys:
         yield "keys", f"webhooks and leases are believed of {', '.join(given.webhook_keys)} too"
+    if given.token or given.webhook.loopback:
+        who = "whoever knows the token" if given.token else "whoever is on this machine"
+        yield "page", f"http://{given.webhook}/ for {who}"
     yield "polling", f"every {given.poll:g} s, at most {given.budget} requests a minute in all"
     yield "journal", str(given.journal or settings.places().journal or "none")
     if own:
@@ -105,6 +108,8 @@ def _notes(given: SentinelSettings, plans: Plans) -> Iterator[str]:
         yield from notes(plans)
     if not given.webhook.loopback:
         yield f"everybody who reaches {given.webhook} can read the status"
+        if not given.token:
+            yield "the page is off: it needs a token (--token-file FILE, ONHOOK_SENTINEL_TOKEN)"
 
 
 def _strangers(plans: Plans, own: frozenset[str] | None) -> Iterator[str]:

@@ -13,7 +13,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from livekit import api
@@ -66,12 +66,14 @@ class CanaryResult:
         state: What was found.
         seconds: How long it took.
         detail: More about it, for a person.
+        at: When, in seconds since 1970.
     """
 
     agent: str
     state: CanaryState
     seconds: float
     detail: str = ""
+    at: float = field(default_factory=time.time, compare=False)
 
 
 class Canaries:

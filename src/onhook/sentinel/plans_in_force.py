@@ -52,6 +52,11 @@ class PlansInForce:
         self._sleep = sleep
 
     @property
+    def plans(self) -> Plans:
+        """The plans that are in force."""
+        return self._plans
+
+    @property
     def problem(self) -> str:
         """Why the file of plans as it is now is not in force; empty while it is."""
         return "" if self._file is None else self._file.problem

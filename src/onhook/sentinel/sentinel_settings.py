@@ -11,6 +11,7 @@ from typing import Any
 from onhook import settings
 from onhook.errors import PolicyError
 from onhook.sentinel.canary_settings import CanarySettings
+from onhook.sentinel.page_settings import require_token, worker_addresses
 from onhook.sentinel.webhook_keys import read_webhook_keys
 from onhook.validation import require_count, require_seconds
 
@@ -89,6 +90,7 @@ class SentinelSettings:
         webhook_keys: Further API keys, and their secrets, by which webhooks and leases are
             believed.
         token: What whoever looks into it must bring; empty for nothing.
+        workers: HTTP ports of LiveKit Agents workers, `http://HOST:8081`, for the page.
 
     Raises:
         PolicyError: Names the setting, what was got and what is allowed.
@@ -107,6 +109,7 @@ class SentinelSettings:
     canary: CanarySettings = field(default_factory=CanarySettings)
     webhook_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     token: str = field(default="", repr=False)
+    workers: tuple[str, ...] = ()
 
     @classmethod
     def from_env(
@@ -123,18 +126,24 @@ class SentinelSettings:
         Raises:
             OnhookError: Something that was given, or is in the environment, is wrong.
         """
-        keys = read_webhook_keys(settings.webhook_keys())
         return cls(
             observe=observe or settings.mode() == "observe",
             plans=plans if plans is not None else settings.plans(),
             redis=redis or settings.redis(),
-            **{"webhook_keys": keys, "token": settings.sentinel_token(), **others},
+            **{
+                "webhook_keys": read_webhook_keys(settings.webhook_keys()),
+                "token": settings.sentinel_token(),
+                "workers": settings.workers(),
+                **others,
+            },
         )
 
     def __post_init__(self) -> None:
         require_seconds("SentinelSettings", "poll", self.poll)
         require_seconds("SentinelSettings", "reload", self.reload)
         require_count("SentinelSettings", "budget", self.budget)
+        require_token(self.token)
+        object.__setattr__(self, "workers", worker_addresses(self.workers))
         least = max(_LEAST_BUDGET, round(2 * 60 / self.poll))
         if self.budget < least:
             raise PolicyError(

@@ -29,6 +29,7 @@ from onhook.sentinel.signals.serving import serve as serve_app
 from onhook.sentinel.signals.signed_bodies import SignedBodies
 from onhook.sentinel.signals.webhooks import Webhooks
 from onhook.sentinel.status import failing, status
+from onhook.sentinel.web.page import Page
 from onhook.sentinel.webhook_keys import believed_keys
 from onhook.sinks.journal.case_file import iso
 from onhook.tasks import end
@@ -133,11 +134,13 @@ class Sentinel:
         monitoring = MonitoringRoutes(metrics, readiness, self.host_calls, token=given.token)
         monitoring.add_to(self._receiver.app)
         told = Route("/status", self._tell_status, methods=["GET"])
-        self._receiver.app.router.routes.append(told)
+        self._page = Page(self._parts)
+        self._receiver.app.router.routes.extend((told, *self._page.routes))
 
     async def __aenter__(self) -> Sentinel:
         async with contextlib.AsyncExitStack() as ends:
             ends.push_async_callback(self._parts.aclose)
+            ends.push_async_callback(self._page.aclose)
             await self._parts.rescuer.prepare()
             await ends.enter_async_context(self._parts.fleet)
             self._ends = ends.pop_all()
@@ -184,6 +187,7 @@ class Sentinel:
             self._parts.plans.watch(),
             self._parts.unfinished.watch(),
             self._miss_webhooks(),
+            self._page.run(local=listens and where.loopback),
         ]
         if not self._given.observe:
             parts.append(self._parts.canaries.run())
@@ -201,6 +205,7 @@ class Sentinel:
         finally:
             logger.info("ending: %d calls are attended to", len(self._parts.attendance.pool))
             waiting.cancel()
+            await self._page.aclose()  # else the server waits for the pages that are open
             try:
                 async with asyncio.timeout(_END):
                     await asyncio.gather(end(*tasks), self._parts.watch.aclose(_FINISH))

@@ -1,4 +1,4 @@
-"""What `onhook incidents explain` says: why something was judged a fault, in plain sentences."""
+"""Why something was judged a fault, in plain sentences: for `incidents explain` and the page."""
 
 from __future__ import annotations
 
