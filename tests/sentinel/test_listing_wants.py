@@ -7,7 +7,7 @@ from collections.abc import Container
 from onhook.call import LineState
 from onhook.sentinel.calls import CallTable
 from onhook.sentinel.sightings import HostLease, LeasedJob, MembersListed, RoomSeen, RoomsListed
-from tests.sentinel.world import World
+from tests.sentinel.world import SCANNER, World
 
 
 def listed(world: World, *, publishers: dict[str, int] | None = None) -> RoomsListed:
@@ -48,6 +48,25 @@ def test_a_caller_who_waits_comes_before_all_that_seems_well() -> None:
     table.take(listed(world), 10.0)
     assert table.wants(10.0)[:2] == ["later", "untold"]
     assert len(table.wants(10.0)) == 102
+
+
+def test_a_flood_of_scanners_costs_no_caller_a_list() -> None:
+    world, table = World(), CallTable()
+    scanners = [f"scan-{n}" for n in range(50)]
+    for room in scanners:
+        world.caller(room, attributes=SCANNER)
+    take(table, world, scanners)
+    world.now = 1.0
+    calls(world, "caller", agent=False)
+    take(table, world, {"caller"})
+    world.now = 2.0
+    table.take(listed(world), 2.0)
+    wanted = table.wants(2.0)
+    assert wanted[0] == "caller"
+    assert set(wanted[1:]) == set(scanners), "each is listed once"
+    for room in wanted:
+        table.take(MembersListed(room, 2.0, world.listed_members(room)), 2.1)
+    assert table.wants(4.2) == ["caller"]
 
 
 def test_of_rooms_that_no_webhook_tells_of_those_with_an_agents_voice_come_later() -> None:

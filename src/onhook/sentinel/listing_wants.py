@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import IntEnum
 
+from onhook.call import Direction
 from onhook.sentinel.call_view import LeaseState
 from onhook.sentinel.host_leases import HostLeases
 from onhook.sentinel.participant_counts import LAG
+from onhook.sentinel.stays import TRUNK
 from onhook.sentinel.tracked_call import TrackedCall
 
 __all__ = ["wanted"]
@@ -52,6 +54,9 @@ class _Urgency(IntEnum):
     ATTENDED = 5
     COVERED = 6
     """Its own host looks after it."""
+    SCANNER = 7
+    """It came in by no trunk, and nobody has taken it: a flood of these must cost no caller a list.
+    Before one is removed its room is listed anyway."""
 
 
 def wanted(
@@ -86,7 +91,10 @@ def wanted(
             found.append((urgency, since, call.room))
             continue
         age = now - listed
-        if suspect:
+        if suspect and _is_scanner(call):
+            if age >= told:
+                found.append((_Urgency.SCANNER, listed, call.room))
+        elif suspect:
             least = _SUSPECT if alone is None else max(_SUSPECT, (now - alone - _RINGS) / _EASE)
             if age >= (_TOLD if call.relist else least):
                 found.append((_Urgency.ALONE, listed, call.room))
@@ -104,8 +112,8 @@ def _unlisted(
 ) -> tuple[_Urgency, float]:
     """Return how urgent a room is that was never listed, and since when."""
     if suspect:
-        since = call.alone_since
-        return _Urgency.ALONE_UNLISTED, call.first_seen if since is None else since
+        since = call.first_seen if call.alone_since is None else call.alone_since
+        return _Urgency.SCANNER if _is_scanner(call) else _Urgency.ALONE_UNLISTED, since
     if covered:
         return _Urgency.COVERED, call.first_seen
     if call.relist or call.strangers or call.counts.fewer_publishers:  # somebody may have gone
@@ -117,3 +125,10 @@ def _unlisted(
     if callers or call.counts.told or now - call.first_seen <= LAG:
         return _Urgency.UNKNOWN, call.first_seen
     return _Urgency.EMPTY, call.first_seen
+
+
+def _is_scanner(call: TrackedCall) -> bool:
+    """Return whether a call came in by no trunk, and nobody has taken it (`CallView.trunkless`)."""
+    if call.visited or call.strangers or call.call.direction is not Direction.INBOUND:
+        return False
+    return not any(stay.attributes.get(TRUNK) for stay in call.stays.values())
