@@ -166,3 +166,15 @@ async def test_tls_where_there_is_none() -> None:
             answer = await first_answer(probe)
     (found,) = judge_connection(url, answer)
     assert found.code == "server.certificate"
+
+
+async def test_a_secret_in_the_keys_place_is_not_shown() -> None:
+    async with twirp(ListRooms=[plain(401, f"invalid API key: {SECRET}")]) as it:
+        env = {
+            "LIVEKIT_URL": it.credentials.url,
+            "LIVEKIT_API_KEY": SECRET,
+            "LIVEKIT_API_SECRET": KEY,
+        }
+        report = await Examination(Order(timeout=2.0), env=env).report()
+    assert {"key.unknown", "env.swapped"} <= {found.code for found in report.findings}
+    assert SECRET not in str(report)

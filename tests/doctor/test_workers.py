@@ -8,7 +8,16 @@ from aiohttp import web
 
 from onhook.doctor.placed_call import HeardCall, judge_call, told
 from onhook.doctor.sentinel import judge_sentinel, sentinel_status
-from onhook.doctor.workers import Waiting, judge_names, judge_waiting, judge_workers, worker_answer
+from onhook.doctor.workers import (
+    Waiting,
+    canary_answers,
+    judge_canaries,
+    judge_names,
+    judge_waiting,
+    judge_workers,
+    worker_answer,
+)
+from onhook.sentinel.canary import Canaries, CanaryResult, CanaryState
 
 
 @asynccontextmanager
@@ -115,3 +124,29 @@ def test_what_a_caller_would_hear(call: dict[str, float], expected: list[str]) -
     heard = HeardCall(number="+15550100", ringing=0.1, **call)  # type: ignore[arg-type]
     assert [found.code for found in judge_call(heard)] == expected
     assert heard.number in told(heard)
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ([CanaryState.TAKES_CALLS], []),
+        ([CanaryState.NOT_TAKEN, CanaryState.TAKES_CALLS], []),
+        ([CanaryState.NOT_TAKEN, CanaryState.NOT_TAKEN], ["agent.unregistered"]),
+        ([CanaryState.NOT_JOINED, CanaryState.NOT_JOINED], ["agent.not-joined"]),
+        ([CanaryState.UNGUARDED], ["agent.unguarded"]),
+        ([CanaryState.UNKNOWN], []),
+    ],
+)
+async def test_an_agent_that_does_not_come_is_asked_once_more(
+    states: list[CanaryState], expected: list[str]
+) -> None:
+    class Scripted(Canaries):
+        def __init__(self) -> None:
+            pass
+
+        async def ask(self, agent: str) -> CanaryResult:
+            return CanaryResult(agent, states.pop(0), 10.0)
+
+    results = await canary_answers(Scripted(), ["desk"])
+    assert [found.code for found in judge_canaries(results)] == expected
+    assert states == []

@@ -25,7 +25,7 @@ from onhook.errors import ConfigurationError
 from onhook.livekit.credentials import Credentials
 from onhook.livekit.framework import job_attributes
 from onhook.livekit.framework.versions import FEATURES, KNOWN
-from onhook.redaction import masked_number, masked_numbers
+from onhook.redaction import masked, masked_number, masked_numbers
 from onhook.rungs.say import APOLOGY, ONE_MOMENT, TIME_LIMIT
 from onhook.threads import in_thread
 
@@ -219,6 +219,7 @@ class Examination:
         self.unchecked.append(Unchecked(what, why))
 
     def _show(self, text: str) -> str:
+        text = masked(text, self.env)
         if self.order.numbers:
             return text
         for number in sorted(filter(_is_number, self.numbers), key=len, reverse=True):

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 
+from onhook import settings
 from onhook.doctor.findings import Finding, Kind, Level
 from onhook.redaction import bounded
 
@@ -71,8 +72,10 @@ async def sentinel_status(address: str, *, timeout: float) -> tuple[Mapping[str,
         address: `http://HOST:PORT`.
         timeout: Seconds.
     """
+    token = settings.sentinel_token()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        async with asyncio.timeout(timeout), aiohttp.ClientSession() as session:
+        async with asyncio.timeout(timeout), aiohttp.ClientSession(headers=headers) as session:
             for path in ("/status", "/healthz"):
                 async with session.get(f"{address}{path}", allow_redirects=False) as response:
                     body = await response.content.read(_LARGEST)

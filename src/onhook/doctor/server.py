@@ -150,7 +150,9 @@ def judge_connection(server: str, answer: Answer[Any]) -> Iterator[Finding]:
         kind = _refusal(answer)
         if kind is None:  # it is about the token's times: the clock's finding says that
             return
-        yield kind.found(server, f"{server} refuses it: {answer.words}")
+        # it repeats the key that it does not know, which may be the secret in the key's place
+        words = "" if kind is UNKNOWN_KEY else f": {answer.words}"
+        yield kind.found(server, f"{server} refuses LIVEKIT_API_KEY or its secret{words}")
     elif kind := _BY_OUTCOME.get(answer.outcome):
         yield kind.found(server, f"{server}: {answer.words}")
 
