@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.local/bin:$(PATH)
 
-.PHONY: demo test bench bench-watchdog bench-ears bench-sentinel cases cases-observed sentinel-rows evening compat soak lint setup lock clean
+.PHONY: demo test bench bench-watchdog bench-ears bench-sentinel cases cases-observed sentinel-rows evening records-check compat soak lint setup lock clean
 
 demo:
 	@scripts/setup.sh demo
@@ -54,6 +54,12 @@ sentinel-rows: setup
 # An operator's evening at the sentinel: three agents, twenty calls, and much that goes wrong.
 evening: setup
 	@$(PYTHON) -m tests.sentinel.evening $(ARGS)
+
+# Records of real calls against what their phones have heard: who ended them, dead air, fault.
+# CALLS=100 holds so many, one after the other.
+records-check: setup
+	@ONHOOK_RECORDS_CALLS=$${CALLS:-12} $(PYTHON) -m pytest -o log_cli=true --log-cli-level=INFO \
+		tests/sentinel/records/test_at_the_phone.py -q --no-header $(ARGS)
 
 # The tests with older versions of livekit-agents, and calls at the phone; VERSIONS="1.5.0 newest".
 compat: setup

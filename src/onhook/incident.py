@@ -29,6 +29,8 @@ class Failure:
         severity: How bad it is for the caller.
         traceback: The error with its traceback, shortened and without secrets; made from `error`
             when omitted.
+        silent_since: Since when the caller was owed sound and heard none, in seconds of the
+            monotonic clock; since the failure where it is not told.
     """
 
     fault: Fault
@@ -38,6 +40,7 @@ class Failure:
     evidence: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     severity: Severity = Severity.LOST
     traceback: str = ""
+    silent_since: float | None = None
 
     def __post_init__(self) -> None:
         """Make fit once what everybody keeps and sends: masked, bounded, and formatted."""
@@ -92,6 +95,8 @@ class RungReport:
         detail: One sentence; for a failure what was got and what to do.
         started: Seconds of the monotonic clock.
         ended: Seconds of the monotonic clock.
+        sound: When the caller began to hear what it gave them, and until when, in seconds of the
+            monotonic clock; `None` where it gave them nothing to hear.
     """
 
     rung: str
@@ -99,6 +104,7 @@ class RungReport:
     detail: str
     started: float
     ended: float
+    sound: tuple[float, float] | None = None
 
 
 Mode: TypeAlias = Literal["act", "observe"]

@@ -27,6 +27,7 @@ class Announcement:
             slow in all that it does, as the release would have to wait for it too.
         gentle: The agent may still speak: its own voice is left alone, and where no audio of the
             text can be had the built-in words ask for patience instead of saying goodbye.
+        heard: Is told `True` when the words begin to be heard, and `False` when they have ended.
     """
 
     text: str
@@ -35,6 +36,7 @@ class Announcement:
     tts_deadline: float = 1.5
     start_deadline: float = 3.0
     gentle: bool = False
+    heard: Callable[[bool], None] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

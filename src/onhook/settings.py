@@ -41,9 +41,12 @@ __all__ = [
     "SENTINEL_TOKEN",
     "WATCHDOG",
     "WEBHOOK_KEYS",
+    "WEBHOOK_SECRET",
+    "WEBHOOK_URL",
     "WORKERS",
     "Places",
     "attributes",
+    "call_webhook",
     "expanded",
     "is_on",
     "is_private",
@@ -73,6 +76,8 @@ SENTINEL = "ONHOOK_SENTINEL"
 REDIS = "ONHOOK_REDIS"
 RECORDS = "ONHOOK_RECORDS"
 NUMBERS = "ONHOOK_NUMBERS"
+WEBHOOK_URL = "ONHOOK_WEBHOOK_URL"
+WEBHOOK_SECRET = "ONHOOK_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
 WEBHOOK_KEYS = "ONHOOK_WEBHOOK_KEYS"
 SENTINEL_TOKEN = "ONHOOK_SENTINEL_TOKEN"  # noqa: S105 - the name of a variable
 WORKERS = "ONHOOK_WORKERS"
@@ -230,6 +235,11 @@ def outages() -> Path | None:
 def records() -> Path | None:
     """Return the file of call records: as `ONHOOK_RECORDS` says, else beside the journal."""
     return expanded(os.environ.get(RECORDS, "")) or _beside_journal("calls.db")
+
+
+def call_webhook() -> tuple[str, str]:
+    """Return where a sentinel tells of calls that have ended, and by which secrets; else empty."""
+    return os.environ.get(WEBHOOK_URL, "").strip(), os.environ.get(WEBHOOK_SECRET, "").strip()
 
 
 def redis() -> str:

@@ -22,6 +22,7 @@ HELP = Path(__file__).parent / "help"
         *("incidents", "incidents list", "incidents show", "incidents explain"),
         *("doctor", "drain", "watchdog", "watchdog run", "watchdog status", "watchdog stop"),
         *("sentinel", "sentinel run", "sentinel status", "sentinel plans", "sentinel plans check"),
+        *("sentinel calls",),
         *("sentinel outage", "sentinel outage on", "sentinel outage off", "sentinel outage show"),
     ],
 )

@@ -11,6 +11,7 @@ from livekit.agents import CloseEvent, CloseReason
 from onhook.call import Call, LineState
 from onhook.errors import EntrypointStalledError
 from onhook.policy import Policy
+from onhook.rescue.events import Closed, Opened
 from onhook.sinks.journal import MemoryJournal
 from tests.fakes import (
     AGENT,
@@ -27,6 +28,7 @@ from tests.fakes import (
 )
 from tests.jobguard.fakes import FakeSession, answered_room
 from tests.jobguard.guarded import Guarded, raising, returns, waits
+from tests.rescue.telling import Kept
 
 pytestmark = pytest.mark.looptime
 
@@ -370,6 +372,8 @@ async def conversing(line: FakeLine, policy: Policy) -> tuple[Guarded, FakeSessi
 async def test_a_silent_turn_is_softened_once_and_its_answer_ends_the_soft_words() -> None:
     line = FakeLine(SPEAKING, says=[takes(3.0)])
     guarded, session = await conversing(line, Policy(dead_air=4.0))
+    kept = Kept()
+    guarded.guard.rescuer.tell(kept)
     reply = session.takes_turn()
     await asyncio.sleep(4.5)
     assert line.asked == ["say"]
@@ -380,6 +384,13 @@ async def test_a_silent_turn_is_softened_once_and_its_answer_ends_the_soft_words
     await asyncio.sleep(60)
     assert guarded.watch.faults == ["llm.stalled"]
     assert [outcome.ending for outcome in guarded.watch.outcomes] == ["kept"]
+    opened, *_, again = kept.events
+    assert isinstance(opened, Opened)
+    assert opened.failure.silent_since is not None
+    assert opened.failure.at - opened.failure.silent_since == pytest.approx(4.0, abs=0.1)
+    assert isinstance(again, Closed)
+    assert again.recovered
+    assert again.at - opened.at == pytest.approx(0.5, abs=0.1)
     assert line.asked == ["say"], "the caller's own silence is no fault"
     assert guarded.job.shutdowns == []
     await guarded.job.end("agent is done")
@@ -388,9 +399,12 @@ async def test_a_silent_turn_is_softened_once_and_its_answer_ends_the_soft_words
 async def test_lasting_silence_is_softened_and_then_rescued() -> None:
     line = FakeLine(SPEAKING)
     guarded, session = await conversing(line, Policy(dead_air=4.0))
+    kept = Kept()
+    guarded.guard.rescuer.tell(kept)
     session.takes_turn()
     await asyncio.sleep(4.0 + 15.0 + 0.5)
     assert guarded.watch.faults == ["llm.stalled", "llm.stalled"]
+    assert not any(isinstance(e, Closed) and e.recovered for e in kept.events)
     assert line.asked == ["say", "say", "delete"]
     assert [outcome.ending for outcome in guarded.watch.outcomes] == ["kept", "released"]
     assert len(guarded.job.shutdowns) == 1

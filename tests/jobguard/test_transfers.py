@@ -128,7 +128,7 @@ async def test_soft_words_do_not_speak_into_a_transfer(far_end: Twirp) -> None:
     line = FakeLine(call_of(caller()))
     guarded = Guarded(line)
     await guarded.start(lambda _: asks(far_end))
-    settled = asyncio.create_task(asyncio.sleep(0.5))
+    settled = asyncio.create_task(asyncio.sleep(0.5, False))
     failure = Failure(Fault.LLM_STALLED, "x", now(), severity=Severity.IMPAIRED)
     await guarded.guard.rescuer.soften(failure, settled)
     assert line.asked == []

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
@@ -24,6 +25,7 @@ from onhook.sentinel.signals.leases import Leases
 from onhook.sentinel.signals.signed_bodies import SignedBodies
 from onhook.watchdog.daemon.job_table import JobTable
 from onhook.watchdog.daemon.lease import PERIOD, TTL, LeaseSender, calls_of
+from onhook.watchdog.daemon.signed_post import SignedPost
 from onhook.watchdog.protocol.messages import Bye
 from tests.fakes import ROOM, call_of, caller
 from tests.jobguard.fakes import FakeJob
@@ -79,14 +81,29 @@ async def sentinel() -> AsyncIterator[Sentinel]:
 
 
 @contextlib.asynccontextmanager
-async def sending(sender: LeaseSender) -> AsyncIterator[LeaseSender]:
-    task = asyncio.create_task(sender.watch())
+async def sender_to(
+    url: str, calls: Callable[[], Iterable[LeasedJob]] = tuple, **how: Any
+) -> AsyncIterator[LeaseSender]:
+    post = SignedPost(url, CREDENTIALS)
+    sender = LeaseSender(post, "host-1", calls, prepared, **how)
     try:
         yield sender
     finally:
-        task.cancel()
-        await asyncio.wait({task})
         await sender.aclose()
+        await post.aclose()
+
+
+@contextlib.asynccontextmanager
+async def sending(
+    url: str, calls: Callable[[], Iterable[LeasedJob]] = tuple, **how: Any
+) -> AsyncIterator[LeaseSender]:
+    async with sender_to(url, calls, **how) as sender:
+        task = asyncio.create_task(sender.watch())
+        try:
+            yield sender
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
 
 
 async def until(holds: Callable[[], object]) -> None:
@@ -98,10 +115,8 @@ async def until(holds: Callable[[], object]) -> None:
 async def test_a_lease_is_what_a_sentinel_reads_and_is_signed_as_a_webhook_is(
     sentinel: Sentinel,
 ) -> None:
-    calls = [{"room": "r", "agent": "a", "job": "AJ_1", "released": "", "rescue_until": 0.0}]
-    async with sending(
-        LeaseSender(sentinel.url, CREDENTIALS, lambda: calls, prepared, period=0.02)
-    ) as sender:
+    calls = [LeasedJob("r", "a", "AJ_1")]
+    async with sending(sentinel.url, lambda: calls, period=0.02) as sender:
         lease = await sentinel.lease()
         assert lease == HostLease(sender.host, TTL, (LeasedJob("r", "a", "AJ_1"),))
         claims = jwt.decode(sentinel.tokens[0], SECRET, algorithms=["HS256"], issuer="key")
@@ -118,7 +133,7 @@ async def test_a_sentinel_that_fails_is_told_of_once_a_change(
 ) -> None:
     caplog.set_level(logging.INFO, "onhook")
     sentinel.answers = [500, 500, 401, 302, 204, 204]
-    async with sending(LeaseSender(sentinel.url, CREDENTIALS, list, prepared, period=0.01)):
+    async with sending(sentinel.url, period=0.01):
         await until(lambda: "takes this host's lease" in caplog.text)
     told = [record.getMessage() for record in caplog.records]
     assert [t.rsplit(": ", 1)[-1] for t in told[:1]] == ["it answers 500"]
@@ -137,10 +152,7 @@ async def test_without_a_sentinel_pauses_grow_only_when_the_last_lease_counts_no
         if len(pauses) == 8:
             await asyncio.Event().wait()
 
-    nobody = LeaseSender(
-        "http://127.0.0.1:1", CREDENTIALS, list, prepared, clock=lambda: 0.0, sleep=sleep
-    )
-    async with sending(nobody):
+    async with sending("http://127.0.0.1:1", clock=lambda: 0.0, sleep=sleep) as nobody:
         await until(lambda: len(pauses) == 8)
     assert pauses[:4] == [PERIOD, PERIOD, PERIOD, 2 * PERIOD]
     assert max(pauses) <= 5.0
@@ -150,17 +162,17 @@ async def test_without_a_sentinel_pauses_grow_only_when_the_last_lease_counts_no
 async def test_a_bug_of_ours_ends_the_leases_and_nothing_else(
     sentinel: Sentinel, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken() -> list[dict[str, object]]:
+    def broken() -> list[LeasedJob]:
         raise RuntimeError("a bug")
 
-    sender = LeaseSender(sentinel.url, CREDENTIALS, broken, prepared)
-    await sender.watch()
-    await sender.aclose()
+    async with sender_to(sentinel.url, broken) as sender:
+        await sender.watch()
     assert "all else goes on" in caplog.text
 
 
 async def test_a_token_alone_signs_no_lease(caplog: pytest.LogCaptureFixture) -> None:
-    await LeaseSender("http://h", Credentials("ws://h", token="t"), list, prepared).watch()
+    post = SignedPost("http://h", Credentials("ws://h", token="t"))
+    await LeaseSender(post, "h", tuple, prepared).watch()
     assert "cannot sign" in caplog.text
 
 
@@ -183,11 +195,11 @@ async def test_a_call_that_its_guard_rescues_is_told_with_the_time_that_may_take
     async with table() as jobs:
         job = jobs.joined(HELLO, 0)
         (call,) = calls_of(jobs, now())
-        assert (call["room"], call["agent"], call["job"]) == ("room", "agent-1", "AJ_1")
-        assert (call["released"], call["rescue_until"]) == ("", 0.0)
+        assert (call.room, call.agent, call.job) == ("room", "agent-1", "AJ_1")
+        assert (call.released, call.rescue_until) == ("", 0.0)
         jobs.told(job, OPENED)
         (call,) = calls_of(jobs, now())
-        assert 4.0 < call["rescue_until"] <= 10.0
+        assert 4.0 < call.rescue_until <= 10.0
 
 
 @pytest.mark.looptime
@@ -196,7 +208,7 @@ async def test_a_call_that_the_watchdog_rescues_stays_its_own_until_the_end() ->
         jobs.joined(HELLO, 0)
         jobs.release_all("the host stops")
         (call,) = calls_of(jobs, now())
-        assert call["rescue_until"] > 5.0
+        assert call.rescue_until > 5.0
         await asyncio.sleep(6.0)
         assert calls_of(jobs, now()) == []
 
@@ -211,7 +223,7 @@ async def test_a_call_that_was_left_on_purpose_is_told_for_a_minute(released: bo
         if not released:
             assert calls == [], "a call that has ended well"
             return
-        assert [call["released"] for call in calls] == ["x" * 200]
+        assert [call.released for call in calls] == ["x" * 200]
         await asyncio.sleep(61.0)
         assert calls_of(jobs, now()) == []
 

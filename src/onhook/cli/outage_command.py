@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import re
 import socket
 from dataclasses import asdict
 from typing import Annotated, NoReturn
@@ -13,6 +12,7 @@ import typer
 from rich.console import Console
 
 from onhook import settings
+from onhook.cli.durations import seconds_of
 from onhook.cli.sentinel_tables import show_outages
 from onhook.cli.trunk_numbers import trunk_numbers
 from onhook.errors import OnhookError
@@ -27,8 +27,6 @@ app = typer.Typer(
 )
 
 _TIMEOUT = 2.0
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")
 
 Number = Annotated[str | None, typer.Option(metavar="N", help="Calls to (or of) this number.")]
 Trunk = Annotated[str | None, typer.Option(metavar="ID", help="Calls of this trunk, ST_...")]
@@ -59,7 +57,7 @@ def on(
         outage = OutageSwitch().on(
             scope,
             value,
-            seconds=_seconds(duration),
+            seconds=seconds_of("--for", duration),
             by=by or _who(),
             reason=reason,
             fallback=fallback,
@@ -150,13 +148,6 @@ def _own_numbers() -> frozenset[str]:
         f"note: it is not known whether the fallback is a number of your own: {why}", err=True
     )
     return frozenset()
-
-
-def _seconds(text: str) -> float:
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
-        _fail(f"--for {text!r} is no time: give 30m, 2h or 1d")
-    return float(found[1]) * _UNITS[found[2]]
 
 
 def _who() -> str:

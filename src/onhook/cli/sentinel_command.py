@@ -15,6 +15,7 @@ from rich.console import Console
 
 from onhook import settings
 from onhook.cli import outage_command
+from onhook.cli.calls_command import calls
 from onhook.cli.sentinel_tables import beginning, show_plans, show_status
 from onhook.cli.trunk_numbers import trunk_numbers
 from onhook.errors import OnhookError, PlansError
@@ -37,6 +38,7 @@ app = typer.Typer(
 plans_app = typer.Typer(help="What is done for which call, from a file.", no_args_is_help=True)
 app.add_typer(plans_app, name="plans")
 app.add_typer(outage_command.app, name="outage")
+app.command()(calls)
 
 _TIMEOUT = 5.0
 _LARGEST = 1_000_000

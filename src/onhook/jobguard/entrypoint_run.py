@@ -83,17 +83,19 @@ class EntrypointRun:
         finally:
             self._task = None
 
-    async def stalled(self, detail: str) -> bool:
+    async def stalled(self, detail: str, since: float | None = None) -> bool:
         """Rescue the call of an agent that does not come up, and end its entrypoint.
 
         Args:
             detail: What its caller has waited for.
+            since: When the line was answered, in seconds of the clock; `None` if it rings.
 
         Returns:
             Whether the agent came up by that.
         """
         stall = EntrypointStalledError(detail)
-        failure = Failure(Fault.ENTRYPOINT_STALLED, detail, self._clock(), stall)
+        now = self._clock()
+        failure = Failure(Fault.ENTRYPOINT_STALLED, detail, now, stall, silent_since=since)
         if self._observes:
             await self._rescuer.rescue(failure)
             return False

@@ -178,7 +178,8 @@ class GuardedJob:
             )
         finally:
             await end(listening)
-        if waited and not await self.entrypoint.stalled(waited):
+        answered = self._first_wait.answered_at
+        if waited and not await self.entrypoint.stalled(waited, answered):
             return
         self.rescuer.state.came_up()
         self._ring2.answer_for_life()

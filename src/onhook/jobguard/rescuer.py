@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -71,6 +72,8 @@ class Rescuer:
         self._transfers = transfers or Transfers(ctx.job.room.name, clock)
         self._lock = asyncio.Lock()
         self._soft: asyncio.Task[None] | None = None
+        self._returning: asyncio.Task[bool] | None = None
+        """Ends when the agent is heard again after soft words."""
         self.state = JobState()
         """Where the job stands."""
         self.outcome: Outcome | None = None
@@ -93,6 +96,7 @@ class Rescuer:
                 return
             self.state.cause_noticed()
             self.outcome = None
+            self._no_return()
             if self._soft is not None:
                 self._soft.cancel("the agent is lost")
             broke = False
@@ -108,18 +112,23 @@ class Rescuer:
                 else:
                     self.state.rescue_ended(recovered=self.recovered)
 
-    async def soften(self, failure: Failure, settled: asyncio.Task[None]) -> None:
+    async def soften(self, failure: Failure, settled: asyncio.Task[bool]) -> None:
         """Climb the soft ladder, and stop as soon as the agent is heard again or lost.
 
         Args:
             failure: What went wrong in this turn.
-            settled: Ends when there is no need of it any more.
+            settled: Ends when there is no need of it any more; returns whether that is because the
+                agent is heard again.
         """
-        self._soft = soft = asyncio.create_task(self._climb_softly(failure), name="onhook-soft")
+        self._no_return()
+        climbing = self._climb_softly(failure, settled)
+        self._soft = soft = asyncio.create_task(climbing, name="onhook-soft")
         try:
             await asyncio.wait((soft, settled), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await end(soft, settled)
+            await end(soft)
+            if self._returning is not settled:
+                await end(settled)
 
     def release(self, reason: str) -> None:
         """Leave this call alone from now on, because the agent leaves it on purpose.
@@ -128,6 +137,7 @@ class Rescuer:
             reason: Why, for the log.
         """
         self.state.release(reason)
+        self._no_return()
         if self._soft is not None:
             self._soft.cancel("the agent releases the call")
 
@@ -141,15 +151,13 @@ class Rescuer:
         """Whether the call would have been rescued, and was left as it is."""
         return self.outcome is not None and self.outcome.ending == "observed"
 
-    def heard_again(self, failure: Failure) -> None:
-        """Keep that the agent is heard again, whose call would have been ended.
+    def heard_again(self, failure: Failure, outcome: Outcome) -> None:
+        """Keep that the agent is heard again, whose call was or would have been acted upon.
 
         Args:
-            failure: For which it would have been.
+            failure: Why.
+            outcome: What became of it by then.
         """
-        outcome = self.outcome
-        if outcome is None:
-            return
         now = self._clock()
         detail = f"{outcome.detail}; the agent was heard again {now - failure.at:.1f} s later"
         logger.info("%s %s: %s", outcome.incident, outcome.ending, detail)
@@ -180,15 +188,36 @@ class Rescuer:
             logger.exception("could not see who is on the call")
         return self._unseen()
 
-    async def _climb_softly(self, failure: Failure) -> None:
+    async def _climb_softly(self, failure: Failure, settled: asyncio.Task[bool]) -> None:
         try:
             async with self._open_line() as line:
                 call = await self.look(line)
                 leaves = self._transfers.under_way(call) is not None
                 if call.callers and not leaves and not self.state.over:
-                    await self._engine(line).handle(Incident(failure, call))
+                    engine = self._engine(line)
+                    self._returning = settled
+                    settled.add_done_callback(functools.partial(self._returned, failure, engine))
+                    await engine.handle(Incident(failure, call))
         except Exception:  # soft words that fail leave the call as it is
             logger.exception("onhook could not soften the silence in %s", self._room)
+
+    def _returned(self, failure: Failure, engine: Engine, settled: asyncio.Task[bool]) -> None:
+        """The agent is heard again after soft words, or the call is settled otherwise."""
+        if not settled.cancelled() and settled.exception() is None and settled.result():
+            if (outcome := engine.outcome) is not None:
+                self.heard_again(failure, outcome)
+            elif self._soft is not None:  # its words are just being stopped
+                self._soft.add_done_callback(lambda _: self._stopped(failure, engine))
+
+    def _stopped(self, failure: Failure, engine: Engine) -> None:
+        if engine.outcome is not None:
+            self.heard_again(failure, engine.outcome)
+
+    def _no_return(self) -> None:
+        """Wait for the agent no longer: something else happens to its call."""
+        returning, self._returning = self._returning, None
+        if returning is not None:
+            returning.cancel()
 
     async def _handle(self, line: Line, failure: Failure) -> None:
         cancelled: asyncio.CancelledError | None = None

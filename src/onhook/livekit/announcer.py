@@ -103,6 +103,7 @@ async def speak(
     *,
     limit: AbstractAsyncContextManager[object],
     picture: Callable[[], Call],
+    heard: Callable[[bool], None] | None = None,
 ) -> None:
     """Publish a track, wait until it is heard, play the audio to its end, take the track away.
 
@@ -113,6 +114,7 @@ async def speak(
         pcm: The audio.
         limit: Ends the waiting for somebody to subscribe to the track by `TimeoutError`.
         picture: The call now; a line that rings is answered by our publishing (livekit-sip).
+        heard: Is told when the audio begins to be heard, and when that ends.
 
     Raises:
         OnhookError: Nobody subscribed in time, or the track could not be published.
@@ -131,7 +133,7 @@ async def speak(
                 f"nobody in room {room.name!r} listened to the announcement in time {error}"
             ) from error
         await _active(room, picture)
-        await _play(source, pcm, picture)
+        await _play(source, pcm, picture, heard or _nobody)
     finally:
         source.clear_queue()
         if publication is not None:
@@ -157,16 +159,31 @@ async def _active(room: rtc.Room, picture: Callable[[], Call]) -> None:
         room.off("participant_attributes_changed", wake)
 
 
-async def _play(source: rtc.AudioSource, pcm: Pcm, picture: Callable[[], Call]) -> None:
+async def _play(
+    source: rtc.AudioSource,
+    pcm: Pcm,
+    picture: Callable[[], Call],
+    heard: Callable[[bool], None],
+) -> None:
     data = bytes(2 * int(pcm.rate * _LEAD)) + pcm.samples.tobytes()
     step = 2 * int(pcm.rate * _CHUNK)
-    for start in range(0, len(data), step):
-        if not picture().callers:
-            return
-        chunk = data[start : start + step]
-        await source.capture_frame(rtc.AudioFrame(chunk, pcm.rate, 1, len(chunk) // 2))
-    await source.wait_for_playout()
+    lead = step * round(_LEAD / _CHUNK)
+    try:
+        for start in range(0, len(data), step):
+            if not picture().callers:
+                return
+            chunk = data[start : start + step]
+            await source.capture_frame(rtc.AudioFrame(chunk, pcm.rate, 1, len(chunk) // 2))
+            if start == lead:
+                heard(True)
+        await source.wait_for_playout()
+    finally:
+        heard(False)
     await asyncio.sleep(_TAIL)
+
+
+def _nobody(_: bool) -> None:
+    pass
 
 
 async def _within(seconds: float, cleanup: Awaitable[None]) -> None:

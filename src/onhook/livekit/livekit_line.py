@@ -243,7 +243,8 @@ class LiveKitLine(Closing):
             async with self._stage(announcement, start) as room:
                 pcm, source = await finding
                 call = functools.partial(picture.from_room, room)
-                await announcer.speak(room, pcm, limit=start.step(), picture=call)
+                heard = announcement.heard
+                await announcer.speak(room, pcm, limit=start.step(), picture=call, heard=heard)
         finally:
             await end(finding)
         return f"{source}, {pcm.seconds:.1f} s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import random
 import time
@@ -28,6 +29,7 @@ from onhook.rescue.events import (
     emit,
 )
 from onhook.rescue.progress import PendingRung, Progress, rest, settled
+from onhook.rescue.sound_times import SoundTimes
 from onhook.rungs import Climb, Rung
 
 __all__ = ["Engine"]
@@ -205,6 +207,8 @@ class Engine:
         incident = climb.incident
         self._emit(Intent(**self._now(incident), rung=rung.name))
         started = self._clock()
+        sound = SoundTimes(self._clock)
+        climb = dataclasses.replace(climb, heard=sound.heard)
         errors: list[Exception] = []
         result, detail = Result.CANCELLED, "cancelled"
         try:
@@ -220,7 +224,8 @@ class Engine:
             result, detail = Result.FAILED, _words_of(error)
         finally:
             self._last_error = errors[-1] if errors else None
-            report = RungReport(rung.name, result, bounded(detail), started, self._clock())
+            times = (started, self._clock(), sound.times)
+            report = RungReport(rung.name, result, bounded(detail), *times)
             self._reports.append(report)
             self._emit(Climbed(**self._now(incident), report=report))
         return report

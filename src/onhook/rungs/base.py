@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -22,12 +23,15 @@ class Climb:
         call: The freshest picture of the call; `call.complete` says whether it can be relied on.
         resumed: An earlier rescuer began this rung, and its outcome is not known: what must not be
             done twice is only looked after.
+        heard: Is to be told `True` when the caller begins to hear what this rung gives them, and
+            `False` when that has ended; `None` where nobody wants to know.
     """
 
     line: Line
     incident: Incident
     call: Call
     resumed: bool = False
+    heard: Callable[[bool], None] | None = None
 
     async def whole(self) -> Call:
         """Return a picture that can be relied on.

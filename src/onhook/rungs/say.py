@@ -78,6 +78,7 @@ class Say:
                 self.tts_deadline,
                 self.start_deadline,
                 gentle=climb.incident.severity is Severity.IMPAIRED,
+                heard=climb.heard,
             )
         )
         return f"said {self.text!r} ({source})"

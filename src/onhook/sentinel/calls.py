@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from onhook.call import LegKind, LineState
+from onhook.sentinel.call_legs import LegEnd, LegListener, LegReporter
 from onhook.sentinel.call_pictures import view_of
 from onhook.sentinel.call_view import CallView, ProbeResult
 from onhook.sentinel.host_leases import HostLeases
@@ -44,6 +45,7 @@ class CallTable:
     """
 
     def __init__(self) -> None:
+        self._legs = LegReporter(self._host_of)
         self._lives = RoomLives(self._ended)
         self._calls = self._lives.calls
         self._uneasy: set[str] = set()
@@ -59,6 +61,10 @@ class CallTable:
 
     def __len__(self) -> int:
         return len(self._calls)
+
+    def tell(self, listener: LegListener) -> None:
+        """Tell somebody from now on what becomes of the callers' legs; one at a time."""
+        self._legs.listener = listener
 
     def take(self, sighting: Sighting, now: float) -> None:
         """Take what was learned.
@@ -170,7 +176,7 @@ class CallTable:
             call.describe(seen)
             call.seen = now
 
-    def _others(self, sighting: RoomGone | AgentJob | HostLease, now: float) -> None:
+    def _others(self, sighting: Sighting, now: float) -> None:
         match sighting:
             case RoomGone(room, sid):
                 self._lives.end(room, sid, Tombstone(now, final=True), now)
@@ -213,6 +219,7 @@ class CallTable:
             call.add(self._shared.slim(member), now, asked=asked)
         for sid in call.take_list(asked):
             self._stays.add(sid, Tombstone(asked, final=False), now)
+            self._legs.ended(call, sid, LegEnd(asked, told=False))
             call.remove(sid)
         self._refresh(call, now, listed=True)
 
@@ -230,6 +237,7 @@ class CallTable:
         elif call.add(member, now, asked=None):
             for sid in call.twins(member):
                 self._stays.add(sid, Tombstone(now, final=False), now)
+                self._legs.ended(call, sid, LegEnd(now, "DUPLICATE_IDENTITY", told=False))
                 call.remove(sid)
             self._refresh(call, now)
 
@@ -237,13 +245,14 @@ class CallTable:
         self._event_at = now
         call = self._calls.get(gone.room)
         if gone.sid:
-            unheard = self._stays.get(gone.sid) is None
+            known = self._stays.get(gone.sid)
             self._stays.add(gone.sid, Tombstone(now, final=True, reason=gone.reason), now)
+            self._legs.gone(call, gone, now, known)
             if call is None:
                 return
             if call.remove(gone.sid, gone.reason):
                 self._refresh(call, now)
-            elif unheard and call.sid in ("", gone.room_sid):
+            elif known is None and call.sid in ("", gone.room_sid):
                 call.stranger_gone(gone.sid, now)
         elif call is not None:
             call.relist = True  # whoever that was
@@ -257,18 +266,25 @@ class CallTable:
         if not changed.published:
             call.relist = True  # of this track or of another one they may still be heard
         elif changed.audible and stay.heard(now):
+            call.heard_by_ringing(changed.sid, now)
             leg = stay.member.leg
             if leg.kind is LegKind.CALLER and leg.line is not LineState.ACTIVE:
                 call.relist = True  # it may have been answered, which no webhook tells
             self._refresh(call, now)
 
-    def _ended(self, room: str) -> None:
+    def _host_of(self, room: str) -> tuple[str, bool]:
+        return self._leases.host_of(room, self._now or 0.0)
+
+    def _ended(self, call: TrackedCall, end: Tombstone) -> None:
+        self._legs.life_over(call, end.at)
+        room = call.room
         self._uneasy.discard(room)
         self._leases.room_ended(room)
         self._hints.forget(room)
 
     def _refresh(self, call: TrackedCall, now: float, *, listed: bool = False) -> None:
         call.refresh(now, listed=listed)
+        self._legs.seen(call)
         self._note(call)
 
     def _note(self, call: TrackedCall) -> None:

@@ -113,6 +113,16 @@ class HostLeases:
         leases = [word.seen() for word in words]
         return min(leases, key=lambda lease: (_BEST.index(lease.state(now)), -lease.until))
 
+    def host_of(self, room: str, now: float) -> tuple[str, bool]:
+        """Return which host answers for a call, empty for none, and whether it rescues it.
+
+        Args:
+            room: Room name.
+            now: Seconds of the sentinel's clock.
+        """
+        lease = self.of(room, now)
+        return "" if lease is None else lease.host, self.rescue_until(room) is not None
+
     def released(self, room: str) -> str:
         """Return why an agent has left a call on purpose, by its host; empty if it has not."""
         words = self._by_room.get(room, ())

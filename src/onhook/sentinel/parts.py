@@ -23,6 +23,7 @@ from onhook.sentinel.plans_file import PlansFile
 from onhook.sentinel.plans_in_force import PlansInForce
 from onhook.sentinel.probes import Prober
 from onhook.sentinel.records.number_mask import NumberMask
+from onhook.sentinel.records.records import Records
 from onhook.sentinel.rescuer import CallRescuer
 from onhook.sentinel.scanners import Scanners
 from onhook.sentinel.second_dispatch import SecondDispatches
@@ -79,7 +80,18 @@ class Parts:
             mode="observe" if given.observe else "act", leads=lambda: self.fleet.leads
         )
         self.spans = IncidentSpans(mask=NumberMask.from_env().text, leads=lambda: self.fleet.leads)
-        sinks = (self.metrics.incidents, self.spans)
+        self.records = Records(
+            self.table,
+            _records_file(given),
+            told=(self.journal, self.metrics.incidents, self.spans),
+            counted=self.metrics.calls,
+            fleet=self.fleet,
+            mask=NumberMask(whole=given.whole_numbers),
+            webhook=given.call_webhook,
+            shared=bool(given.redis),
+            clock=clock,
+        )
+        sinks = (self.metrics.incidents, self.spans, self.records.sink)
         self.rescuer = CallRescuer.of(
             credentials,
             self.journal,
@@ -133,7 +145,7 @@ class Parts:
         )
         self.poll = Poll(
             self.server,
-            self.watch.receive,
+            self.take,
             self.watch.wants,
             self.budget,
             period=given.poll,
@@ -157,8 +169,9 @@ class Parts:
         )
 
     def take(self, sighting: Sighting) -> None:
-        """Take in what another sentinel has heard."""
-        self.watch.receive(sighting)
+        """Take in what was listed, or what another sentinel has heard."""
+        if not self.records.take(sighting):
+            self.watch.receive(sighting)
 
     def hear(self, sighting: Sighting) -> None:
         """Take in what came by a webhook or a lease, and tell the other sentinels."""
@@ -167,9 +180,17 @@ class Parts:
 
     async def aclose(self) -> None:
         """Close connections and files."""
+        await self.records.aclose()
         await self.prober.aclose()
         await self.server.aclose()
         self.journal.close()
+
+
+def _records_file(given: SentinelSettings) -> Path | None:
+    """Return where call records are kept: where it was told, else beside the journal."""
+    if given.records is None and given.journal is not None:
+        return given.journal.parent / "calls.db"
+    return given.records or places.records()
 
 
 def _claims_file(given: SentinelSettings, name: str) -> Path | None:

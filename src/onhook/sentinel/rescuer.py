@@ -199,6 +199,7 @@ class CallRescuer:
             self._clock(),
             evidence={**suspicion.evidence, **dict(confirmed.evidence)},
             severity=suspicion.severity,
+            silent_since=suspicion.since,
         )
 
     def _opened(self, confirmed: ConfirmedCall) -> AbstractAsyncContextManager[BoundedLine]:

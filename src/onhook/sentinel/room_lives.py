@@ -17,10 +17,10 @@ class RoomLives:
     """The calls that are there, one for each room name: a name has one life at a time.
 
     Args:
-        ended: Told the name of a room whose life has ended.
+        ended: Told of a room whose life has ended, and how.
     """
 
-    def __init__(self, ended: Callable[[str], None]) -> None:
+    def __init__(self, ended: Callable[[TrackedCall, Tombstone], None]) -> None:
         self.calls: dict[str, TrackedCall] = {}
         self.asked: float | None = None
         """When the newest list of rooms was asked for."""
@@ -77,7 +77,7 @@ class RoomLives:
         call = self.calls.get(room)
         if call is not None and call.sid == sid:
             del self.calls[room]
-            self._ended(room)
+            self._ended(call, end)
 
     def _later(self, call: TrackedCall, sid: str, told: float, now: float) -> TrackedCall | None:
         """Return the call of another life of this name, if it is later than the known one.

@@ -12,6 +12,7 @@ from onhook import settings
 from onhook.errors import PolicyError
 from onhook.sentinel.canary_settings import CanarySettings
 from onhook.sentinel.page_settings import require_token, worker_addresses
+from onhook.sentinel.records.call_webhook_settings import CallWebhookSettings
 from onhook.sentinel.webhook_keys import read_webhook_keys
 from onhook.validation import require_count, require_seconds
 
@@ -84,6 +85,9 @@ class SentinelSettings:
         redis: Address of the Redis that several sentinels share; empty for a single one.
         journal: The file of incidents; as `onhook.settings` says when omitted.
         outages: The file of the outage switch; as `onhook.settings` says when omitted.
+        records: The file of call records; `calls.db` beside the journal when omitted.
+        whole_numbers: Whether phone numbers are kept and shown as they are, and not masked.
+        call_webhook: Where `call.ended` webhooks go; nowhere when omitted.
         reload: Seconds between two looks whether plans or outages have changed.
         canary: Which agents are asked whether they take calls; none when omitted, nor with
             `observe`.
@@ -105,6 +109,9 @@ class SentinelSettings:
     redis: str = field(default="", repr=False)
     journal: Path | None = None
     outages: Path | None = None
+    records: Path | None = None
+    whole_numbers: bool = False
+    call_webhook: CallWebhookSettings | None = None
     reload: float = 2.0
     canary: CanarySettings = field(default_factory=CanarySettings)
     webhook_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -134,6 +141,8 @@ class SentinelSettings:
                 "webhook_keys": read_webhook_keys(settings.webhook_keys()),
                 "token": settings.sentinel_token(),
                 "workers": settings.workers(),
+                "whole_numbers": settings.numbers() == "whole",
+                "call_webhook": CallWebhookSettings.from_env(),
                 **others,
             },
         )

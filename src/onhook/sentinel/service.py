@@ -23,6 +23,7 @@ from onhook.sentinel.monitoring_routes import MonitoringRoutes
 from onhook.sentinel.parts import Parts
 from onhook.sentinel.readiness import Readiness
 from onhook.sentinel.sentinel_settings import SentinelSettings
+from onhook.sentinel.signals.incident_reports import IncidentReports
 from onhook.sentinel.signals.leases import Leases
 from onhook.sentinel.signals.receiver import Receiver
 from onhook.sentinel.signals.serving import serve as serve_app
@@ -126,6 +127,7 @@ class Sentinel:
         readiness = Readiness(self._parts)
         self._receiver = Receiver(
             *(Webhooks(signed), Leases(signed), self._parts.hear),
+            reports=IncidentReports(signed),
             health=self._health,
             stuck=readiness.stuck,
         )
@@ -186,6 +188,7 @@ class Sentinel:
             self._parts.watch.rounds(),
             self._parts.plans.watch(),
             self._parts.unfinished.watch(),
+            self._parts.records.watch(),
             self._miss_webhooks(),
             self._page.run(local=listens and where.loopback),
         ]

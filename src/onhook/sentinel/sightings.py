@@ -8,6 +8,9 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from onhook.call import Leg
+from onhook.rescue.events import RescueEvent
+from onhook.sentinel.records.call_record import CallRecord
+from onhook.watchdog.protocol.sentinel_messages import HostLease, LeasedJob
 
 __all__ = [
     "AgentJob",
@@ -17,6 +20,8 @@ __all__ = [
     "MemberGone",
     "MemberSeen",
     "MembersListed",
+    "RecordMade",
+    "RescueSeen",
     "RoomGone",
     "RoomSeen",
     "RoomsListed",
@@ -109,6 +114,7 @@ class MemberGone:
         sid: The server's id of the stay.
         identity: The participant's identity.
         reason: The server's word for why, such as `CLIENT_INITIATED`; empty where none was given.
+        member: As the server described them at their end; `None` where it did not.
     """
 
     room: str
@@ -116,6 +122,7 @@ class MemberGone:
     sid: str
     identity: str = ""
     reason: str = ""
+    member: Member | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,38 +186,25 @@ class AgentJob:
 
 
 @dataclass(frozen=True, slots=True)
-class LeasedJob:
-    """One call that a host answers for.
+class RescueSeen:
+    """Something has happened in a rescue, of whichever ring.
 
     Args:
         room: Room name.
-        agent: Identity of the agent.
-        job: LiveKit job id.
-        released: Why the agent has left this call on purpose; empty while it has not.
-        rescue_until: Until when a rescue of the host's own is under way, in seconds from the
-            lease's renewal on; 0 where none is.
+        host: Id of the watchdog that has told it; empty for a sentinel's own.
+        event: What.
     """
 
     room: str
-    agent: str
-    job: str
-    released: str = ""
-    rescue_until: float = 0.0
+    host: str
+    event: RescueEvent
 
 
 @dataclass(frozen=True, slots=True)
-class HostLease:
-    """A watchdog answers for its host's calls, until it is late with the next lease.
+class RecordMade:
+    """A call has ended, and a sentinel has made its record: the others keep it too."""
 
-    Args:
-        host: The watchdog's own id, one for each start.
-        ttl: Seconds for which it counts; 0, with no calls, is a watchdog's goodbye.
-        jobs: The calls it answers for; a call that is missing from a later lease has ended well.
-    """
-
-    host: str
-    ttl: float
-    jobs: tuple[LeasedJob, ...] = ()
+    record: CallRecord
 
 
 Sighting: TypeAlias = (
@@ -223,4 +217,6 @@ Sighting: TypeAlias = (
     | TrackChanged
     | AgentJob
     | HostLease
+    | RescueSeen
+    | RecordMade
 )

@@ -22,6 +22,8 @@ def failing(parts: Parts) -> list[str]:
         found.append("LiveKit's API fails too often: suspicions are not followed for a while")
     if parts.plans.problem:
         found.append(f"the file of plans: {parts.plans.problem}")
+    if parts.records.keeper.problem:
+        found.append(f"call records: {parts.records.keeper.problem}")
     if (health := parts.fleet.health) is not None and health.degraded:
         found.append(f"this sentinel goes on alone since {iso(health.since)}: {health.why}")
     return found
@@ -58,6 +60,7 @@ def status(parts: Parts, receiver: Receiver, since: float) -> Mapping[str, Any]:
         "scanners": parts.scanners.removed,
         "canaries": {agent: str(r.state) for agent, r in parts.canaries.latest.items()},
         "outages": [outage.what for outage in parts.plans.outages],
+        "records": parts.records.status(),
         "journal": str(parts.given.journal or places.places().journal or "none"),
         "fleet": parts.fleet.status(),
         "failing": failing(parts),

@@ -95,7 +95,10 @@ class Stay:
         seen: Up to when they were certainly there: an event's arrival, or when a list was asked.
     """
 
-    __slots__ = ("changed", "member", "probes", "seen", "since")
+    __slots__ = (
+        *("answered", "changed", "heard_while_ringing", "is_colleague"),
+        *("member", "probes", "reported", "seen", "since"),
+    )
 
     def __init__(self, member: Member, now: float, seen: float) -> None:
         self.member = member
@@ -103,6 +106,16 @@ class Stay:
         self.changed = now
         self.seen = seen
         self.probes: _Probes | None = None
+        self.answered: float | None = None
+        """When a phone's leg was answered, as far as it was seen."""
+        self.heard_while_ringing: float | None = None
+        """When somebody else first published sound while this leg rang: what answers one that came
+        in (livekit-sip `room.go`)."""
+        self.is_colleague: bool | None = None
+        """Whether this phone's leg was dialled to a caller; `None` while nobody has asked."""
+        self.reported: tuple[bool, bool, str] | None = None
+        """What was last told of it to whoever records calls."""
+        self._note_answer(member, now)
 
     def describe(self, member: Member, now: float, *, asked: float | None) -> bool:
         """Take another description: of two events the greater version counts, else the list.
@@ -123,6 +136,7 @@ class Stay:
             return False
         if member == self.member:
             return False
+        self._note_answer(member, now)
         self.member = member
         # what a list shows may have been so since the last look: nothing tells of an attribute
         self.changed = now if asked is None else before
@@ -140,6 +154,10 @@ class Stay:
         self.member = replace(self.member, leg=replace(self.member.leg, audible=True))
         self.changed = now
         return True
+
+    def _note_answer(self, member: Member, now: float) -> None:
+        if self.answered is None and member.leg.line is LineState.ACTIVE:
+            self.answered = self.heard_while_ringing or now
 
     def probed(self, result: ProbeResult, asked: float) -> None:
         """Take what became of a question.

@@ -145,6 +145,19 @@ class TrackedCall:
         self._heed(stay, now)
         return True
 
+    def heard_by_ringing(self, sid: str, now: float) -> None:
+        """Take that somebody has published sound, which those whose line rings are answered by.
+
+        Args:
+            sid: The server's id of their stay.
+            now: Seconds of the sentinel's clock.
+        """
+        for stay in self.stays.values():
+            leg = stay.member.leg
+            ringing = leg.kind is LegKind.CALLER and leg.line is LineState.RINGING
+            if ringing and stay.member.sid != sid and stay.heard_while_ringing is None:
+                stay.heard_while_ringing = now
+
     def twins(self, member: Member) -> list[str]:
         """Return the stays that are over: who comes again puts out who was there.
 

@@ -93,7 +93,8 @@ async def test_webhooks_and_leases_are_taken_and_counted(mount: str) -> None:
         "status": "ok",
         "webhooks": {"room_finished": 1},
         "leases": 1,
-        "refused": {"webhook": {}, "lease": {}},
+        "rescue_events": 0,
+        "refused": {"webhook": {}, "lease": {}, "report": {}},
         "failed": 0,
     }
     assert it.receiver.webhook_at is not None

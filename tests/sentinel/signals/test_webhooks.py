@@ -8,10 +8,11 @@ from typing import Any
 import jwt
 import pytest
 
-from onhook.call import LegKind, LineState
+from onhook.call import Leg, LegKind, LineState
 from onhook.errors import ConfigurationError
 from onhook.sentinel.sightings import (
     AgentJob,
+    Member,
     MemberGone,
     MemberSeen,
     RoomGone,
@@ -75,7 +76,9 @@ def test_each_event_tells_what_it_knows_and_no_more() -> None:
         RoomSeen("call-1", "RM_1", 1764000000.0, metadata="m"),
     )
     assert receive(event("room_finished")) == (RoomGone("call-1", "RM_1"),)
-    left = (MemberGone("call-1", "RM_1", "PA_1", "sip_1", "CLIENT_INITIATED"),)
+    leg = Leg("sip_1", LegKind.HUMAN)
+    member = Member("PA_1", leg)
+    left = (MemberGone("call-1", "RM_1", "PA_1", "sip_1", "CLIENT_INITIATED", member),)
     assert receive(event("participant_left", participant=gone)) == left
     assert receive(event("participant_connection_aborted", participant=gone)) == left
     assert receive(event("track_published", **changed)) == (

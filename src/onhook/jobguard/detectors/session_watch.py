@@ -200,7 +200,10 @@ class SessionWatch:
         else:
             detail = "the session was ended, and the caller is still on the line"
             told = {"by": self._ended_by, "rule": "session gone: nobody is left who could be heard"}
-            self._lost = Failure(Fault.SESSION_ENDED, detail, now, evidence=told)
+            ended = self._ended_at
+            self._lost = Failure(
+                Fault.SESSION_ENDED, detail, now, evidence=told, silent_since=ended
+            )
         self.conversation.is_lost()
 
     def _ends_now(self) -> str:
@@ -220,10 +223,11 @@ class SessionWatch:
         """Whether the session itself is beyond help."""
         return self._lost is not None
 
-    async def settled(self) -> None:
-        """Wait until the agent is heard again, or lost."""
+    async def settled(self) -> bool:
+        """Wait until the agent is heard again, or lost; return whether it is heard."""
         if self._lost is None:
             await self.conversation.settles()
+        return self._lost is None
 
     def explain(self) -> str:
         """Tell in plain sentences how agent and caller stand with each other, and stood before."""
@@ -255,7 +259,7 @@ class SessionWatch:
         told |= {"framework": why, "agent": self._session.agent_state}
         conversation.is_warned()
         detail = f"the caller has heard nothing for {now - since:.1f} s: {why}"
-        return Failure(fault, detail, now, error, told, judgement.severity)
+        return Failure(*(fault, detail, now, error, told, judgement.severity), silent_since=since)
 
     # -- the session
 

@@ -176,10 +176,10 @@ class Sessions:
 
     async def _observe_on(self, watch: SessionWatch, failure: Failure) -> None:
         """Tell of an agent that is heard again after its call would have been ended."""
-        if self._rescuer.observed and not watch.is_lost:
-            await watch.settled()
-            if not watch.is_lost:
-                self._rescuer.heard_again(failure)
+        if not self._rescuer.observed or watch.is_lost or not await watch.settled():
+            return
+        if (outcome := self._rescuer.outcome) is not None:
+            self._rescuer.heard_again(failure, outcome)
 
     async def _no_caller(self, watch: SessionWatch) -> None:
         """Go on where a failure harmed nobody: a dead session still must not meet a caller."""

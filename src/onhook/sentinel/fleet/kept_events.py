@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import msgspec
 
-from onhook.incident import RungReport
 from onhook.rescue.event_codec import EventError, decode
 from onhook.rescue.events import Climbed, Closed, Opened, RescueEvent
 
@@ -62,11 +61,13 @@ def _moved(event: RescueEvent, by: float) -> RescueEvent:
     event = msgspec.structs.replace(event, at=event.at + by)
     match event:
         case Opened(failure=failure):
-            moved = replace(failure, at=failure.at + by)
+            silent = None if failure.silent_since is None else failure.silent_since + by
+            moved = replace(failure, at=failure.at + by, silent_since=silent)
             return msgspec.structs.replace(event, failure=moved)
         case Climbed(report=done):
-            times = (done.started + by, done.ended + by)
-            report = RungReport(done.rung, done.result, done.detail, *times)
+            sound = None if done.sound is None else (done.sound[0] + by, done.sound[1] + by)
+            begun, ended = done.started + by, done.ended + by
+            report = replace(done, started=begun, ended=ended, sound=sound)
             return msgspec.structs.replace(event, report=report)
         case Closed(failure=failure) if failure is not None:
             moved = replace(failure, at=failure.at + by)

@@ -9,11 +9,15 @@ from typing import Any
 import msgspec
 
 from onhook.errors import OnhookError
+from onhook.rescue.event_codec import LIMIT as EVENT_LIMIT
+from onhook.rescue.event_codec import from_json, to_json
 from onhook.sentinel.sightings import (
     AgentJob,
     HostLease,
     MemberGone,
     MemberSeen,
+    RecordMade,
+    RescueSeen,
     RoomGone,
     RoomSeen,
     Sighting,
@@ -24,7 +28,12 @@ __all__ = ["LIMIT", "SightingError", "aged", "decode", "encode"]
 
 LIMIT = 8 * 1024
 """Bytes of one sighting's JSON; what is longer is found by the poll."""
-_KINDS = (RoomSeen, RoomGone, MemberSeen, MemberGone, TrackChanged, AgentJob, HostLease)
+_LONGEST_EVENT = EVENT_LIMIT + 2 * 1024
+"""Bytes of an event of a rescue, with the names beside it; there are few of them."""
+_KINDS = (
+    *(RoomSeen, RoomGone, MemberSeen, MemberGone, TrackChanged, AgentJob, HostLease),
+    *(RescueSeen, RecordMade),
+)
 """What travels. A list (`RoomsListed`, `MembersListed`) does not: it tells of one moment by the
 clock of who asked, and with 20,000 rooms a list every two seconds would be all that Redis does."""
 
@@ -46,8 +55,9 @@ def encode(sighting: Sighting) -> tuple[str, bytes]:
     if kind not in _DECODERS:
         raise SightingError(f"a {kind} stays with the sentinel that asked for it")
     body = _ENCODER.encode(sighting)
-    if len(body) > LIMIT:
-        raise SightingError(f"a {kind} of {len(body)} bytes is not told, at most {LIMIT} are")
+    limit = _LONGEST_EVENT if kind == RescueSeen.__name__ else LIMIT
+    if len(body) > limit:
+        raise SightingError(f"a {kind} of {len(body)} bytes is not told, at most {limit} are")
     return kind, body
 
 
@@ -65,7 +75,7 @@ def decode(kind: str, body: bytes) -> Sighting:
         raise SightingError(f"a sighting of a kind that is not known here: {kind[:40]!r}")
     try:
         sighting: Sighting = _DECODERS[kind].decode(body)
-    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+    except (msgspec.MsgspecError, OnhookError, ValueError, TypeError) as error:
         raise SightingError(f"no {kind}: {str(error)[:200]}") from error
     return sighting
 
@@ -88,12 +98,10 @@ def aged(sighting: Sighting, seconds: float) -> Sighting | None:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} cannot travel")
+    return dict(value) if isinstance(value, Mapping) else to_json(value)
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain)
 _DECODERS: Mapping[str, msgspec.json.Decoder[Any]] = {
-    kind.__name__: msgspec.json.Decoder(kind) for kind in _KINDS
+    kind.__name__: msgspec.json.Decoder(kind, dec_hook=from_json) for kind in _KINDS
 }

@@ -24,15 +24,15 @@ class EndedBy(StrEnum):
     CALLER = "caller"
     """The far end hung up, whoever had dialled."""
     AGENT = "agent"
-    """The agent removed the leg or deleted the room."""
+    """The agent, or its developer's code, removed the leg or deleted the room."""
     COLLEAGUE = "colleague"
-    """Somebody else in the room, or who runs the server, did; or the caller was sent to one."""
+    """Somebody did who was in the room, or who runs the server, while no agent was there."""
     ONHOOK = "onhook"
     """A rescue of the guard, the watchdog or the sentinel released the line."""
     CARRIER = "carrier"
     """The trunk refused or lost the call, or the callee did not answer, was busy or declined."""
     NOBODY = "nobody"
-    """The server closed the call by itself: nobody was there, or a time limit had passed."""
+    """The server ended the call by itself: it had rung for too long, or the server was ended."""
     UNKNOWN = "unknown"
     """The end was not seen, for example while no sentinel ran."""
 
@@ -62,7 +62,7 @@ class CallRecord:
         rescue: The rungs that were climbed, such as `Say → HangUp`.
         outcome: How the rescue ended; empty without a fault, and while it was not told.
         ringing: Seconds of ringing, whole.
-        silent: Seconds of dead air because of the fault; see `silence.py`.
+        silent: Seconds of dead air because of the fault; see `dead_air.py`.
         billed_after_fault: Seconds from the fault to the end, of an answered call.
     """
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from onhook.call import Direction
 from onhook.errors import PolicyError
 from onhook.sentinel.records.call_record import CallRecord, EndedBy
+from onhook.sentinel.records.calls_file import CallsFile
 from onhook.sentinel.records.record_sums import By, RecordSum
-from onhook.sinks.sqlite_file import SqliteFile
 
 __all__ = ["KEEP", "KEEP_DAYS", "RecordStore"]
 
@@ -23,49 +20,12 @@ KEEP = 1_000_000
 """Records that are kept when nothing else is said; about 400 bytes each."""
 KEEP_DAYS = 90.0
 _DAY = 86_400.0
-_TIMEOUT = 0.25
 _PRUNED_EVERY = 100
 """Records between two looks for what is too old."""
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(CallRecord))
 _COLUMNS = ", ".join(_FIELDS)
 _VALUES = ", ".join("?" * len(_FIELDS))
-_TABLES = """
-CREATE TABLE record (
-    id TEXT PRIMARY KEY,
-    room TEXT NOT NULL,
-    direction TEXT NOT NULL,
-    number TEXT NOT NULL,
-    caller TEXT NOT NULL,
-    trunk TEXT NOT NULL,
-    agent TEXT NOT NULL,
-    host TEXT NOT NULL,
-    began_at REAL NOT NULL,
-    answered_at REAL,
-    ended_at REAL NOT NULL,
-    ended_by TEXT NOT NULL,
-    fault TEXT NOT NULL,
-    incident TEXT NOT NULL,
-    ring TEXT NOT NULL,
-    mode TEXT NOT NULL,
-    rescue TEXT NOT NULL,
-    outcome TEXT NOT NULL,
-    ringing REAL NOT NULL,
-    silent REAL NOT NULL,
-    billed_after_fault REAL NOT NULL,
-    is_silent INTEGER NOT NULL,
-    is_rescued INTEGER NOT NULL
-);
-CREATE INDEX record_by_end ON record (ended_at);
-CREATE INDEX record_by_incident ON record (incident);
-"""
-_FILE: Final = SqliteFile(
-    what="file of call records",
-    variable="ONHOOK_RECORDS",
-    application=0x6F6E6863,  # "onhc"
-    version=1,
-    tables=_TABLES,
-)
 
 
 class RecordStore:
@@ -102,9 +62,7 @@ class RecordStore:
         self.keep_days = keep_days
         self._keep = keep
         self._wall = wall
-        self._lock = threading.Lock()
-        self._db: sqlite3.Connection | None = None
-        self._opened: tuple[int, int] | None = None
+        self._file = CallsFile(path)
         self._since_pruned = _PRUNED_EVERY
 
     def keep(self, record: CallRecord) -> bool:
@@ -114,7 +72,7 @@ class RecordStore:
             record: It.
         """
         statement = f"INSERT OR IGNORE INTO record ({_COLUMNS}, is_silent, is_rescued) VALUES ({_VALUES}, ?, ?)"  # noqa: S608, E501 - names of our own
-        with self._use() as db:
+        with self._file.use() as db:
             new = bool(db.execute(statement, _row(record)).rowcount == 1)
         self._since_pruned += new
         if self._since_pruned >= _PRUNED_EVERY:
@@ -128,7 +86,7 @@ class RecordStore:
             record: It, with the same id.
         """
         names = ", ".join(f"{name} = ?" for name in (*_FIELDS, "is_silent", "is_rescued"))
-        with self._use() as db:
+        with self._file.use() as db:
             statement = f"UPDATE record SET {names} WHERE id = ?"  # noqa: S608 - names of our own
             return bool(db.execute(statement, (*_row(record), record.id)).rowcount == 1)
 
@@ -184,7 +142,7 @@ class RecordStore:
             f"SELECT {by}, count(*), sum(is_silent), sum(silent), sum(is_rescued) FROM record "  # noqa: S608 - one of two names
             f"WHERE ended_at >= ? GROUP BY {by} ORDER BY sum(silent) DESC, count(*) DESC, {by}"
         )
-        with self._use(reading=True) as db:
+        with self._file.use(reading=True) as db:
             rows = db.execute(statement, (since,)).fetchall() if db else []
         return [
             RecordSum(key=key, calls=calls, silent_calls=silent, dead_seconds=dead, rescued=rescued)
@@ -209,7 +167,7 @@ class RecordStore:
     def prune(self) -> int:
         """Forget what is too old, and the oldest of what is too much; return how many went."""
         self._since_pruned = 0
-        with self._use() as db:
+        with self._file.use() as db:
             oldest = self._wall() - self.keep_days * _DAY
             gone: int = db.execute("DELETE FROM record WHERE ended_at < ?", (oldest,)).rowcount
             beyond: int = db.execute(
@@ -221,53 +179,16 @@ class RecordStore:
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
-        with self._lock:
-            if self._db is not None:
-                self._db.close()
-            self._db = None
+        self._file.close()
 
     def _select(self, rest: str, *values: object) -> Sequence[CallRecord]:
-        with self._use(reading=True) as db:
+        with self._file.use(reading=True) as db:
             statement = f"SELECT {_COLUMNS} FROM record {rest}"  # noqa: S608 - names of our own
             rows = db.execute(statement, values).fetchall() if db else []
         try:
             return [_record(row) for row in rows]
         except (TypeError, ValueError) as error:
-            raise _FILE.damaged(self.path, error) from error
-
-    @contextlib.contextmanager
-    def _use(self, *, reading: bool = False) -> Iterator[Any]:
-        """Lend the open file; `None` where there is nothing to read yet."""
-        with self._lock:
-            try:
-                if reading and not self.path.exists():
-                    yield None
-                    return
-                yield self._ready()
-            except (sqlite3.Error, OSError) as error:
-                with contextlib.suppress(sqlite3.Error):
-                    if self._db is not None:
-                        self._db.close()
-                self._db = None  # whatever state it is in: the next use opens it anew
-                raise _FILE.explained(self.path, error) from error
-
-    def _ready(self) -> sqlite3.Connection:
-        """Return the connection to the file that now bears the name."""
-        if self._db is not None and self._opened == self._identity():
-            return self._db
-        if self._db is not None:
-            self._db.close()
-        self._db = None
-        self._db = _FILE.opened(self.path, _TIMEOUT)
-        self._opened = self._identity()
-        return self._db
-
-    def _identity(self) -> tuple[int, int] | None:
-        try:
-            status = self.path.stat()
-        except FileNotFoundError:
-            return None
-        return status.st_dev, status.st_ino
+            raise self._file.damaged(error) from error
 
 
 def _row(record: CallRecord) -> tuple[object, ...]:

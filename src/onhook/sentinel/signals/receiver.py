@@ -1,4 +1,4 @@
-"""The HTTP side: an ASGI application that takes webhooks and leases, and answers at once.
+"""The HTTP side: an ASGI application that takes webhooks, leases and reports, and answers at once.
 
 livekit-server sends a room's webhooks one after the other and waits for each answer, without a
 time-out of its own (livekit-protocol `webhook/resource_url_notifier.go`): whoever hangs here stalls
@@ -25,6 +25,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from onhook.sentinel.sightings import Sighting
+from onhook.sentinel.signals.incident_reports import IncidentReports
 from onhook.sentinel.signals.leases import Leases
 from onhook.sentinel.signals.refusals import Reason, Refusals, RefusedError
 from onhook.sentinel.signals.signed_bodies import Token
@@ -53,7 +54,7 @@ _MOST_EVENTS = 64
 
 
 class _Verifier(Protocol):
-    """What webhooks and leases have in common."""
+    """What webhooks, leases and reports have in common."""
 
     longest: int
 
@@ -61,13 +62,14 @@ class _Verifier(Protocol):
 
 
 class Receiver:
-    """Takes webhooks at `/webhook`, leases at `/lease`, and says at `/healthz` that it is there.
+    """Takes webhooks at `/webhook`, leases at `/lease`, rescues at `/incidents`; tells `/healthz`.
 
     Args:
         webhooks: Verifies and decodes webhooks.
         leases: The same for leases.
         receive: Takes each sighting at once; it must not block. Where it raises, the webhook is
             answered 503 and comes again.
+        reports: Verifies and decodes the events of rescues; none are taken when omitted.
         health: What `/healthz` tells beside the counts; nothing secret, everybody may ask.
         stuck: Returns why a restart would help, which `/healthz` answers with 503; empty while
             all goes on.
@@ -80,6 +82,7 @@ class Receiver:
         leases: Leases,
         receive: Callable[[Sighting], None],
         *,
+        reports: IncidentReports | None = None,
         health: Callable[[], Mapping[str, object]] = dict,
         stuck: Callable[[], str] = str,
         clock: Callable[[], float] = time.monotonic,
@@ -95,11 +98,14 @@ class Receiver:
         """Webhooks that were taken, by event."""
         self.lease_count = 0
         """Leases that were taken."""
+        self.rescue_events = 0
+        """Events of rescues that were taken."""
         self.failed = 0
         """Requests whose sightings could not be taken."""
         self.refused = {
             "webhook": Refusals("webhook", clock=clock),
             "lease": Refusals("lease", clock=clock),
+            "report": Refusals("report", clock=clock),
         }
         self.webhook_at: float | None = None
         """When the latest webhook was taken, by the clock; `None` for never."""
@@ -111,12 +117,25 @@ class Receiver:
             ]
         )
         """Serve it, or mount it into an application of yours: `app.mount("/onhook", it)`."""
+        if reports is not None:
+            self._take_reports(reports)
 
     async def _take_webhook(self, request: Request) -> Response:
         return await self._answered("webhook", request, self._webhooks, self._webhook)
 
     async def _take_lease(self, request: Request) -> Response:
         return await self._answered("lease", request, self._leases, self._lease)
+
+    def _take_reports(self, reports: IncidentReports) -> None:
+        def take(token: Token, body: bytes) -> None:
+            for event in reports.receive(token, body):
+                self._receive(event)
+                self.rescue_events += 1
+
+        async def answer(request: Request) -> Response:
+            return await self._answered("report", request, reports, take)
+
+        self.app.router.routes.append(Route("/incidents", answer, methods=["POST"]))
 
     def _webhook(self, token: Token, body: bytes) -> None:
         webhook = self._webhooks.receive(token, body)
@@ -178,6 +197,7 @@ class Receiver:
             "status": "ok",
             "webhooks": dict(self.events),
             "leases": self.lease_count,
+            "rescue_events": self.rescue_events,
             "refused": {source: dict(r.counts) for source, r in self.refused.items()},
             "failed": self.failed,
             **self._health(),

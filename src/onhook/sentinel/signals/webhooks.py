@@ -195,7 +195,8 @@ def _left(event: WebhookEvent) -> tuple[Sighting, ...]:
     _check_participant(event)
     room, who = event.room, event.participant
     reason = _word(who, "disconnect_reason")
-    return (MemberGone(room.name, room.sid, who.sid, who.identity, reason),)
+    gone = MemberGone(room.name, room.sid, who.sid, who.identity, reason, member_from(who))
+    return (gone,)
 
 
 def _published(event: WebhookEvent) -> tuple[Sighting, ...]:

@@ -19,7 +19,7 @@ from onhook.livekit.credentials import Credentials
 from onhook.livekit.outside_rescuer import LOOK, OutsideRescuer
 from onhook.livekit.slots import Slots
 from onhook.rescue.engine import Engine
-from onhook.rescue.events import RescueEvent, Ring
+from onhook.rescue.events import RescueEvent, Ring, Sink
 from onhook.rungs import Keep, Say
 from onhook.sinks import Observer
 from onhook.sinks.journal import Journal
@@ -41,6 +41,7 @@ class JobRescuer:
         credentials: Server and key of all its jobs.
         journal: Keeps the evidence.
         observers: Are told of every incident; a `LoggingObserver` when omitted.
+        sinks: Are given every event of every incident, after the journal.
         announcements: How many callers are spoken to at once; the others are released at once.
         clock: Seconds of the host's monotonic clock.
     """
@@ -51,6 +52,7 @@ class JobRescuer:
         journal: Journal | None = None,
         observers: Sequence[Observer] | None = None,
         *,
+        sinks: Sequence[Sink] = (),
         announcements: int = _ANNOUNCEMENTS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -60,6 +62,7 @@ class JobRescuer:
             observers,
             ring=Ring.WATCHDOG,
             words=Slots(announcements),
+            sinks=sinks,
             clock=clock,
         )
         self._clock = clock

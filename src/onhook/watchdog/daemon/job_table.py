@@ -7,13 +7,13 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from onhook.faults import Fault, Severity
 from onhook.incident import Failure
 from onhook.livekit.proof import Proof
-from onhook.rescue.events import Climbed, Closed, Intent, Opened, Resumed
+from onhook.rescue.events import Climbed, Closed, Intent, Opened, Resumed, Sink, emit
 from onhook.watchdog.daemon.guard_rescue import GuardRescue
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.liveness import PROBE, TICK, Naps, Pulse, Verdict, judge, patience
@@ -43,10 +43,18 @@ class JobTable:
 
     Args:
         rescuer: Climbs the ladders.
+        told: Are given every event that a guard tells of its own rescue.
         clock: Seconds of the host's monotonic clock.
     """
 
-    def __init__(self, rescuer: JobRescuer, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        rescuer: JobRescuer,
+        *,
+        told: Sequence[Sink] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._told = tuple(told)
         self._rescuer = rescuer
         self._clock = clock
         self._naps = Naps(clock())
@@ -133,7 +141,9 @@ class JobTable:
                 job.news, job.told_at = message, self._clock()
             case Opened():
                 job.recorded = GuardRescue(message, self._clock())
+                emit(self._told, message)
             case Intent() | Climbed() | Resumed() | Closed():
+                emit(self._told, message)
                 self._record(job, message)
             case Bye():
                 if message.released:
@@ -145,7 +155,7 @@ class JobTable:
         self._unwatch(job)
         if job.gone or not job.linked:
             return
-        job.linked = False
+        job.linked, job.left_at = False, self._clock()
         if job.verifying is not None:
             job.verifying.cancel()
         job.verifying = self._rescues.spawn(self._verify(job))
@@ -228,7 +238,10 @@ class JobTable:
             case Verdict.BLOCKED if not rescued:
                 facts = evidence(job, now)
                 words = Failure(
-                    *(Fault.JOB_HUNG, detail, now), severity=Severity.IMPAIRED, evidence=facts
+                    *(Fault.JOB_HUNG, detail, now),
+                    severity=Severity.IMPAIRED,
+                    evidence=facts,
+                    silent_since=now - job.pulse.silent_for(now),
                 )
                 self._rescues.soften(job, words)
                 return False
@@ -284,7 +297,13 @@ class JobTable:
         facts = evidence(job, self._clock())
         self._forget(job)
         if recorded is None or not recorded.settled:
-            failure = Failure(fault, detail, self._clock(), evidence=facts)
+            now = self._clock()
+            quiet = (
+                job.left_at
+            )  # a dead process sends no sound; one that hangs, since its last beat
+            if fault is Fault.JOB_HUNG:
+                quiet = now - job.pulse.silent_for(now)
+            failure = Failure(fault, detail, now, evidence=facts, silent_since=quiet)
             self._rescues.rescue(job, failure, intruder=intruder)
 
     def _take_over(self, job: Job, recorded: GuardRescue, reason: str, *, intruder: bool) -> None:

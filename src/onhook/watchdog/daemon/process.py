@@ -14,17 +14,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from onhook import settings as environment
-from onhook.errors import ConfigurationError, OnhookError
+from onhook.errors import OnhookError
 from onhook.livekit.credentials import Credentials
 from onhook.sinks.journal import Journal
 from onhook.version import VERSION
 from onhook.watchdog.client.backoff import LONGEST
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.job_table import JobTable
-from onhook.watchdog.daemon.lease import LeaseSender, calls_of
 from onhook.watchdog.daemon.life_lock import LifeLock
 from onhook.watchdog.daemon.self_check import SelfCheck
+from onhook.watchdog.daemon.sentinel_link import SentinelLink
 from onhook.watchdog.daemon.server import Server, bind
 from onhook.watchdog.daemon.watched_job import Job
 from onhook.watchdog.options import WatchdogOptions
@@ -66,13 +65,13 @@ class Watchdog:
         self._files = files
         self._credentials = credentials
         self._options = options
-        self._rescuer = JobRescuer(credentials, journal)
-        self._job_table = JobTable(self._rescuer)
+        self._sentinel = SentinelLink(credentials)
+        self._rescuer = JobRescuer(credentials, journal, sinks=self._sentinel.sinks)
+        self._job_table = JobTable(self._rescuer, told=self._sentinel.sinks)
         self._server = Server(
             self._job_table, command=self._command, unable=lambda: self._check.unable
         )
         self._check = SelfCheck(credentials, self._rescuer.prepare, self._server.welcome)
-        self._lease = self._lease_sender()
         self._began = time.monotonic()
         self._told = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -103,8 +102,7 @@ class Watchdog:
         try:
             await self._server.serve(listening)
             tasks.append(asyncio.create_task(self._check.watch()))
-            if self._lease is not None:
-                tasks.append(asyncio.create_task(self._lease.watch()))
+            tasks += self._sentinel.start(self._job_table, self._rescuer.prepare)
             logger.info("watching at %s, onhook %s", self._files.socket, VERSION)
             self._listen_to_signals()
             await self._until_told(tasks)
@@ -118,27 +116,9 @@ class Watchdog:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._server.close()
             await self._job_table.aclose()
-            if self._lease is not None:
-                await self._lease.aclose()
+            await self._sentinel.aclose()
             self._life.release(jobs=jobs)
         logger.info("ended")
-
-    def _lease_sender(self) -> LeaseSender | None:
-        """Return what tells a sentinel of this host; `None` where the environment names none."""
-        try:
-            url = environment.sentinel()
-        except ConfigurationError as error:
-            logger.error("no lease for the sentinel: %s", error)  # noqa: TRY400 - no traceback helps
-            return None
-        if not url:
-            return None
-        table = self._job_table
-        return LeaseSender(
-            url,
-            self._credentials,
-            lambda: calls_of(table, time.monotonic()),
-            self._rescuer.prepare,
-        )
 
     async def _until_told(self, tasks: list[asyncio.Task[None]]) -> None:
         """Wait until there is a reason to end; a task of ours that breaks is one."""
@@ -222,7 +202,7 @@ class Watchdog:
             "rescues": self._job_table.rescues,
             "unable": self._check.unable[:_SHOWN],
             "limits": self._check.limits,
-            "lease": "" if self._lease is None else self._lease.state[:_SHOWN],
+            **self._sentinel.status(_SHOWN),
             "cpu_seconds": round(time.process_time(), 3),
             "jobs": [_row(job, now) for job in self._job_table.jobs[:_ROWS]],
             "count": len(self._job_table.jobs),

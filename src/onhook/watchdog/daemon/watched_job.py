@@ -26,6 +26,7 @@ class Job:
         news: What its last beat said that had something to say.
         told_at: When that was, on the watchdog's clock.
         linked: Whether its connection stands.
+        left_at: When its connection was lost, on the watchdog's clock.
         gone: Whether it needs nobody any more: it has said goodbye, or is being rescued.
         recorded: The incident of its own guard, if there is one.
         words: Tells the caller that it takes a moment, while the loop stands still.
@@ -38,6 +39,7 @@ class Job:
     news: Beat = _NOTHING
     told_at: float = 0.0
     linked: bool = True
+    left_at: float | None = None
     gone: bool = False
     recorded: GuardRescue | None = None
     words: asyncio.Task[None] | None = field(default=None, repr=False)
