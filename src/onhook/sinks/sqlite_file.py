@@ -11,7 +11,7 @@ from pathlib import Path
 
 from onhook.errors import JournalError
 
-__all__ = ["HeldError", "SqliteFile"]
+__all__ = ["HeldError", "SqliteFile", "make_private"]
 
 _PAUSE = 0.01
 
@@ -50,14 +50,7 @@ class SqliteFile:
             sqlite3.Error: SQLite cannot use it; see `explained`.
             OSError: It cannot be made.
         """
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # made by us and not by SQLite, whose files anybody may read; its -wal and -shm follow suit
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            if os.fstat(descriptor).st_uid == os.geteuid():
-                os.fchmod(descriptor, 0o600)
-        finally:
-            os.close(descriptor)
+        make_private(path)
         db = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(db, path, timeout)
@@ -127,6 +120,29 @@ class SqliteFile:
                 f"{path} was written by a newer onhook (schema {version}; this one knows "
                 f"{self.version}): upgrade onhook, or give another file ({self.variable}=FILE)"
             )
+
+
+def make_private(path: Path) -> None:
+    """Make a file that its owner alone can read and write, where there is none.
+
+    By us and not by SQLite, whose files anybody may read; its -wal and -shm follow suit. A file
+    that is there is never opened: to close it would give up the locks of every connection of this
+    process to it, and whoever closes the file next deletes the -wal (sqlite.org/howtocorrupt.html,
+    "Posix advisory locks canceled by a separate thread doing close()").
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        status = path.stat()
+        if status.st_uid == os.geteuid() and status.st_mode & 0o077:
+            path.chmod(0o600)
 
 
 def _to_wal(db: sqlite3.Connection, timeout: float) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -193,3 +195,24 @@ def test_nonsense_in_the_file_is_told(store: RecordStore, path: Path) -> None:
     db.close()
     with pytest.raises(JournalError, match="is damaged"):
         store.newest()
+
+
+def test_other_connections_of_this_process_lose_nothing_to_another_process(path: Path) -> None:
+    """To close a file that was only opened to look at it gives up this process' locks on it."""
+    first, second = RecordStore(path), RecordStore(path)
+    first.keep(WELL)
+    second.keep(DEAD)  # opens the file while the first has it open
+    reader = [sys.executable, "-c", _READER, str(path)]
+    assert subprocess.run(reader, check=True, capture_output=True, text=True).stdout == "2\n"
+    first.keep(replace(WELL, id="RM_later"))
+    assert subprocess.run(reader, check=True, capture_output=True, text=True).stdout == "3\n"
+    for store in (first, second):
+        store.close()
+
+
+_READER = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+print(db.execute("SELECT count(*) FROM record").fetchone()[0])
+db.close()
+"""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from onhook.sentinel.fleet.claims import (
     Finished,
     Refused,
 )
+from onhook.sinks.sqlite_file import make_private
 
 __all__ = [
     "Lease",
@@ -75,9 +75,7 @@ def opened(path: Path, timeout: float) -> sqlite3.Connection:
         sqlite3.Error: SQLite cannot use it.
         OSError: It cannot be made.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # made by us and not by SQLite, whose files anybody may read; its -wal and -shm follow suit
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    make_private(path)
     db = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA journal_mode = WAL")

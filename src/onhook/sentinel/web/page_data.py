@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from onhook import settings
 from onhook.errors import JournalError, OutageFileError
 from onhook.outages import Outage
 from onhook.sentinel.outage import OutageChange, OutageSwitch
@@ -65,8 +64,8 @@ class PageData:
         self.words = Words(NumberMask.from_env() if mask is None else mask, wall)
         # its own connections: nothing that is read here keeps a rescue from writing
         self._journal = SqliteJournal(parts.given.journal)
-        path = settings.records()
-        self._records = None if path is None else RecordStore(path)
+        store = parts.records.store
+        self._records = None if store is None else RecordStore(store.path)
         self._offset = wall() - parts.clock()
         self._position = -1
         self._open: dict[str, str] = {}
