@@ -6,7 +6,7 @@ the others want the token where there is one.
 
 from __future__ import annotations
 
-import hmac
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from http import HTTPStatus
@@ -21,6 +21,7 @@ from starlette.types import Scope
 from onhook.sentinel.host_calls import HostCalls
 from onhook.sentinel.metrics.sentinel_metrics import SentinelMetrics
 from onhook.sentinel.readiness import Readiness
+from onhook.sentinel.web.access import Access, RefusedVisitError
 
 __all__ = ["MonitoringRoutes"]
 
@@ -34,7 +35,7 @@ class MonitoringRoutes:
         metrics: What is told.
         readiness: Whether the sentinel is ready.
         host_calls: Returns what is known of a host, by its name.
-        token: Who asks must bring it, as `Authorization: Bearer TOKEN`; empty for nobody.
+        access: Says who may ask: whoever brings the token, where there is one.
     """
 
     def __init__(
@@ -42,13 +43,12 @@ class MonitoringRoutes:
         metrics: SentinelMetrics,
         readiness: Readiness,
         host_calls: Callable[[str], HostCalls],
-        *,
-        token: str = "",
+        access: Access,
     ) -> None:
         self._metrics = metrics
         self._readiness = readiness
         self._host_calls = host_calls
-        self._token = token
+        self._access = access
 
     def add_to(self, app: Starlette) -> None:
         """Add the routes to an application.
@@ -64,8 +64,8 @@ class MonitoringRoutes:
         ]
 
     async def _tell_metrics(self, request: Request) -> Response:
-        if not self._allowed(request):
-            return _refusal()
+        if refusal := self._refusal(request):
+            return refusal
         text, content_type = self._metrics.exposition(request.headers.get("accept", ""))
         return Response(text, headers={"Content-Type": content_type})
 
@@ -79,20 +79,24 @@ class MonitoringRoutes:
         return JSONResponse(told, HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK)
 
     async def _tell_calls(self, request: Request) -> Response:
-        if not self._allowed(request):
-            return _refusal()
+        if refusal := self._refusal(request):
+            return refusal
         host = request.query_params.get("host", "")
         if not 0 < len(host) <= _LONGEST_HOST:
             wanted = {"error": "name the host: /api/calls?host=HOST, as its `hostname` tells it"}
             return JSONResponse(wanted, HTTPStatus.BAD_REQUEST)
         return JSONResponse(asdict(self._host_calls(host)))
 
-    def _allowed(self, request: Request) -> bool:
-        if not self._token:
-            return True
-        kind, _, given = request.headers.get("authorization", "").partition(" ")
-        same = hmac.compare_digest(given.strip().encode(), self._token.encode())
-        return kind.lower() == "bearer" and same
+    def _refusal(self, request: Request) -> Response | None:
+        """Return what is answered to a program that may not ask; `None` to one that may."""
+        try:
+            self._access.require_bearer(request)
+        except RefusedVisitError as refused:
+            if refused.wait:
+                wait = {"Retry-After": str(math.ceil(refused.wait))}
+                return Response(f"{refused.refusal}\n", HTTPStatus.TOO_MANY_REQUESTS, wait)
+            return _refusal()
+        return None
 
 
 class _JsonRoute(Route):

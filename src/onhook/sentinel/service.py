@@ -133,10 +133,10 @@ class Sentinel:
         )
         metrics = self._parts.metrics
         metrics.add(StateCollector(self._parts, self._receiver, readiness, metrics.agents))
-        monitoring = MonitoringRoutes(metrics, readiness, self.host_calls, token=given.token)
+        self._page = Page(self._parts)
+        monitoring = MonitoringRoutes(metrics, readiness, self.host_calls, self._page.access)
         monitoring.add_to(self._receiver.app)
         told = Route("/status", self._tell_status, methods=["GET"])
-        self._page = Page(self._parts)
         self._receiver.app.router.routes.extend((told, *self._page.routes))
 
     async def __aenter__(self) -> Sentinel:

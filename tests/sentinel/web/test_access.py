@@ -9,7 +9,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from onhook.sentinel.web.access import COOKIE, Access, Refusal, RefusedVisitError, Visitor
+from onhook.sentinel.web.access import Access, Refusal, RefusedVisitError, Visitor
 from tests.sentinel.web.served_page import TOKEN
 
 
@@ -74,7 +74,7 @@ def test_a_login_gives_a_cookie_that_counts_for_half_a_day() -> None:
     wall = Wall()
     access = Access(TOKEN, wall=wall)
     visitor = access.login(asked(OWN, method="POST"), TOKEN)
-    known = asked({"cookie": f"{COOKIE}={cookie_of(access, visitor)}"})
+    known = asked({"cookie": f"{access.cookie}={cookie_of(access, visitor)}"})
     assert access.admit(known).csrf == visitor.csrf
     wall.now += 12 * 3600 + 1
     assert refusal(access, known) is Refusal.LOGIN
@@ -99,15 +99,20 @@ def test_a_cookie_that_is_not_ours_is_none(change: str) -> None:
         "none": f"{until}.{nonce}",
         "empty": "",
     }[change]
-    assert refusal(access, asked({"cookie": f"{COOKIE}={forged}"})) is Refusal.LOGIN
+    assert refusal(access, asked({"cookie": f"{access.cookie}={forged}"})) is Refusal.LOGIN
 
 
 def test_another_token_ends_every_login() -> None:
     before = Access(TOKEN)
     cookie = cookie_of(before, before.login(asked(OWN), TOKEN))
-    request = asked({"cookie": f"{COOKIE}={cookie}"})
-    assert refusal(Access(TOKEN), request) is None
-    assert refusal(Access(f"{TOKEN}2"), request) is Refusal.LOGIN
+    after = Access(f"{TOKEN}2")
+    both = asked({"cookie": f"{before.cookie}={cookie}; {after.cookie}={cookie}"})
+    assert refusal(Access(TOKEN), both) is None
+    assert refusal(after, both) is Refusal.LOGIN
+
+
+def test_two_sentinels_at_ports_of_one_host_have_a_cookie_each() -> None:
+    assert Access(TOKEN).cookie != Access(f"{TOKEN}2").cookie
 
 
 def test_who_guesses_must_wait_and_whoever_is_in_stays_in() -> None:
@@ -120,7 +125,7 @@ def test_who_guesses_must_wait_and_whoever_is_in_stays_in() -> None:
     with pytest.raises(RefusedVisitError, match="too many") as refused:
         access.login(asked(OWN, "192.0.2.7"), TOKEN)
     assert 0 < refused.value.wait <= 60
-    assert refusal(access, asked({"cookie": f"{COOKIE}={cookie}"}, "192.0.2.7")) is None
+    assert refusal(access, asked({"cookie": f"{access.cookie}={cookie}"}, "192.0.2.7")) is None
     access.login(asked(OWN, "192.0.2.8"), TOKEN)
     clock.now += 61
     access.login(asked(OWN, "192.0.2.7"), TOKEN)

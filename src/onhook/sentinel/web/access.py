@@ -21,9 +21,9 @@ from starlette.responses import Response
 
 from onhook.sentinel.web.wrong_tokens import WrongTokens
 
-__all__ = ["COOKIE", "Access", "Refusal", "RefusedVisitError", "Visitor"]
+__all__ = ["Access", "Refusal", "RefusedVisitError", "Visitor"]
 
-COOKIE = "onhook_session"
+_COOKIE = "onhook_session"
 _LIFE = 12 * 3600
 """Seconds for which a login counts."""
 _LONGEST_COOKIE = 200
@@ -99,10 +99,15 @@ class Access:
         self.local = False
         """Whether visitors without a token are let in where they are on this machine."""
         self._wall = wall
-        self._wrong = WrongTokens(clock=clock)
+        # apart: a program with a wrong token keeps no person of the same address from logging in
+        self._wrong_logins = WrongTokens(clock=clock)
+        self._wrong_headers = WrongTokens(clock=clock)
         # the same in every sentinel with this token, and another one with another token
         key = token.encode() if token else secrets.token_bytes(32)
         self._key = hmac.digest(key, b"onhook sentinel page", "sha256")
+        # browsers give cookies to every port of a host, where another sentinel may listen
+        self.cookie = f"onhook_session_{self._signature('cookie', '')[:8]}" if token else _COOKIE
+        """What its cookie is called."""
 
     @property
     def needs_token(self) -> bool:
@@ -128,15 +133,27 @@ class Access:
         if not self._digest:
             _require_local(request)
             return self._visitor(request) or self._begin()
-        given = request.headers.get("authorization")
-        if given is not None:
-            scheme, _, token = given.partition(" ")
-            self._require(request, token.strip() if scheme.lower() == "bearer" else "")
+        if "authorization" in request.headers:
+            self.require_bearer(request)
             return Visitor("", self._wall() + _LIFE, "")
         visitor = self._visitor(request)
         if visitor is None:
             raise RefusedVisitError(Refusal.LOGIN)
         return visitor
+
+    def require_bearer(self, request: HTTPConnection) -> None:
+        """Refuse a program that does not bring the token; everything is let in without one.
+
+        Args:
+            request: Should have `Authorization: Bearer TOKEN`.
+
+        Raises:
+            RefusedVisitError: It has not, or too many had wrong ones.
+        """
+        if self._digest:
+            scheme, _, token = request.headers.get("authorization", "").partition(" ")
+            given = token.strip() if scheme.lower() == "bearer" else ""
+            self._require(request, given, self._wrong_headers)
 
     def login(self, request: HTTPConnection, token: str) -> Visitor:
         """Return a new visitor for a token that was given in the login form.
@@ -152,7 +169,7 @@ class Access:
             raise RefusedVisitError(Refusal.OFF if self.off else Refusal.FORGED)
         if not _same_origin(request):
             raise RefusedVisitError(Refusal.FORGED)
-        self._require(request, token)
+        self._require(request, token, self._wrong_logins)
         return self._begin()
 
     def require_form(self, request: HTTPConnection, visitor: Visitor, csrf: str) -> None:
@@ -181,7 +198,7 @@ class Access:
         """
         value = f"{visitor.until:.0f}.{visitor.nonce}"
         response.set_cookie(
-            COOKIE,
+            self.cookie,
             f"{value}.{self._signature('session', value)}",
             max_age=_LIFE,
             path=request.scope.get("root_path", "") or "/",
@@ -190,13 +207,14 @@ class Access:
             samesite="strict",
         )
 
-    def _require(self, request: HTTPConnection, token: str) -> None:
+    def _require(self, request: HTTPConnection, token: str, wrong: WrongTokens) -> None:
         """Compare a token in constant time."""
         address = request.client.host if request.client else ""
-        if wait := self._wrong.wait(address):
+        if wait := wrong.wait(address):
             raise RefusedVisitError(Refusal.LIMITED, wait)
         if not hmac.compare_digest(_digest(token), self._digest):
-            self._wrong.add(address)
+            if token:
+                wrong.add(address)
             raise RefusedVisitError(Refusal.WRONG)
 
     def _begin(self) -> Visitor:
@@ -205,7 +223,7 @@ class Access:
 
     def _visitor(self, request: HTTPConnection) -> Visitor | None:
         """Return the visitor of a cookie; `None` where it is not ours, or too old."""
-        value, _, signature = request.cookies.get(COOKIE, "")[:_LONGEST_COOKIE].rpartition(".")
+        value, _, signature = request.cookies.get(self.cookie, "")[:_LONGEST_COOKIE].rpartition(".")
         if not value or not _equal(signature, self._signature("session", value)):
             return None
         until, _, nonce = value.partition(".")

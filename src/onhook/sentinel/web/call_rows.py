@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -107,7 +107,7 @@ def calls_now(
     total: int,
     most: int,
     offset: float,
-    attended: Collection[str] = (),
+    attended: Container[str] = (),
     incidents: Mapping[str, str] | None = None,
 ) -> CallsNow:
     """Return the calls as the page lists them.

@@ -18,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from onhook.errors import JournalError, OnhookError
 from onhook.sentinel.parts import Parts
-from onhook.sentinel.web.access import COOKIE, Access, Visitor
+from onhook.sentinel.web.access import Access, Visitor
 from onhook.sentinel.web.gate import Gate, root_of
 from onhook.sentinel.web.incident_views import IncidentView
 from onhook.sentinel.web.live import EventStream, Feed, LiveUpdates, fingerprint
@@ -205,7 +205,9 @@ class Page:
     ) -> Response:
         root = root_of(request)
         response = RedirectResponse(f"{root}/login", HTTPStatus.SEE_OTHER)
-        response.delete_cookie(COOKIE, path=root or "/", httponly=True, samesite="strict")
+        response.delete_cookie(
+            self.access.cookie, path=root or "/", httponly=True, samesite="strict"
+        )
         return response
 
     async def _look(self, part: Part) -> Shown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable, Sequence
 
@@ -33,6 +34,8 @@ __all__ = ["PageData"]
 
 _MOST_CALLS = 200
 """Calls that are listed; of more, those that nobody looks after come first."""
+_MOST_COUNTED = 500
+"""Calls among which those in silence are counted, twice a second while somebody looks."""
 _OPEN = 100
 """Newest incidents among which those without an end are looked for."""
 _DAY = 86_400.0
@@ -73,14 +76,16 @@ class PageData:
     def strip(self) -> Strip:
         """Return what stands at the top."""
         now = self._parts.clock()
-        alone = [v for v in self._parts.table.uneasy(now) if v.alone_since and not v.call.ringing]
+        uneasy = [*itertools.islice(self._parts.table.uneasy(now), _MOST_COUNTED)]
+        silent = sum(view.alone_since is not None and not view.call.ringing for view in uneasy)
         rescues = len(self._parts.attendance.pool)
         return Strip(
             calls=len(self._parts.table),
             observe=self._parts.given.observe,
             failing=tuple(self.words.name(text) for text in failing(self._parts)),
             outages=tuple(outage_row(o, self.words) for o in self._parts.plans.outages),
-            silent=len(alone),
+            silent=silent,
+            or_more=len(uneasy) == _MOST_COUNTED,
             rescues=rescues,
         )
 
@@ -88,9 +93,6 @@ class PageData:
         """Return the calls of this moment."""
         await asyncio.to_thread(self._read_open)
         parts, now = self._parts, self._parts.clock()
-        attended = [
-            view.room for view in parts.table.uneasy(now) if view.room in parts.attendance.pool
-        ]
         return calls_now(
             parts.table.uneasy(now),
             parts.table.views(now),
@@ -98,7 +100,7 @@ class PageData:
             total=len(parts.table),
             most=_MOST_CALLS,
             offset=self._offset,
-            attended=frozenset(attended),
+            attended=parts.attendance.pool,
             incidents=self._open,
         )
 

@@ -27,6 +27,7 @@ class Strip:
         failing: What keeps it from its work.
         outages: The outages that are on.
         silent: In how many calls nobody looks after the caller.
+        or_more: Whether there may be more of these: they are counted up to a bound.
         rescues: How many rescues are under way.
     """
 
@@ -35,6 +36,7 @@ class Strip:
     failing: tuple[str, ...]
     outages: tuple[OutageRow, ...]
     silent: int
+    or_more: bool
     rescues: int
 
 
