@@ -28,7 +28,7 @@ class TaskPool:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def __contains__(self, key: str) -> bool:
+    def __contains__(self, key: object) -> bool:
         return key in self._tasks
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -85,6 +86,22 @@ async def test_programs_see_every_page_with_the_token(served: ServedPage) -> Non
         answer, text = await program.get("/incidents/nothing", BEARER)
         assert answer.status == 404
         assert "no such incident" in text
+
+
+async def test_records_are_summed_by_number_and_agent_for_a_day_and_a_month(
+    served: ServedPage,
+) -> None:
+    served.record("new", agent="desk", fault="llm.stalled", silent=6.0, incident="inc_9")
+    served.record("old", agent="night", ended_at=time.time() - 3 * 86_400, silent=4.0)
+    async with browser(served.url) as program:
+        _, html = await program.get("/records", BEARER)
+    cells = re.sub(r"<[^>]+>", " ", html).split()
+    told = " ".join(cells)
+    assert "24 hours 1 1 100.0 % 6 s 0" in told
+    assert "30 days 2 2 100.0 % 10 s 0" in told
+    assert told.count("night") == 2  # in the month, and among the newest calls
+    assert told.count("desk") == 3
+    assert 'href="/incidents/inc_9"' in html
 
 
 async def test_every_answer_forbids_what_it_can(served: ServedPage) -> None:

@@ -221,11 +221,14 @@ class PageData:
     def _read_records(self, records: RecordStore) -> Records:
         now, words = self._wall(), self.words
         spans = (("24 hours", now - _DAY), ("30 days", now - 30 * _DAY))
-        totals = tuple((name, sum_row(records.total(since))) for name, since in spans)
-        month = now - 30 * _DAY
         return Records(
-            totals=totals,
-            numbers=sum_rows(records.sums(month, "number"), words.number),
-            agents=sum_rows(records.sums(month, "agent"), words.label),
+            totals=tuple((name, sum_row(records.total(since))) for name, since in spans),
+            numbers=tuple(
+                (name, sum_rows(records.sums(since, "number"), words.number))
+                for name, since in spans
+            ),
+            agents=tuple(
+                (name, sum_rows(records.sums(since, "agent"), words.label)) for name, since in spans
+            ),
             newest=tuple(record_row(record, words) for record in records.newest(_NEWEST)),
         )

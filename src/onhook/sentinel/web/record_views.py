@@ -71,16 +71,16 @@ class Records:
     """What the page of records shows.
 
     Args:
-        totals: A name and the sum for each span of time.
-        numbers: The sums of the last 30 days by number, with it as it may be shown.
+        totals: The name of each span of time, and the sum of all its calls.
+        numbers: The name of each, and its sums by number, with that as it may be shown.
         agents: The same by agent.
         newest: The calls that ended last.
         problem: Why nothing can be shown; empty for nothing.
     """
 
     totals: tuple[tuple[str, SumRow], ...] = ()
-    numbers: tuple[tuple[str, SumRow], ...] = ()
-    agents: tuple[tuple[str, SumRow], ...] = ()
+    numbers: tuple[tuple[str, tuple[tuple[str, SumRow], ...]], ...] = ()
+    agents: tuple[tuple[str, tuple[tuple[str, SumRow], ...]], ...] = ()
     newest: tuple[RecordRow, ...] = ()
     problem: str = ""
 
