@@ -27,6 +27,7 @@ def codes(env: dict[str, str]) -> list[str]:
         *("wss://voice.livekit.cloud", "https://livekit.example.com/", "ws://localhost:7880"),
         *("ws://livekit:7880", "ws://10.0.0.7:7880", "ws://[::1]:7880", "http://127.0.0.1:7880"),
         *("ws://livekit.voice.svc.cluster.local:80", "wss://example.com/livekit"),
+        *("wss://my-project-a1b2c3d4.livekit.cloud", "ws://my-livekit:7880"),
     ],
 )
 def test_addresses_that_are_right(url: str) -> None:
@@ -55,6 +56,9 @@ def test_addresses_that_are_right(url: str) -> None:
         ({"LIVEKIT_API_KEY": "<your-api-key>"}, ["env.placeholder"]),
         ({"LIVEKIT_API_SECRET": "your_api_secret"}, ["env.placeholder"]),
         ({"LIVEKIT_URL": "wss://your-project.livekit.cloud"}, ["env.placeholder"]),
+        ({"LIVEKIT_URL": "wss://my-project.livekit.cloud"}, ["env.placeholder"]),
+        ({"LIVEKIT_URL": "wss://<project>.livekit.cloud"}, ["env.placeholder"]),
+        ({"LIVEKIT_API_KEY": "my-key"}, []),
         ({"LIVEKIT_API_KEY": SECRET, "LIVEKIT_API_SECRET": KEY}, ["env.swapped"]),
         ({"LIVEKIT_API_SECRET": KEY}, ["env.swapped"]),
         ({"LIVEKIT_API_KEY": "devkey", "LIVEKIT_API_SECRET": "secret"}, ["env.secret-short"]),

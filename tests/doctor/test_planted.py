@@ -298,7 +298,7 @@ async def test_a_call_is_placed_and_told(bench: Bench) -> None:
 
     report = await bench.examined(changed(bench.sound, groups=(Group.CALL,), place_call=call))
     assert codes(report) == {"call.rejected"}, report.findings
-    assert "refused (486)" in report.heard
+    assert "refused (486) after" in report.heard
     assert "+15550177" not in json.dumps(report.as_dict())
 
 
@@ -318,3 +318,9 @@ async def test_what_is_planted_on_the_host_is_found(
 
 def codes(report: Report) -> set[str]:
     return {found.code for found in report.findings}
+
+
+async def test_the_carrier_of_inbound_calls_is_asked_too(bench: Bench) -> None:
+    order = changed(bench.sound, groups=(Group.ROUTES,), carriers=True, timeout=2.0)
+    await bench.rule(await bench.trunk(allowed_addresses=["127.0.0.1"]))
+    assert codes(await bench.examined(order)) == set(), "one that does not answer is no fault"

@@ -96,5 +96,6 @@ def _heard(number: str, report: Report) -> HeardCall:
         answered=report.since_invite(answered),
         first_sound=None if answered is None or first is None else first - answered,
         listened=0.0 if answered is None else max(0.0, ended - answered),
+        ended=report.since_invite(ended) or 0.0,
         ended_by_other=report.ending is Ending.BYE_RECEIVED,
     )

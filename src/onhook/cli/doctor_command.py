@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from onhook.errors import OnhookError, PolicyError
+from onhook import settings
+from onhook.errors import ConfigurationError, OnhookError, PolicyError
 
 if TYPE_CHECKING:
     from onhook.doctor.examination import Order
@@ -106,7 +107,7 @@ def doctor(
             wait_webhook=wait_webhook,
             webhook=_listen_at(webhook),
             timeout=timeout,
-            numbers=numbers,
+            numbers=numbers or _whole(),
             ignored=_codes(ignore or []),
         )
         order = _with_call(order, dial)
@@ -124,6 +125,14 @@ def doctor(
 
         show_report(Console(highlight=False), report)
     raise typer.Exit(0 if report.sound else 1)
+
+
+def _whole() -> bool:
+    """Return whether `ONHOOK_NUMBERS` lets phone numbers be shown."""
+    try:
+        return settings.numbers() == "whole"
+    except ConfigurationError:
+        return False  # it has its finding
 
 
 def _with_call(order: Order, number: str) -> Order:

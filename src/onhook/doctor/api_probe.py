@@ -164,6 +164,7 @@ class ApiProbe(Closing):
         if self._session is None:
             self._session = aiohttp.ClientSession(trust_env=True)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/protobuf"}
+        sent = self._clock()
         async with self._session.post(
             f"{self.address}/twirp/livekit.{method}",
             data=request.SerializeToString(),
@@ -171,15 +172,17 @@ class ApiProbe(Closing):
             allow_redirects=False,
         ) as response:
             body = await _read(response)
-            skew = self._skew(response.headers.get("Date", ""))
+            skew = self._skew(response.headers.get("Date", ""), sent)
             return _judged(response.status, response.content_type, body, kind, skew)
 
-    def _skew(self, date: str) -> float | None:
+    def _skew(self, date: str, sent: float) -> float | None:
+        """Return by how much a time of whole seconds lies outside the request's own time."""
         try:
             told = email.utils.parsedate_to_datetime(date).timestamp()
         except (ValueError, TypeError):
             return None
-        return self._clock() - told - 0.5  # the header has whole seconds, rounded down
+        ahead, behind = sent - (told + 1.0), told - self._clock()
+        return max(0.0, ahead) - max(0.0, behind)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

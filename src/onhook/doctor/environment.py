@@ -122,10 +122,10 @@ _URL, _KEY, _SECRET, _TOKEN = (
 _READ = (_URL, _KEY, _SECRET, _TOKEN)
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 _EXAMPLE = re.compile(
-    r"(?i)^(<.*>|\{.*\}|\$\{?\w+\}?|x{3,}|\*{3,}|\.{3}|(your|my|the)[-_ ]?\w*[-_ ]?"
+    r"(?i)^(<.*>|\{.*\}|\$\{?\w+\}?|x{3,}|\*{3,}|\.{3}|your[-_ ]?\w*[-_ ]?"
     r"(key|secret|url|token|project)\w*|changeme|change[-_]me|todo|api[-_]?(key|secret))$"
 )
-_EXAMPLE_HOST = re.compile(r"(?i)(^|[./-])(your|my)[-_]?(project|app|subdomain|livekit)|<|\.\.\.")
+_EXAMPLE_HOST = re.compile(r"(?i)[/.]your[-_.]|//my-?(project|app)\.livekit\.cloud|<|\.\.\.")
 _CLOUD_KEY = re.compile(r"API[A-Za-z0-9]{8,20}")
 _LEAST_SECRET = 32
 """Characters; livekit-server warns below that (`cmd/server/main.go`)."""

@@ -161,7 +161,7 @@ class Examination:
                     credentials,
                     routes=routes,
                     registered=names,
-                    now=self.clock(),
+                    now=self.clock() - (first.skew or 0.0),
                     unchecked=self.unchecked,
                 )
             if self.order.wants(Group.WEBHOOKS):

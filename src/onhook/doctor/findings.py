@@ -155,17 +155,11 @@ class Report:
             unchecked: What could not be looked at.
             heard: What a call was like.
             ignored: Codes that are known and left out.
-            show: Masks what is not to be shown.
+            show: Masks what is not to be shown; why and mend have nothing of the kind.
         """
         left_out = frozenset(ignored)
         shown = [
-            replace(
-                found,
-                subject=show(found.subject),
-                what=show(found.what),
-                why=show(found.why),
-                mend=show(found.mend),
-            )
+            replace(found, subject=show(found.subject), what=show(found.what))
             for found in findings
             if found.code not in left_out
         ]

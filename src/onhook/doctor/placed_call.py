@@ -79,6 +79,7 @@ class HeardCall:
         answered: From the INVITE to the answer; `None` without.
         first_sound: From the answer to the first sound; `None` without.
         listened: From the answer to the end.
+        ended: From the INVITE to the end.
         ended_by_other: Whether the other side hung up.
     """
 
@@ -90,6 +91,7 @@ class HeardCall:
     answered: float | None = None
     first_sound: float | None = None
     listened: float = 0.0
+    ended: float = 0.0
     ended_by_other: bool = False
 
 
@@ -99,7 +101,8 @@ def told(call: HeardCall) -> str:
         return f"{call.number} could not be called: {call.wrong}"
     rings = "no ringing" if call.ringing is None else f"ringing after {call.ringing:.1f} s"
     if call.answered is None:
-        how = f"refused ({call.status})" if call.rejected else "never answered"
+        how = f"{'refused' if call.rejected else 'not answered'} ({call.status or 'no answer'})"
+        how += f" after {call.ended:.1f} s"
         return f"{call.number}: {rings}, {how}"
     sound = (
         f"silence for {call.listened:.1f} s"

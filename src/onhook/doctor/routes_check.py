@@ -62,6 +62,24 @@ async def _ask_service(
     findings.extend(judge_service(order.sip, answer))
 
 
+async def _ask_callers_carriers(
+    order: Order, routes: Routes, findings: MutableSequence[Finding]
+) -> None:
+    """Ask the hosts that inbound trunks name; most answer no stranger, and that is no fault."""
+    hosts = [
+        (trunk, address)
+        for trunk in routes.trunks_in
+        for address in trunk.allowed_addresses
+        if "/" not in address and _can_be_asked(address)
+    ][:_MOST_CARRIERS]
+    answers = await asyncio.gather(
+        *(options(*split_address(address), timeout=order.timeout) for _, address in hosts)
+    )
+    for (trunk, address), answer in zip(hosts, answers, strict=True):
+        if answer.status:
+            findings.extend(judge_carrier(trunk_label(trunk), address, answer))
+
+
 async def _ask_carriers(
     order: Order,
     routes: Routes,
@@ -70,11 +88,10 @@ async def _ask_carriers(
 ) -> None:
     trunks = routes.trunks_out
     if not order.carriers:
-        if trunks:
-            unchecked.append(
-                Unchecked("whether carriers take REFER", "--carriers asks those of outbound trunks")
-            )
+        if trunks or routes.trunks_in:
+            unchecked.append(Unchecked("whether carriers take REFER", "--carriers asks them"))
         return
+    await _ask_callers_carriers(order, routes, findings)
     due = []
     for trunk in trunks[:_MOST_CARRIERS]:
         try:
@@ -90,3 +107,11 @@ async def _ask_carriers(
             unchecked.append(
                 Unchecked(f"whether {trunk.address} takes REFER", "it does not say what it takes")
             )
+
+
+def _can_be_asked(address: str) -> bool:
+    try:
+        split_address(address)
+    except ValueError:
+        return False
+    return "://" not in address
