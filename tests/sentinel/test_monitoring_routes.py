@@ -10,12 +10,19 @@ from typing import Any
 import aiohttp
 import pytest
 
+from onhook.call import Call
+from onhook.faults import Fault
+from onhook.incident import Failure, Incident, Outcome
+from onhook.ladder import Ladder
+from onhook.rungs import HangUp
 from onhook.sentinel import readiness
 from onhook.sentinel.service import Sentinel
 from tests.livekit.twirp import error, hang, twirp
+from tests.rescue.telling import closed, opened
 from tests.sentinel.fleet.conftest import own_redis
 from tests.sentinel.fleet.redis_server import RedisServer
 from tests.sentinel.signals.events import lease, lease_token
+from tests.sentinel.signals.test_incident_reports import body, now
 from tests.sentinel.test_service import ROOMS, credentials, running, until
 
 __all__ = ["own_redis"]
@@ -33,9 +40,9 @@ async def asked(
         return answer.status, await answer.json() if json else await answer.text()
 
 
-async def tell(sentinel: Sentinel, body: bytes) -> None:
+async def tell(sentinel: Sentinel, body: bytes, path: str = "/lease") -> None:
     headers = {"Authorization": lease_token(body)}
-    url = f"http://127.0.0.1:{sentinel.port}/lease"
+    url = f"http://127.0.0.1:{sentinel.port}{path}"
     async with (
         aiohttp.ClientSession() as session,
         session.post(url, data=io.BytesIO(body), headers=headers) as answer,
@@ -169,3 +176,22 @@ async def test_with_a_token_who_has_none_is_refused(tmp_path: Path, path: str) -
         assert (await asked(sentinel, path, TOKEN))[0] == 200
         for open_path in ("/healthz", "/readyz"):
             assert (await asked(sentinel, open_path))[0] in (200, 503)
+
+
+async def test_incidents_of_the_inner_rings_are_counted_as_their_watchdog_tells_them(
+    tmp_path: Path,
+) -> None:
+    failure = Failure(Fault.LLM_FAILED, "it broke", 0.0)
+    incident = Incident(failure, Call("call-1"), "inc_1")
+    ended = closed(Outcome("inc_1", "released", "gone"))
+    report = body(now(opened(incident, Ladder.of([HangUp()]))), now(ended))
+    async with (
+        twirp(ListRooms=[ROOMS]) as server,
+        running(tmp_path, credentials(server), "") as sentinel,
+    ):
+        for _ in range(2):  # it had no answer to the first one
+            await tell(sentinel, report, "/incidents")
+        _, text = await asked(sentinel, "/metrics")
+    which = 'fault="llm.failed",mode="act",outcome="released",ring="guard"'
+    assert f"onhook_incidents_total{{{which}}} 1.0" in text
+    assert 'onhook_time_to_safe_seconds_count{ring="guard"} 1.0' in text
