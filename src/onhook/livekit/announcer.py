@@ -167,17 +167,20 @@ async def _play(
 ) -> None:
     data = bytes(2 * int(pcm.rate * _LEAD)) + pcm.samples.tobytes()
     step = 2 * int(pcm.rate * _CHUNK)
-    lead = step * round(_LEAD / _CHUNK)
+    loop = asyncio.get_running_loop()
+    # the source's queue takes the first chunks at once, and plays them from then on
+    begins = loop.call_later(_LEAD, heard, True)
+    ends = loop.call_later(_LEAD + pcm.seconds, heard, False)
     try:
         for start in range(0, len(data), step):
             if not picture().callers:
                 return
             chunk = data[start : start + step]
             await source.capture_frame(rtc.AudioFrame(chunk, pcm.rate, 1, len(chunk) // 2))
-            if start == lead:
-                heard(True)
         await source.wait_for_playout()
     finally:
+        begins.cancel()
+        ends.cancel()
         heard(False)
     await asyncio.sleep(_TAIL)
 

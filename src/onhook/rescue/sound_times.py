@@ -23,7 +23,7 @@ class SoundTimes:
         """Take that it is heard from now on, or no more."""
         if heard and self._began is None:
             self._began = self._clock()
-        elif not heard and self._began is not None:
+        elif not heard and self._began is not None and self._ended is None:
             self._ended = self._clock()
 
     @property
