@@ -8,7 +8,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -71,6 +71,27 @@ async def test_a_worker_that_knows_nothing_of_onhook_is_killed_with_its_jobs(
     assert watched.sentinel.entries(Step.OPENED)[-1].subject == "agent.zombie"
 
 
+@pytest.mark.parametrize("guard", ["default", "off"])
+async def test_everything_on_a_host_stands_still(
+    watched: Watched, port: int, tmp_path: Path, guard: str
+) -> None:
+    """No connection is closed, and nothing comes any more: so it is when a cable is cut."""
+    address = f"http://127.0.0.1:{port}"
+    async with worker(watched.stack, tmp_path, ONHOOK_SENTINEL=address) as host:
+        bench = Bench(watched.stack, host)
+        scenario = bench.scenario("is_healthy", guard)
+        async with phone_for("inbound") as phone:
+            call = await bench.call_in(phone, scenario)
+            await host.wait("greeted", scenario["id"])
+            await asyncio.sleep(6.0)
+            every = processes(host)
+            struck = stopped(every)
+            report = await call.ended(timeout=40.0)
+            for process in every:
+                process.kill()
+    safe_within(report, struck, LOST, f"host stands still, guard {guard}", watched.sentinel)
+
+
 async def leased(running: RunningSentinel) -> None:
     async with asyncio.timeout(20.0):
         while not (await running.status())["leases"]:  # noqa: ASYNC110 - another process
@@ -80,15 +101,25 @@ async def leased(running: RunningSentinel) -> None:
 
 def kill_everything(host: Worker) -> float:
     """Kill the worker, its jobs and its watchdog at the same moment; return when."""
+    every = processes(host)
+    struck = stopped(every)
+    for process in every:
+        process.kill()
+    return struck
+
+
+def processes(host: Worker) -> list[psutil.Process]:
     leader = psutil.Process(host.process.pid)
-    every = [leader, *leader.children(recursive=True)]
-    if (dog := host.watchdog()) is not None:
-        every.append(psutil.Process(dog))
+    dog = host.watchdog()
+    watchdog = [] if dog is None else [psutil.Process(dog)]
+    return [leader, *leader.children(recursive=True), *watchdog]
+
+
+def stopped(every: Sequence[psutil.Process]) -> float:
+    """Stop processes at the same moment; return when."""
     struck = time.monotonic()
     for process in every:
         os.kill(process.pid, signal.SIGSTOP)
-    for process in every:
-        process.kill()
     return struck
 
 
