@@ -33,8 +33,8 @@ logger = logging.getLogger("tests.sentinel")
 CALLS = int(os.environ.get("ONHOOK_RECORDS_CALLS", "0"))
 AT_ONCE = int(os.environ.get("ONHOOK_RECORDS_AT_ONCE", "1"))
 EXACT = 0.3 if CALLS else 1.0
-"""Seconds by which dead air may differ; more in the suite, where a dying process, words and webhooks
-may each wait for a busy machine."""
+"""Seconds by which dead air may differ; more in the suite, where a dying process, words and
+webhooks may each wait for a busy machine."""
 _ENDS, _RECORD, _RINGS = 90.0, 30.0, 180.0
 
 
