@@ -320,6 +320,19 @@ def codes(report: Report) -> set[str]:
     return {found.code for found in report.findings}
 
 
+async def test_a_file_that_registers_another_agent_than_rules_send_is_found(
+    bench: Bench, sound_file: Path
+) -> None:
+    order = changed(bench.sound, groups=(Group.AGENTS,), files=(sound_file,))
+    sound = sound_file.read_text()
+    sound_file.write_text(sound.replace(f"agent_name={AGENT!r}", ""))
+    assert codes(await bench.examined(order)) == {"worker.unnamed"}
+    sound_file.write_text(sound.replace(AGENT, "front_desk"))
+    assert codes(await bench.examined(order)) == {"agent.unregistered"}
+    sound_file.write_text(sound.replace(AGENT, "outbound-reminder"))
+    assert codes(await bench.examined(order)) == set(), "other agents may be other files'"
+
+
 async def test_the_carrier_of_inbound_calls_is_asked_too(bench: Bench) -> None:
     order = changed(bench.sound, groups=(Group.ROUTES,), carriers=True, timeout=2.0)
     await bench.rule(await bench.trunk(allowed_addresses=["127.0.0.1"]))

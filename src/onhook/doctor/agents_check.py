@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import os
 from collections.abc import MutableSequence, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from onhook.doctor.workers import (
     canary_answers,
     judge_canaries,
     judge_names,
+    judge_unnamed,
     judge_waiting,
     judge_workers,
     worker_answer,
@@ -40,6 +42,7 @@ async def check_agents(
     *,
     routes: Routes,
     registered: Sequence[str],
+    unnamed: Sequence[str],
     now: float,
     unchecked: MutableSequence[Unchecked],
 ) -> Sequence[Finding]:
@@ -51,6 +54,7 @@ async def check_agents(
         credentials: Server and key.
         routes: What the server told of trunks and rules.
         registered: The names under which the agents' files register.
+        unnamed: Where they register without one.
         now: Seconds since 1970.
         unchecked: Takes what could not be looked at.
     """
@@ -60,6 +64,8 @@ async def check_agents(
         *(worker_answer(address, timeout=order.timeout) for address in order.workers)
     )
     found += judge_workers(answers, wanted)
+    if not os.environ.get("LIVEKIT_AGENT_NAME"):  # which livekit-agents takes in its place
+        found += judge_unnamed(unnamed, wanted)
     for name in registered:
         # other agents may be other files': only what looks misspelled is one of this file
         near = difflib.get_close_matches(name, wanted, n=1, cutoff=_ALIKE)

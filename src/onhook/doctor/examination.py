@@ -152,7 +152,10 @@ class Examination:
                 ]
                 self.findings += server.judge_grants(probe.address, asked)
             if self.order.wants(Group.ROUTES):
-                await check_routes(self.order, routes, self.findings, self.unchecked)
+                named = any(file.names for file in self._files)
+                await check_routes(
+                    self.order, routes, self.findings, self.unchecked, explicit=named
+                )
             if self.order.wants(Group.AGENTS):
                 names = [name for file in self._files for name in file.names]
                 self.findings += await check_agents(
@@ -161,6 +164,7 @@ class Examination:
                     credentials,
                     routes=routes,
                     registered=names,
+                    unnamed=[place for file in self._files for place in file.unnamed],
                     now=self.clock() - (first.skew or 0.0),
                     unchecked=self.unchecked,
                 )

@@ -25,6 +25,8 @@ async def check_routes(
     routes: Routes,
     findings: MutableSequence[Finding],
     unchecked: MutableSequence[Unchecked],
+    *,
+    explicit: bool = False,
 ) -> None:
     """Judge trunks and rules; ask the SIP service and the carriers where that was ordered.
 
@@ -33,11 +35,12 @@ async def check_routes(
         routes: What the server told.
         findings: Takes what is found.
         unchecked: Takes what could not be looked at.
+        explicit: Whether the agents are known to have names.
     """
     if routes.known:
         trunks, rules = routes.trunks_in, routes.rules_listed
         findings.extend(judge_inbound(trunks, refusing=refusing_trunks(trunks, rules)))
-        findings.extend(judge_rules(trunks, rules))
+        findings.extend(judge_rules(trunks, rules, explicit=explicit))
         findings.extend(judge_outbound(routes.trunks_out))
         if not (trunks or rules or routes.trunks_out):
             unchecked.append(Unchecked("trunks and rules", "this server has none"))

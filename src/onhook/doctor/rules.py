@@ -131,13 +131,17 @@ def refusing_trunks(
 
 
 def judge_rules(
-    trunks: Sequence[SIPInboundTrunkInfo], rules: Sequence[SIPDispatchRuleInfo]
+    trunks: Sequence[SIPInboundTrunkInfo],
+    rules: Sequence[SIPDispatchRuleInfo],
+    *,
+    explicit: bool = False,
 ) -> Iterator[Finding]:
     """Judge where calls go.
 
     Args:
         trunks: The inbound trunks.
         rules: All rules.
+        explicit: Whether agents are known to have names; rules that name some tell it too.
     """
     if rules and not trunks:
         yield NO_TRUNK.found(
@@ -145,11 +149,11 @@ def judge_rules(
         )
     known = {trunk.sip_trunk_id for trunk in trunks}
     refusing = refusing_trunks(trunks, rules)
-    explicit = bool(agents_of(rules))
+    named = explicit or bool(agents_of(rules))
     for rule in rules:
         yield from _reach(rule, known)
         yield from _numbers(rule, trunks)
-        yield from _agents(rule, refusing, explicit=explicit)
+        yield from _agents(rule, refusing, explicit=named)
         shared = rule.rule.HasField("dispatch_rule_direct") and not _pin(rule)
         if shared and _sends(rule):
             label = rule_label(rule)

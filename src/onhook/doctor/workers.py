@@ -26,6 +26,7 @@ __all__ = [
     "canary_answers",
     "judge_canaries",
     "judge_names",
+    "judge_unnamed",
     "judge_waiting",
     "judge_workers",
     "worker_answer",
@@ -170,6 +171,18 @@ def judge_names(names: Sequence[str], wanted: Sequence[str], source: str) -> Ite
         if names and agent not in names:
             there = ", ".join(map(repr, dict.fromkeys(names)))
             yield UNREGISTERED.found(agent, f"rules send {agent!r}, and {source} {there}")
+
+
+def judge_unnamed(places: Sequence[str], wanted: Sequence[str]) -> Iterator[Finding]:
+    """Judge entrypoints without a name, beside the agents that rules send by theirs.
+
+    Args:
+        places: Where they are registered.
+        wanted: The names of the agents that rules send.
+    """
+    for place in places if wanted else ():
+        sent = ", ".join(map(repr, wanted[:3]))
+        yield UNNAMED.found(place, f"no agent_name is given, and rules send {sent}")
 
 
 def judge_waiting(waiting: Sequence[Waiting]) -> Iterator[Finding]:

@@ -364,6 +364,22 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         judge_file(tmp_path / "none.py")
 
 
+@pytest.mark.parametrize(
+    ("given", "unnamed"),
+    [
+        ("()", 1),
+        ("", 1),
+        ("(agent_name='')", 1),
+        ("(agent_name='desk')", 0),
+        ("(agent_name=NAME)", 0),
+        ("(**options)", 0),
+    ],
+)
+def test_entrypoints_without_a_name(given: str, unnamed: int) -> None:
+    body = f"@server.rtc_session{given}\n@onhook.guard\n{JOINS}"
+    assert len(judge_text("agent.py", HEAD + body).unnamed) == unnamed
+
+
 def test_what_a_file_registers_and_says() -> None:
     body = 'p = onhook.Policy(lost=[onhook.Say("Sorry."), onhook.Say("Bye.", audio="b.wav")])'
     file = judge_text("agent.py", HEAD + GUARDED + body)

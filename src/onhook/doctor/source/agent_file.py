@@ -39,12 +39,14 @@ class AgentFile:
         findings: What is wrong in it, by line.
         names: The names that it registers agents under.
         registers: Whether it registers any entrypoint.
+        unnamed: Where it registers one without a name.
         words: What its policies want said without a recording.
     """
 
     findings: Sequence[Finding] = ()
     names: Sequence[str] = ()
     registers: bool = False
+    unnamed: Sequence[str] = ()
     words: Sequence[Words] = ()
 
 
@@ -85,8 +87,13 @@ def judge_text(name: str, text: str | bytes) -> AgentFile:
         return AgentFile((UNREADABLE.found(name, str(error)),))
     found = [found for judge in _JUDGES for found in judge(source)]
     found.sort(key=lambda each: int(each.subject.rpartition(":")[2]))
+    every = entrypoints(source)
     return AgentFile(
-        tuple(found), agent_names(source), bool(entrypoints(source)), tuple(_words(source))
+        tuple(found),
+        agent_names(source),
+        registers=bool(every),
+        unnamed=tuple(source.place(each.node) for each in every if not each.named),
+        words=tuple(_words(source)),
     )
 
 

@@ -29,6 +29,7 @@ class Entrypoint:
         guarded: Whether it is guarded; `None` where the file does not tell.
         misplaced: Whether the guard is above the registration.
         name: The agent's name; empty without one, or where it is no constant.
+        named: Whether it is given a name at all.
     """
 
     node: ast.AST
@@ -36,6 +37,7 @@ class Entrypoint:
     guarded: bool | None
     misplaced: bool
     name: str
+    named: bool
 
 
 def entrypoints(source: Source) -> Sequence[Entrypoint]:
@@ -82,7 +84,7 @@ def _decorated(source: Source) -> Iterator[Entrypoint]:
         misplaced = True in guards[: places[0]]
         below = guards[places[0] + 1 :]
         guarded = True if True in below else (None if None in below else False)
-        yield Entrypoint(node, node, guarded, misplaced, _name(decorators[places[0]]))
+        yield Entrypoint(node, node, guarded, misplaced, *_name(decorators[places[0]]))
 
 
 def _called(source: Source) -> Iterator[Entrypoint]:
@@ -92,7 +94,7 @@ def _called(source: Source) -> Iterator[Entrypoint]:
         target, named = _registered(source, node)
         if target is not None:
             function = _function(source, target)
-            yield Entrypoint(node, function, _guarded(source, target), False, _name(named))
+            yield Entrypoint(node, function, _guarded(source, target), False, *_name(named))
 
 
 def _registered(source: Source, node: ast.Call) -> tuple[ast.expr | None, ast.expr]:
@@ -157,9 +159,13 @@ def _guards(source: Source, decorator: ast.expr) -> bool | None:
     )
 
 
-def _name(call: ast.expr) -> str:
+def _name(call: ast.expr) -> tuple[str, bool]:
+    """Return the agent's name, and whether there may be one that the file does not tell."""
     given = _keyword(call, "agent_name") if isinstance(call, ast.Call) else None
-    return str(given.value) if isinstance(given, ast.Constant) and given.value else ""
+    spread = isinstance(call, ast.Call) and any(each.arg is None for each in call.keywords)
+    if isinstance(given, ast.Constant):
+        return str(given.value or ""), bool(given.value)
+    return "", given is not None or spread
 
 
 def _keyword(call: ast.expr, name: str) -> ast.expr | None:
