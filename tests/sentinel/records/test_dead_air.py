@@ -59,6 +59,20 @@ def test_soft_words_and_then_the_end_count_once() -> None:
     assert told == pytest.approx(6.2 + 18.3 + 0.6)
 
 
+def test_a_loop_that_is_back_is_silent_no_more() -> None:
+    who: dict[str, Any] = {"ring": Ring.WATCHDOG, "incident": "inc_w"}
+    words: list[RescueEvent] = [
+        opened(10.0, severity=SOFT, fault=Fault.JOB_HUNG, silent_since=7.0, **who),
+        said(10.5, 12.0, **who),
+        closed(12.3, "kept", **who),
+    ]
+    told = dead_air([incident(words)], answered_at=WALL, ended_at=WALL + 90.0)
+    assert told == pytest.approx(3.5 + 0.3)
+    lost = rescue(22.0, (22.5, 26.0), 26.4, fault=Fault.JOB_HUNG, silent_since=7.0)
+    both = dead_air([incident(words), incident(lost)], answered_at=WALL, ended_at=WALL + 26.5)
+    assert both == pytest.approx(3.5 + 10.5 + 0.5)
+
+
 def test_the_clock_of_another_ring_is_another() -> None:
     """Two rings may have two monotonic clocks: each event bears both times."""
     events: list[Any] = rescue(20.0, (20.5, 24.0), 24.4)

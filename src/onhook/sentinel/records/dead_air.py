@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from onhook.faults import Fault
-from onhook.rescue.events import Climbed, Closed, RescueEvent
+from onhook.rescue.events import Climbed, Closed, RescueEvent, Ring
 from onhook.sentinel.records.incident_events import IncidentEvents
 
 __all__ = ["dead_air", "failed_at"]
@@ -68,6 +68,9 @@ def _silence(incident: IncidentEvents, heard: Sequence[float], ended_at: float) 
     if opened.failure.fault in _NOT_SILENT:
         own = _sounds(incident.events)
         begin = own[0][0] if own else ended_at
+    closed = incident.closed
+    if closed is not None and not incident.is_lost and opened.ring is Ring.WATCHDOG:
+        ended_at = closed.wall  # the loop was back, or a lost call follows that counts from before
     return begin, next((at for at in heard if at >= opened.wall), ended_at)
 
 
