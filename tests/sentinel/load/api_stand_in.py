@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
@@ -63,6 +64,8 @@ class ApiStandIn:
         self.asked: Counter[str] = Counter()
         """Requests that were answered, by their method."""
         self.refused: Counter[str] = Counter()
+        self.first_at: float | None = None
+        """When the first request came, in seconds of the monotonic clock."""
         self.failing: RefusalError | None = None
         """What is answered to every request, while it is set."""
         self.port = 0
@@ -99,6 +102,8 @@ class ApiStandIn:
     async def _handle(self, request: web.Request) -> web.Response:
         method = f"{request.match_info['service']}/{request.match_info['method']}"
         name = request.match_info["method"]
+        if self.first_at is None:
+            self.first_at = time.monotonic()
         try:
             grants = self._granted(request.headers.get("Authorization", ""))
             answer = self._methods.get(method)
