@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -25,11 +26,15 @@ from onhook.errors import ConfigurationError
 from onhook.livekit.credentials import Credentials
 from onhook.livekit.framework import job_attributes
 from onhook.livekit.framework.versions import FEATURES, KNOWN
-from onhook.redaction import masked, masked_number, masked_numbers
+from onhook.redaction import described, masked, masked_number, masked_numbers
 from onhook.rungs.say import APOLOGY, ONE_MOMENT, TIME_LIMIT
 from onhook.threads import in_thread
 
 __all__ = ["Examination", "Order"]
+
+logger = logging.getLogger("onhook")
+
+_OF_SERVER = (Group.SERVER, Group.ROUTES, Group.AGENTS, Group.WEBHOOKS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +91,7 @@ class Examination:
     unchecked: list[Unchecked] = field(default_factory=list)
     numbers: set[str] = field(default_factory=set)
     _files: Sequence[AgentFile] = ()
+    _routes: Routes | None = None
     _heard: str = ""
 
     async def report(self) -> Report:
@@ -96,15 +102,22 @@ class Examination:
         """
         self._files = [await in_thread(judge_file, path) for path in self.order.files]
         self._source()
-        if self.order.wants(Group.ENVIRONMENT):
-            self.findings += environment.judge_environment(self.env, now=self.clock())
-        if self.order.wants(Group.VERSIONS):
-            self.findings += await in_thread(_versions)
-        routes = await self._server()
-        if self.order.wants(Group.HOST):
-            await self._host(routes)
-        if self.order.wants(Group.CALL):
-            await self._call()
+        checks: Sequence[tuple[str, Sequence[Group], Callable[[], Awaitable[None]]]] = (
+            ("the environment", (Group.ENVIRONMENT,), self._environment),
+            ("the versions", (Group.VERSIONS,), self._versions),
+            ("the server", _OF_SERVER, self._server),
+            ("this host", (Group.HOST,), self._host),
+            ("a call", (Group.CALL,), self._call),
+        )
+        for what, groups, check in checks:
+            if not any(map(self.order.wants, groups)):
+                continue
+            try:
+                await check()
+            except Exception as error:
+                # one check that fails keeps no other from its work
+                logger.warning("%s could not be looked at", what, exc_info=error)
+                self._left(what, described(error))
         return Report.of(
             self.findings,
             self.unchecked,
@@ -112,6 +125,12 @@ class Examination:
             ignored=self.order.ignored,
             show=self._show,
         )
+
+    async def _environment(self) -> None:
+        self.findings += environment.judge_environment(self.env, now=self.clock())
+
+    async def _versions(self) -> None:
+        self.findings += await in_thread(_versions)
 
     def _source(self) -> None:
         if not self.order.wants(Group.SOURCE):
@@ -123,14 +142,12 @@ class Examination:
             if not file.registers and not file.findings:
                 self._left(f"an entrypoint in {path}", "it registers none: is it the agent's file?")
 
-    async def _server(self) -> Routes | None:
+    async def _server(self) -> None:
         """Ask the server, and whatever can only be asked with its help."""
-        wanted = (Group.SERVER, Group.ROUTES, Group.AGENTS, Group.WEBHOOKS)
         credentials = self._credentials()
         if credentials is None:
-            if any(map(self.order.wants, wanted)):
-                self._left("server, trunks, rules and agents", "the environment names no server")
-            return None
+            self._left("server, trunks, rules and agents", "the environment names no server")
+            return
         async with ApiProbe(credentials, timeout=self.order.timeout, clock=self.clock) as probe:
             first = await server_probe.first_answer(probe)
             if self.order.wants(Group.SERVER):
@@ -139,10 +156,9 @@ class Examination:
             answered = first.outcome in (Outcome.DONE, Outcome.REJECTED)
             claims = {} if credentials.key else environment.token_claims(credentials.token)
             if not answered and not (claims and first.outcome is Outcome.REFUSED):
-                if any(map(self.order.wants, wanted)):
-                    self._left("grants, trunks, rules and agents", "the server does not answer us")
-                return None
-            routes = await server_probe.routes(probe)
+                self._left("grants, trunks, rules and agents", "the server does not answer us")
+                return
+            self._routes = routes = await server_probe.routes(probe)
             self.numbers |= routes.numbers
             if self.order.wants(Group.SERVER):
                 asked = [
@@ -172,9 +188,9 @@ class Examination:
                 self.findings += await check_webhooks(
                     self.order, credentials, settings_sentinel(), self.unchecked
                 )
-            return routes
 
-    async def _host(self, routes: Routes | None) -> None:
+    async def _host(self) -> None:
+        routes = self._routes
         places = settings.places()
         self.findings += await in_thread(lambda: list(host.judge_places(places)))
         words = [each for file in self._files for each in file.words]

@@ -14,7 +14,7 @@ from livekit import api
 from onhook.doctor.findings import Finding, Unchecked
 from onhook.doctor.sentinel import sentinel_status
 from onhook.doctor.webhooks import WebhookCounts, judge_webhooks, listening, told_by_sentinel
-from onhook.errors import ApiError
+from onhook.errors import ApiError, ConfigurationError
 from onhook.livekit import Credentials, ServerApi
 from onhook.takeover import CANARY_ROOM
 
@@ -41,9 +41,6 @@ async def check_webhooks(
         credentials: Server and key.
         sentinel: The sentinel's address, where the environment names one.
         unchecked: Takes what could not be looked at.
-
-    Raises:
-        ConfigurationError: Nobody can listen at the address that was given.
     """
     seconds = order.wait_webhook
     if not seconds:
@@ -65,12 +62,16 @@ async def check_webhooks(
         why = "pip install 'onhook[sentinel]'" if credentials.key else "a token believes nobody"
         unchecked.append(Unchecked("whether webhooks arrive", why))
         return ()
-    async with listening(credentials, host, port) as heard:
+    try:
+        async with listening(credentials, host, port) as heard:
 
-        async def here() -> WebhookCounts:
-            return heard
+            async def here() -> WebhookCounts:
+                return heard
 
-        counts = await _awaited(order, credentials, here, seconds)
+            counts = await _awaited(order, credentials, here, seconds)
+    except ConfigurationError as error:  # the port is taken, for example
+        unchecked.append(Unchecked("whether webhooks arrive", str(error)))
+        return ()
     return list(judge_webhooks(f"http://{host}:{port}/webhook", counts, seconds))
 
 
