@@ -43,10 +43,11 @@ def test_what_packages_need_of_each_other(requirement: str, met: bool) -> None:
     assert codes(agents, plugin) == ([] if met else ["version.unmet"])
 
 
-def test_what_is_installed_here_is_sound() -> None:
+def test_what_is_installed_here_is_supported() -> None:
     here = installed()
     assert {"livekit", "livekit-api", "livekit-agents", "onhook"} <= here.keys()
-    assert list(judge_versions(here, newest=(1, 8))) == []
+    codes = {found.code for found in judge_versions(here, newest=(1, 8))}
+    assert "version.unsupported" not in codes
 
 
 def test_what_is_lacking_is_a_note() -> None:
