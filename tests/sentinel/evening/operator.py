@@ -63,7 +63,8 @@ class Operator:
 
     async def turn(self, what: str, **fields: str) -> None:
         """Send a form of the outage switch, as the page gives it."""
-        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+        jar = aiohttp.CookieJar(unsafe=True)  # at an address, not a name
+        async with aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=jar) as session:
             async with session.get(f"{self.url}/outages") as answer:
                 page = await answer.text()
             csrf = re.search(r'name="csrf" value="([^"]+)"', page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -72,6 +73,15 @@ def test_a_line_that_rings_is_not_silent_and_words_answer_it() -> None:
         (Sound.RINGING, -8.5, 0.5),
         (Sound.WORDS, 0.5, 3.0),
         (Sound.SILENCE, 3.0, 3.2),
+    ]
+
+
+def test_words_are_heard_from_when_they_are_played() -> None:
+    told = case(*RELEASED, evidence={"waiting": "8.0 s", "line": "rings"})
+    said = replace(told.entries[2], detail="said 'Sorry.' (built-in prompt, 1.9 s)")
+    assert sounds(Case([*told.entries[:2], said, *told.entries[3:]]))[:2] == [
+        (Sound.RINGING, -8.0, 1.1),
+        (Sound.WORDS, 1.1, 3.0),
     ]
 
 

@@ -6,6 +6,7 @@ saw. Where neither is known, nothing is said.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ _SEEN = re.compile(r"^\s*([\d.]+) s before: (.+)$", re.MULTILINE)
 _ANSWERED = ("the line was answered",)
 _QUIET = ("the line became quiet", "the agent's last sound ended", "the caller ended a sentence")
 _WAITING = re.compile(r"^([\d.]+) s$")
+_PLAYED = re.compile(r", ([\d.]+) s\)$")
 _CLOCKS_AGREE = 1.0
 """Seconds by which two clocks of one host may disagree; those of two hosts do by hours."""
 _SHORTEST = 0.05
@@ -127,9 +129,11 @@ def _since(case: Case, record: CallRecord | None, now: float, *, rings: bool) ->
         yield Heard(sound, at, until)
         at = until
         if rung_ends is not None:
-            during, sound, detail = _during(entry, rung_ends, sound)
             at = seconds_after(case, rung_ends)
-            yield Heard(during, until, at, detail)
+            begin = max(until, at - _played(rung_ends)) if entry.subject == "say" else until
+            yield Heard(sound, until, begin)
+            during, sound, detail = _during(entry, rung_ends, sound)
+            yield Heard(during, begin, at, detail)
         elif entry.step is Step.CLOSED:
             gone, sound = _after_end(case, entry, sound)
     end = None
@@ -149,6 +153,12 @@ def _steps(case: Case) -> Iterator[tuple[Entry, Entry | None]]:
             yield entry, after
         elif entry.step is Step.CLOSED:
             yield entry, None
+
+
+def _played(said: Entry) -> float:
+    """Return for how many seconds words were heard at the end of their rung; see `rungs.say`."""
+    told = _PLAYED.search(said.detail)
+    return float(told[1]) if told else math.inf
 
 
 def _during(begun: Entry, ended: Entry, before: Sound) -> tuple[Sound, Sound, str]:
