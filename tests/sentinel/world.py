@@ -175,7 +175,7 @@ class World:
 
     def ask(self, sid: str) -> ProbeResult:
         there = any(m.sid == sid for m in self._members())
-        return self.life.get(sid, ProbeResult.ANSWERED) if there else ProbeResult.UNKNOWN
+        return self.life.get(sid, ProbeResult.ANSWERED) if there else ProbeResult.ABSENT
 
     def _members(self) -> Iterator[Member]:
         for here in self.rooms.values():

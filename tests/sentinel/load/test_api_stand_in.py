@@ -70,7 +70,7 @@ async def test_agents_answer_that_they_know_no_such_method_unless_they_are_dead(
     agent = server.rooms.people("call-1")[1].identity
     async with Prober(server.credentials) as prober:
         assert await prober.ask("call-1", agent) is ProbeResult.ANSWERED
-        assert await prober.ask("call-1", "nobody") is ProbeResult.UNKNOWN
+        assert await prober.ask("call-1", "nobody") is ProbeResult.ABSENT
         server.dead.add(agent)
         assert await prober.ask("call-1", agent) is ProbeResult.GONE
 
