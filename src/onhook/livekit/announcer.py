@@ -28,7 +28,7 @@ _CHUNK = 0.02
 _QUEUE_MS = 200
 _LEAD = 0.06
 """Seconds of silence first, so that a receiver that is just opening clips nothing."""
-_ONSET = 0.1
+_ONSET = 0.15
 """Seconds by which the first sound of a track that is just opening reaches a phone later than the
 rest does: 0.1 to 0.2, measured at the phone."""
 _TAIL = 0.25
