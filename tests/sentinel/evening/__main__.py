@@ -190,7 +190,8 @@ class Evening:
 
 async def main() -> int:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="onhook-evening-"))
-    folder.mkdir(parents=True, exist_ok=True)
+    for part in "fbg":
+        (folder / part).mkdir(parents=True, exist_ok=True)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     async with contextlib.AsyncExitStack() as ends:
