@@ -16,8 +16,11 @@ from livekit.protocol.models import ParticipantInfo, Room
 from livekit.protocol.room import ListParticipantsResponse, ListRoomsResponse
 
 from onhook.errors import ConfigurationError
+from onhook.sentinel.records.call_book import CallBook
+from onhook.sentinel.records.record_keeper import RecordKeeper
 from onhook.sentinel.sentinel_settings import Address, SentinelSettings
 from onhook.sentinel.service import Sentinel
+from onhook.sentinel.web.page import Page
 from onhook.sinks.journal import SqliteJournal, Step
 from tests.livekit.twirp import Answer, Twirp, error, hang, says, twirp
 
@@ -151,6 +154,28 @@ async def test_told_to_end_in_the_middle_of_a_rescue_it_ends_within_five_seconds
         steps = [(e.step, e.subject) for e in journal.entries(incident)]
     assert steps[0] == (Step.OPENED, "agent.absent")
     assert steps[-1] == (Step.CLOSED, "handed_outward")
+
+
+async def test_a_page_and_records_that_break_keep_no_caller_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr(Page, "run", breaks_later)
+    monkeypatch.setattr(RecordKeeper, "watch", breaks_later)
+    monkeypatch.setattr(CallBook, "leg_seen", breaks)
+    monkeypatch.setattr(CallBook, "listed", breaks)
+    async with server(**ringing()) as at, running(at, tmp_path, absent=0.1) as (_, _, task):
+        await until(lambda: "DeleteRoom" in at.calls, 20.0)
+        assert not task.done()
+    said = [record.getMessage() for record in caplog.records]
+    for what in ("the page: ", "call records: ", "a call may be missing"):
+        assert len([text for text in said if text.startswith(what)]) == 1, said
+
+
+async def breaks_later(*_: object, **__: object) -> None:
+    raise RuntimeError("a bug of ours")
 
 
 async def test_where_it_observes_nothing_but_questions_is_sent(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -188,12 +188,12 @@ class Sentinel:
             self._parts.watch.rounds(),
             self._parts.plans.watch(),
             self._parts.unfinished.watch(),
-            self._parts.records.watch(),
+            _apart("call records", self._parts.records.watch()),
+            _apart("the page", self._page.run(local=listens and where.loopback)),
             self._miss_webhooks(),
-            self._page.run(local=listens and where.loopback),
         ]
         if not self._given.observe:
-            parts.append(self._parts.canaries.run())
+            parts.append(_apart("canaries", self._parts.canaries.run()))
         if listens:
             parts.append(serve_app(self.app, where.host, where.port, started=self._started))
         else:
@@ -245,3 +245,12 @@ class Sentinel:
 
     async def _tell_status(self, _: Request) -> Response:
         return JSONResponse(self.status())
+
+
+async def _apart(what: str, work: Awaitable[None]) -> None:
+    """See to a part without which calls are watched all the same, whatever becomes of it."""
+    try:
+        await work
+    except Exception:
+        logger.exception("%s: this has ended, which is a bug; calls are watched all the same", what)
+    await asyncio.Event().wait()

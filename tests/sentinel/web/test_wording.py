@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onhook.sentinel.records.number_mask import NumberMask
-from onhook.sentinel.web.wording import Words, duration, moment, printable
+from onhook.sentinel.web.wording import Words, duration, moment, printable, short_duration
 from tests.sentinel.web.served_page import HEBREW
 
 
@@ -15,6 +15,14 @@ from tests.sentinel.web.served_page import HEBREW
 )
 def test_a_length_reads_as_a_person_says_it(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (0.7, "0.7 s"), (9.94, "9.9 s"), (10.4, "10 s"), (75, "1:15 min")],
+)
+def test_tenths_are_told_of_what_is_short(seconds: float, text: str) -> None:
+    assert short_duration(seconds) == text
 
 
 def test_nothing_hides_or_turns_the_words_beside_it() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from onhook.rescue.events import Opened, RescueEvent, Sink, emit
+from onhook.sentinel.call_legs import CallLeg, LegEnd
 from onhook.sentinel.calls import CallTable
 from onhook.sentinel.fleet.fleet import Fleet
 from onhook.sentinel.records.call_book import CallBook
@@ -32,6 +34,9 @@ from onhook.sentinel.sightings import (
 __all__ = ["Records"]
 
 logger = logging.getLogger("onhook")
+
+_QUIET = 60.0
+"""Seconds between two lines about calls that could not be recorded."""
 
 
 class RecordCounter(Protocol):
@@ -76,7 +81,8 @@ class Records:
         self._counted = counted
         self.mask = mask
         self.book = CallBook(mask, clock=clock)
-        table.tell(self.book)
+        self._apart = _Apart(self.book)
+        table.tell(self._apart)
         self.store = None if path is None else RecordStore(path)
         """The records; `None` where there is no place for them."""
         self.webhook = None
@@ -103,17 +109,16 @@ class Records:
 
     def take(self, sighting: Sighting) -> bool:
         """Take in what was learned; return whether it was for the records alone."""
-        match sighting:
-            case RescueSeen():
-                if self.book.rescue_seen(sighting):
-                    emit(self._told, sighting.event)
-                return True
-            case RecordMade(record):
-                self.keeper.take(record)
-                return True
-            case RoomsListed() | MembersListed():
-                self.book.listed(sighting)
-        return False
+        with self._apart.boundary():
+            match sighting:
+                case RescueSeen():
+                    if self.book.rescue_seen(sighting):
+                        emit(self._told, sighting.event)
+                case RecordMade(record):
+                    self.keeper.take(record)
+                case RoomsListed() | MembersListed():
+                    self.book.listed(sighting)
+        return isinstance(sighting, RescueSeen | RecordMade)
 
     async def watch(self) -> None:
         """Keep records and send webhooks, for ever."""
@@ -147,6 +152,38 @@ class Records:
     def _amended(self, record: CallRecord) -> None:
         if self._counted is not None:
             self._counted.amended(record)
+
+
+class _Apart:
+    """Keeps the judgement of calls free of what goes wrong in their records. A `LegListener`.
+
+    Args:
+        book: Takes the legs.
+    """
+
+    def __init__(self, book: CallBook) -> None:
+        self._book = book
+        self._told_at = float("-inf")
+
+    def leg_seen(self, leg: CallLeg) -> None:
+        """See `LegListener.leg_seen`."""
+        with self.boundary():
+            self._book.leg_seen(leg)
+
+    def leg_ended(self, leg: CallLeg, end: LegEnd) -> None:
+        """See `LegListener.leg_ended`."""
+        with self.boundary():
+            self._book.leg_ended(leg, end)
+
+    @contextlib.contextmanager
+    def boundary(self) -> Iterator[None]:
+        """Log what goes wrong inside, now and then, and go on."""
+        try:
+            yield
+        except Exception:
+            if (now := time.monotonic()) - self._told_at >= _QUIET:
+                self._told_at = now
+                logger.exception("a call may be missing in the records, which is a bug")
 
 
 class _OwnRescues:

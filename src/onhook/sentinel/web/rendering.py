@@ -9,7 +9,7 @@ from typing import Any
 
 import jinja2
 
-from onhook.sentinel.web.wording import duration, moment
+from onhook.sentinel.web.wording import duration, moment, short_duration
 
 __all__ = ["Templates"]
 
@@ -34,6 +34,7 @@ class Templates:
             auto_reload=False,
         )
         self._env.filters["duration"] = duration
+        self._env.filters["short_duration"] = short_duration
         self._env.filters["moment"] = lambda at: moment(at, wall())
 
     def render(self, name: str, root: str, **values: Any) -> str:

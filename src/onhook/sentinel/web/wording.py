@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from onhook.sentinel.records.number_mask import NumberMask
 
-__all__ = ["Moment", "Words", "duration", "moment", "printable"]
+__all__ = ["Moment", "Words", "duration", "moment", "printable", "short_duration"]
 
 _LONGEST = 400
 """Characters of a sentence that is shown."""
@@ -43,6 +43,15 @@ def duration(seconds: float | None) -> str:
         return f"{rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d} h" if hours else f"{minutes}:{rest:02d} min"
+
+
+def short_duration(seconds: float) -> str:
+    """Return a length of time of which tenths of a second count: `0.7 s`, else as `duration` does.
+
+    Args:
+        seconds: It.
+    """
+    return f"{seconds:.1f} s" if 0 < seconds < 10 else duration(seconds)
 
 
 @dataclass(frozen=True, slots=True)
