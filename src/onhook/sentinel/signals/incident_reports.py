@@ -5,28 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from onhook.rescue.event_codec import LIMIT, EventError, decode
 from onhook.rescue.events import RescueEvent
 from onhook.sentinel.sightings import RescueSeen
 from onhook.sentinel.signals.refusals import Reason, RefusedError
 from onhook.sentinel.signals.signed_bodies import SignedBodies, Token
+from onhook.sentinel.signals.watchdog_messages import WatchdogMessages
 from onhook.watchdog.protocol.sentinel_messages import EventReport
 
 __all__ = ["IncidentReports"]
 
-_LONGEST_BODY = 1024 * 1024
 _MOST_EVENTS = 200
 _LONGEST_NAME = 512
 """Characters; livekit-server allows 256 bytes to a room's name."""
-_LONGEST_TOKEN = 60.0
-"""Seconds for which a report's token may count."""
 _OLDEST = 7 * 86_400.0
 """Seconds: a watchdog that could not reach the sentinel tells for as long as it lives."""
 
 
-class IncidentReports:
+class IncidentReports(WatchdogMessages[EventReport]):
     """Verifies reports and decodes them.
 
     A report that comes again is taken again: it bears nothing but events, and each is kept once.
@@ -45,32 +41,9 @@ class IncidentReports:
         tolerance: float = 60.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._signed = signed
-        self._tolerance = tolerance
-        self._clock = clock
-        self._decoder = msgspec.json.Decoder(EventReport)
-        self.longest = _LONGEST_BODY
+        super().__init__(signed, EventReport, "report", tolerance=tolerance, clock=clock)
         self.unknown = 0
         """Events that could not be read: those of another version of onhook."""
-
-    def token(self, header: str | None) -> Token:
-        """Verify the `Authorization` header, before the body is read.
-
-        Args:
-            header: Its value; `None` where there is none.
-
-        Raises:
-            RefusedError: It is not believed, or counts for too long.
-        """
-        now = self._clock()
-        token = self._signed.token(header, now)
-        if token.expires > now + _LONGEST_TOKEN + self._tolerance:
-            raise RefusedError(
-                Reason.STALE,
-                f"its token counts {token.expires - now:.0f} s from now on; "
-                f"a report's may not count longer than {_LONGEST_TOKEN:.0f} s",
-            )
-        return token
 
     def receive(self, token: Token, body: bytes) -> Sequence[RescueSeen]:
         """Verify and decode a body.
@@ -85,15 +58,7 @@ class IncidentReports:
         Raises:
             RefusedError: It is not believed.
         """
-        if len(body) > self.longest:
-            raise RefusedError(Reason.OVERSIZED, f"its body is longer than {self.longest} bytes")
-        self._signed.check(token, body)
-        try:
-            report = self._decoder.decode(body)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise RefusedError(
-                Reason.MALFORMED, f"its body is no report of events ({type(error).__name__})"
-            ) from error
+        report = self.decoded(token, body)
         if len(report.events) > _MOST_EVENTS:
             raise RefusedError(
                 Reason.OVERSIZED, f"it has {len(report.events)} events; {_MOST_EVENTS} are the most"

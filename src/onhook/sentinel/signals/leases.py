@@ -6,17 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import msgspec
-
 from onhook.sentinel.sightings import HostLease, LeasedJob
 from onhook.sentinel.signals.refusals import Reason, RefusedError
 from onhook.sentinel.signals.seen_ids import SeenIds
 from onhook.sentinel.signals.signed_bodies import SignedBodies, Token
+from onhook.sentinel.signals.watchdog_messages import LONGEST_TOKEN, WatchdogMessages
 
 __all__ = ["Leases"]
 
-_LONGEST_BODY = 1024 * 1024
-"""Bytes: `_MOST_JOBS` calls with long names, and as much again."""
 _MOST_JOBS = 2_000
 """Calls of one host; a machine of 64 cores holds some hundreds of agents."""
 _LONGEST_NAME = 512
@@ -25,9 +22,6 @@ _LONGEST_REASON = 512
 _LONGEST_TTL = 60.0
 _LONGEST_RESCUE = 600.0
 """Seconds. A lease is no way to keep a sentinel away from a call for ever."""
-_LONGEST_TOKEN = 60.0
-"""Seconds for which a lease's token may count."""
-
 _SAME_SECOND = 2.0
 """Seconds for which the same token may come again: its times are whole seconds, so that of two
 leases alike within one second is the same. What comes later is a recording, by which somebody could
@@ -35,7 +29,7 @@ keep a lost host among the living."""
 _MOST_TOKENS = 20_000
 
 
-class Leases:
+class Leases(WatchdogMessages[HostLease]):
     """Verifies leases and decodes them.
 
     Args:
@@ -51,31 +45,8 @@ class Leases:
         tolerance: float = 60.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._signed = signed
-        self._latest = _LONGEST_TOKEN + tolerance
-        self._clock = clock
-        self._seen = SeenIds(keep=_LONGEST_TOKEN + 2 * tolerance, most=_MOST_TOKENS)
-        self._decoder = msgspec.json.Decoder(HostLease)
-        self.longest = _LONGEST_BODY
-
-    def token(self, header: str | None) -> Token:
-        """Verify the `Authorization` header, before the body is read.
-
-        Args:
-            header: Its value; `None` where there is none.
-
-        Raises:
-            RefusedError: It is not believed, or counts for too long.
-        """
-        now = self._clock()
-        token = self._signed.token(header, now)
-        if token.expires > now + self._latest:
-            raise RefusedError(
-                Reason.STALE,
-                f"its token counts {token.expires - now:.0f} s from now on; "
-                f"a lease's may not count longer than {_LONGEST_TOKEN:.0f} s",
-            )
-        return token
+        super().__init__(signed, HostLease, "lease", tolerance=tolerance, clock=clock)
+        self._seen = SeenIds(keep=LONGEST_TOKEN + 2 * tolerance, most=_MOST_TOKENS)
 
     def receive(self, token: Token, body: bytes) -> HostLease:
         """Verify and decode a body.
@@ -87,15 +58,7 @@ class Leases:
         Raises:
             RefusedError: It is not believed.
         """
-        if len(body) > self.longest:
-            raise RefusedError(Reason.OVERSIZED, f"its body is longer than {self.longest} bytes")
-        self._signed.check(token, body)
-        try:
-            lease = self._decoder.decode(body)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise RefusedError(
-                Reason.MALFORMED, f"its body is no lease ({type(error).__name__})"
-            ) from error
+        lease = self.decoded(token, body)
         _check(lease)
         lease = replace(lease, jobs=tuple(map(_bounded, lease.jobs)))
         now = self._clock()
