@@ -298,11 +298,9 @@ class JobTable:
         self._forget(job)
         if recorded is None or not recorded.settled:
             now = self._clock()
-            quiet = (
-                job.left_at
-            )  # a dead process sends no sound; one that hangs, since its last beat
-            if fault is Fault.JOB_HUNG:
-                quiet = now - job.pulse.silent_for(now)
+            # a dead process sends no sound, and one that hangs has sent none since its last beat
+            hangs = fault is Fault.JOB_HUNG
+            quiet = now - job.pulse.silent_for(now) if hangs else job.left_at
             failure = Failure(fault, detail, now, evidence=facts, silent_since=quiet)
             self._rescues.rescue(job, failure, intruder=intruder)
 
