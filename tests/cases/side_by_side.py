@@ -14,6 +14,7 @@ from pathlib import Path
 
 from livekit import api
 
+from tests.capacity import calls_at_once
 from tests.cases.case import Case, Surroundings
 from tests.cases.connector_leg import ConnectorLeg
 from tests.cases.expected import Result
@@ -24,7 +25,8 @@ from tests.line.bench import Worker, worker
 
 __all__ = ["MODULE", "OBSERVED", "SideBySide", "worker_env"]
 
-AT_ONCE = int(os.environ.get("CASES_AT_ONCE", "4"))
+AT_ONCE = int(os.environ.get("CASES_AT_ONCE", "0"))
+"""Calls at a time; 0 for as many as the machine holds, 4 at most."""
 OBSERVED = os.environ.get("ONHOOK_MODE", "").strip().lower() == "observe"
 """Whether the guards only observe: then the moments of the judgements count."""
 LONGEST = 300.0
@@ -66,7 +68,8 @@ class SideBySide:
         self.results: dict[Case, Result] = {}
         self._stack = stack
         self._folder = folder
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._at_once = AT_ONCE or calls_at_once(4)
+        self._places = asyncio.Semaphore(self._at_once)
         self._starting = asyncio.Lock()
         self._closing = contextlib.AsyncExitStack()
         self._shared: asyncio.Task[Worker] | None = None
@@ -93,7 +96,7 @@ class SideBySide:
 
     async def _in_turn(self, case: Case) -> Result:
         async with contextlib.AsyncExitStack() as places:
-            for _ in range(AT_ONCE if case.alone else 1):
+            for _ in range(self._at_once if case.alone else 1):
                 await places.enter_async_context(self._places)
             result = self.results[case] = await self.play(case)
         return result

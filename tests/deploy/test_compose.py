@@ -220,7 +220,7 @@ async def test_its_services_start_and_find_each_other(tmp_path: Path) -> None:
         status = await running.json("/status")
         assert status["mode"] == "observe"
         assert status["webhooks"] == {"room_started": 1} or status["webhooks"]["room_finished"]
-        assert status["refused"] == {"webhook": {}, "lease": {}}
+        assert status["refused"] == {"webhook": {}, "lease": {}, "report": {}}
         assert status["failing"] == []
         assert status["fleet"]["polls"], "it shares the Redis, and leads"
     said = running.logs["sentinel"].read_text()

@@ -22,6 +22,7 @@ from onhook.livekit.credentials import Credentials
 from onhook.sinks.journal import Entry, SqliteJournal, Step
 from onhook.watchdog.client.command import ask, running_pid
 from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
+from tests.capacity import calls_at_once
 
 AGENT = "faulty"
 WORKER_START = 60.0
@@ -30,6 +31,7 @@ FAULT = 30.0
 
 _numbers = itertools.count(5550100)
 _POLL = 0.02
+_AT_ONCE = 6
 
 
 def next_number() -> str:
@@ -241,7 +243,13 @@ def phone_for(direction: str, *, never_answers: bool = False) -> Phone:
 
 
 async def all_well(calls: Sequence[tuple[str, Awaitable[None]]]) -> None:
-    """Hold calls side by side, and tell of every one that went wrong."""
-    outcomes = await asyncio.gather(*(call for _, call in calls), return_exceptions=True)
+    """Hold calls side by side, as many as the machine holds, and tell of all that went wrong."""
+    slots = asyncio.Semaphore(calls_at_once(_AT_ONCE))
+
+    async def held(call: Awaitable[None]) -> None:
+        async with slots:
+            await call
+
+    outcomes = await asyncio.gather(*(held(call) for _, call in calls), return_exceptions=True)
     wrong = [(name, o) for (name, _), o in zip(calls, outcomes, strict=True) if o is not None]
     assert not wrong, "\n".join(f"{name}: {error!r}" for name, error in wrong)
