@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.local/bin:$(PATH)
 
-.PHONY: demo test bench bench-watchdog bench-ears bench-sentinel cases cases-observed sentinel-rows evening records-check compat soak lint setup lock clean
+.PHONY: demo test bench bench-watchdog bench-ears bench-sentinel cases cases-observed rows sentinel-rows evening records-check compat soak lint setup lock clean
 
 demo:
 	@scripts/setup.sh demo
@@ -46,6 +46,10 @@ cases: setup
 # The same calls with guards that only observe: the same must be judged, and nothing be done.
 cases-observed:
 	@ONHOOK_MODE=observe $(MAKE) --no-print-directory cases
+
+# The whole fault matrix of guard and watchdog at the phone; `make test` takes a part of it.
+rows: setup
+	@$(PYTHON) -m pytest -m "case or stack" tests/line -q --no-header $(ARGS)
 
 # The sentinel's rows of the fault matrix at the phone, lost hosts and cut cables too.
 sentinel-rows: setup

@@ -12,8 +12,10 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import pytest
+from _pytest.mark.structures import ParameterSet
 from livekit import api
 
 from onhook.bench.phone import Answer, Call, Phone, Ring
@@ -23,6 +25,8 @@ from onhook.sinks.journal import Entry, SqliteJournal, Step
 from onhook.watchdog.client.command import ask, running_pid
 from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
 from tests.capacity import calls_at_once
+
+T = TypeVar("T")
 
 AGENT = "faulty"
 WORKER_START = 60.0
@@ -234,6 +238,19 @@ class Bench:
             env["LIVEKIT_URL"], env["LIVEKIT_API_KEY"], env["LIVEKIT_API_SECRET"]
         ) as server:
             yield server
+
+
+def short_form(groups: Sequence[T], every: int) -> list[T | ParameterSet]:
+    """Return parameters of which the suite takes each n-th, and `make rows` all.
+
+    Args:
+        groups: The parameters.
+        every: n.
+    """
+    return [
+        group if number % every == 0 else pytest.param(group, marks=pytest.mark.case)
+        for number, group in enumerate(groups)
+    ]
 
 
 def phone_for(direction: str, *, never_answers: bool = False) -> Phone:

@@ -17,7 +17,7 @@ import pytest
 
 from onhook.bench.phone import Call, Ending, Phone, PhoneError
 from onhook.bench.simulator import ProviderFault, Script, Simulator, ToolCall
-from tests.line.bench import Bench, all_well
+from tests.line.bench import Bench, all_well, short_form
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
@@ -134,10 +134,13 @@ OWN_CODE = [
 
 @pytest.mark.parametrize(
     "rows",
-    [
-        (PROVIDER + OWN_CODE)[at : at + ROWS_AT_ONCE]
-        for at in range(0, len(PROVIDER + OWN_CODE), ROWS_AT_ONCE)
-    ],
+    short_form(
+        [
+            (PROVIDER + OWN_CODE)[at : at + ROWS_AT_ONCE]
+            for at in range(0, len(PROVIDER + OWN_CODE), ROWS_AT_ONCE)
+        ],
+        every=3,
+    ),
     ids=lambda rows: ", ".join(row.name for row in rows),
 )
 async def test_the_silence_ends_within_dead_air(bench: Bench, rows: list[Row]) -> None:
