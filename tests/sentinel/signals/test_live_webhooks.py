@@ -109,7 +109,11 @@ async def test_a_real_server_is_understood_by_webhook_and_by_poll() -> None:
 
     assert receiver.failed == 1
     assert again_after > 0.9, "what was answered 503 comes again after a second"
-    assert {s: dict(r.counts) for s, r in receiver.refused.items()} == {"webhook": {}, "lease": {}, "report": {}}
+    assert {s: dict(r.counts) for s, r in receiver.refused.items()} == {
+        "webhook": {},
+        "lease": {},
+        "report": {},
+    }
     forged = {Reason.FORGED: receiver.events.total()}
     assert stranger.refused["webhook"].counts == forged, "what is answered 401 does not come again"
     first, here, later, gone = polled.seen
