@@ -17,6 +17,7 @@ from onhook.cli.calls_left import CallsLeft, calls_by_sentinel, sentinel_url
 from onhook.errors import ConfigurationError
 from onhook.watchdog.client.command import running_pid
 from onhook.watchdog.options import WatchdogOptions
+from tests.http_server import http_server
 from tests.livekit.twirp import says
 from tests.sentinel.test_service_life import running
 from tests.watchdog.test_process import DEADLINE, Host, host
@@ -234,16 +235,9 @@ class Answers:
 @pytest.fixture
 async def answers() -> AsyncIterator[Answers]:
     answers = Answers()
-    app = web.Application()
-    app.router.add_get("/onhook/api/calls", answers.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    answers.url = f"http://127.0.0.1:{runner.addresses[0][1]}/onhook"
-    try:
+    async with http_server("GET", "/onhook/api/calls", answers.answer) as url:
+        answers.url = f"{url}/onhook"
         yield answers
-    finally:
-        await runner.cleanup()
 
 
 @pytest.mark.parametrize(

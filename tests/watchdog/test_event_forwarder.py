@@ -22,6 +22,7 @@ from onhook.watchdog.daemon.event_forwarder import EventForwarder
 from onhook.watchdog.daemon.job_table import JobTable
 from onhook.watchdog.daemon.signed_post import SignedPost
 from tests.fakes import ROOM, call_of, caller
+from tests.http_server import http_server
 from tests.livekit.twirp import SECRET
 from tests.rescue.telling import Kept, closed, intent, opened
 from tests.watchdog.test_job_table import FAILURE, HELLO, Recorder
@@ -63,16 +64,9 @@ class Sentinel:
 @pytest.fixture
 async def sentinel() -> AsyncIterator[Sentinel]:
     sentinel = Sentinel()
-    app = web.Application()
-    app.router.add_post("/incidents", sentinel.take)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    sentinel.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with http_server("POST", "/incidents", sentinel.take) as url:
+        sentinel.url = url
         yield sentinel
-    finally:
-        await runner.cleanup()
 
 
 async def at_once(_: float) -> None:

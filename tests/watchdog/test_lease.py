@@ -28,6 +28,7 @@ from onhook.watchdog.daemon.lease import PERIOD, TTL, LeaseSender, calls_of
 from onhook.watchdog.daemon.signed_post import SignedPost
 from onhook.watchdog.protocol.messages import Bye
 from tests.fakes import ROOM, call_of, caller
+from tests.http_server import http_server
 from tests.jobguard.fakes import FakeJob
 from tests.livekit.twirp import SECRET, twirp
 from tests.rescue.telling import opened
@@ -68,16 +69,9 @@ class Sentinel:
 @pytest.fixture
 async def sentinel() -> AsyncIterator[Sentinel]:
     sentinel = Sentinel()
-    app = web.Application()
-    app.router.add_post("/lease", sentinel.take)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    sentinel.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with http_server("POST", "/lease", sentinel.take) as url:
+        sentinel.url = url
         yield sentinel
-    finally:
-        await runner.cleanup()
 
 
 @contextlib.asynccontextmanager

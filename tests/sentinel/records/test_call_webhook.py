@@ -14,6 +14,7 @@ from onhook.sentinel.records.call_webhook import CallWebhook, body_of
 from onhook.sentinel.records.call_webhook_settings import CallWebhookSettings
 from onhook.sentinel.records.number_mask import NumberMask
 from onhook.sentinel.records.webhook_queue import WebhookQueue
+from tests.http_server import http_server
 from tests.sentinel.records.test_record_store import DEAD, WELL
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -38,16 +39,9 @@ class Receiver:
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     receiver = Receiver()
-    app = web.Application()
-    app.router.add_post("/calls", receiver.take)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/calls"
-    try:
+    async with http_server("POST", "/calls", receiver.take) as url:
+        receiver.url = f"{url}/calls"
         yield receiver
-    finally:
-        await runner.cleanup()
 
 
 class Sender:
