@@ -11,7 +11,7 @@ from pathlib import Path
 
 from onhook.watchdog.runtime_dir import WatchdogFiles
 
-__all__ = ["LifeLock"]
+__all__ = ["LifeLock", "taken"]
 
 logger = logging.getLogger("onhook")
 
@@ -38,14 +38,18 @@ class LifeLock:
         """Make and lock the file; remove those of watchdogs that were killed."""
         for path in self._files.lives():
             with contextlib.suppress(OSError):
-                descriptor = _locked(path)
-                path.unlink()
-                os.close(descriptor)
-                self.follows = True
+                descriptor = taken(path)
+                if descriptor is not None:
+                    path.unlink()
+                    os.close(descriptor)
+                    self.follows = True
+        why: object = "its file cannot be locked"
         try:
-            self._descriptor = _locked(self._files.life(self.name))
+            self._descriptor = taken(self._files.life(self.name))
         except OSError as error:
-            logger.warning("`onhook drain` will not see this watchdog once it is ending: %s", error)
+            why = error
+        if self._descriptor is None:
+            logger.warning("`onhook drain` will not see this watchdog once it is ending: %s", why)
 
     def release(self, *, jobs: bool) -> None:
         """Let it go; safe to repeat.
@@ -61,16 +65,16 @@ class LifeLock:
             os.close(descriptor)
 
 
-def _locked(path: Path) -> int:
-    """Return a descriptor of a file that nobody else holds.
+def taken(path: Path) -> int | None:
+    """Take a file's lock; return the descriptor that holds it, `None` where somebody else does.
 
     Raises:
-        OSError: Somebody does, or it cannot be opened.
+        OSError: The file cannot be opened.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise
+        return None
     return descriptor

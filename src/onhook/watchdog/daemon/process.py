@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import resource
@@ -12,7 +11,7 @@ import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from onhook.errors import OnhookError
 from onhook.livekit.credentials import Credentials
@@ -21,7 +20,7 @@ from onhook.version import VERSION
 from onhook.watchdog.client.backoff import LONGEST
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.job_table import JobTable
-from onhook.watchdog.daemon.life_lock import LifeLock
+from onhook.watchdog.daemon.life_lock import LifeLock, taken
 from onhook.watchdog.daemon.self_check import SelfCheck
 from onhook.watchdog.daemon.sentinel_link import SentinelLink
 from onhook.watchdog.daemon.server import Server, bind
@@ -75,7 +74,7 @@ class Watchdog:
         self._began = time.monotonic()
         self._told = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._lock: TextIO | None = None
+        self._lock: int | None = None
         self._life = LifeLock(files)
 
     async def run(self) -> None:
@@ -85,7 +84,7 @@ class Watchdog:
             AlreadyRunningError: One of this identity runs.
             OSError: The socket cannot be made.
         """
-        self._lock = _take(self._files.lock)
+        self._lock = taken(self._files.lock)
         if self._lock is None:
             raise AlreadyRunningError(
                 f"a watchdog runs already at {self._files.socket}: `onhook watchdog status` "
@@ -142,7 +141,7 @@ class Watchdog:
         lock, self._lock = self._lock, None
         if lock is not None:
             _unlink(self._files.socket, inode)
-            lock.close()
+            os.close(lock)
 
     async def _leave(self) -> None:
         """Go once no call needs us: its end, or its ladder, is waited for."""
@@ -233,18 +232,6 @@ async def _waited(event: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-
-
-def _take(path: Path) -> TextIO | None:
-    """Take a lock, or return `None` where somebody else holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    file = os.fdopen(descriptor, "r+")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        return None
-    return file
 
 
 def _unlink(path: Path, inode: int) -> None:
