@@ -13,6 +13,13 @@ os.environ["ONHOOK_WATCHDOG"] = "off"
 """No test leaves a watchdog behind; those that are about it have one of their own."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave `--reruns` to live calls: a shared machine may stand still in any of them."""
+    for item in items:
+        if item.get_closest_marker("stack") is None:
+            item.add_marker(pytest.mark.flaky(reruns=0))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_stray_loop() -> None:
     """Keep the looptime plugin from making an event loop that nobody closes."""

@@ -97,7 +97,7 @@ async def test_records_are_summed_by_number_and_agent_for_a_day_and_a_month(
         _, html = await program.get("/records", BEARER)
     cells = re.sub(r"<[^>]+>", " ", html).split()
     told = " ".join(cells)
-    assert "24 hours 1 1 100.0 % 6 s 0" in told
+    assert "24 hours 1 1 100.0 % 6.0 s 0" in told
     assert "30 days 2 2 100.0 % 10 s 0" in told
     assert told.count("night") == 2  # in the month, and among the newest calls
     assert told.count("desk") == 3
