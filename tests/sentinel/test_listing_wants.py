@@ -7,7 +7,7 @@ from collections.abc import Container
 from onhook.call import LineState
 from onhook.sentinel.calls import CallTable
 from onhook.sentinel.sightings import HostLease, LeasedJob, MembersListed, RoomSeen, RoomsListed
-from tests.sentinel.world import SCANNER, World
+from tests.sentinel.world import OUTBOUND, SCANNER, World
 
 
 def listed(world: World, *, publishers: dict[str, int] | None = None) -> RoomsListed:
@@ -117,3 +117,22 @@ def test_a_voice_that_the_server_counts_no_more_is_looked_for_once_the_count_is_
         world.now = now
         table.take(listed(world, publishers={"r": 2 if now < 8 else 1}), now)
         assert table.wants(now) == ([] if now < 8 else ["r"])
+
+
+def test_a_callee_whose_agent_has_gone_is_looked_at_between_two_polls_while_it_rings() -> None:
+    world, table = World(), CallTable()
+    world.caller("r", LineState.RINGING, attributes=OUTBOUND)
+    world.agent("r")
+    take(table, world, {"r"})
+    table.take(MembersListed("r", 0.0, world.listed_members("r")), 0.0)
+    assert table.ringing_on(1.0) == [], "its agent waits for the answer"
+    world.leave("r", "agent-1")
+    take(table, world, {"r"})
+    table.take(MembersListed("r", 2.0, world.listed_members("r")), 2.0)
+    assert table.ringing_on(3.0) == ["r"]
+    table.take(MembersListed("r", 3.0, world.listed_members("r")), 3.0)
+    assert table.wants(4.0) == ["r"], "and by every poll"
+    assert table.ringing_on(100.0) == [], "not for ever"
+    world.answer("r")
+    table.take(MembersListed("r", 4.0, world.listed_members("r")), 4.0)
+    assert table.ringing_on(5.0) == []

@@ -10,7 +10,7 @@ from onhook.sentinel.call_pictures import view_of
 from onhook.sentinel.call_view import CallView, ProbeResult
 from onhook.sentinel.host_leases import HostLeases
 from onhook.sentinel.job_hints import JobHints
-from onhook.sentinel.listing_wants import wanted
+from onhook.sentinel.listing_wants import ringing_on, wanted
 from onhook.sentinel.room_lives import RoomLives
 from onhook.sentinel.sightings import (
     AgentJob,
@@ -156,6 +156,14 @@ class CallTable:
         self._tick(now)
         flows = self._event_at is not None and now - self._event_at <= _EVENTS_FLOW
         return wanted(self._calls.values(), self._leases, now, events_flow=flows)
+
+    def ringing_on(self, now: float) -> list[str]:
+        """Return the rooms where a callee's phone rings and the agent has gone.
+
+        Args:
+            now: Seconds of the sentinel's clock.
+        """
+        return ringing_on(self._calls.values(), now)
 
     def _view(self, call: TrackedCall, now: float) -> CallView:
         room, leases = call.room, self._leases

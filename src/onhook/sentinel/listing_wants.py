@@ -12,11 +12,13 @@ from onhook.sentinel.participant_counts import LAG
 from onhook.sentinel.stays import TRUNK
 from onhook.sentinel.tracked_call import TrackedCall
 
-__all__ = ["wanted"]
+__all__ = ["ringing_on", "wanted"]
 
 _SUSPECT = 1.5
 """Seconds, less than a poll, between two lists of a room whose caller nobody looks after, at first;
 see `_EASE`."""
+_RINGING_ON = 0.75
+"""The same, less than half a poll, while a callee's phone rings and the agent has gone."""
 _EASE = 8.0
 """Such a room is listed more rarely the longer that lasts: after this part of its time, once a
 callee's phone has stopped ringing."""
@@ -96,6 +98,8 @@ def wanted(
                 found.append((_Urgency.SCANNER, listed, call.room))
         elif suspect:
             least = _SUSPECT if alone is None else max(_SUSPECT, (now - alone - _RINGS) / _EASE)
+            if _rings_on(call, now):
+                least = _RINGING_ON
             if age >= (_TOLD if call.relist else least):
                 found.append((_Urgency.ALONE, listed, call.room))
         elif call.counts.doubtful or call.relist:
@@ -105,6 +109,25 @@ def wanted(
             found.append((_Urgency.COVERED if covered else _Urgency.ATTENDED, listed, call.room))
     found.sort()
     return [room for _, _, room in found]
+
+
+def ringing_on(calls: Iterable[TrackedCall], now: float) -> list[str]:
+    """Return the rooms where a callee's phone rings and the agent has gone.
+
+    No webhook tells of an answer, and who answers waits for a word from that moment on: these are
+    listed between two polls too.
+
+    Args:
+        calls: What is tracked.
+        now: Seconds of the sentinel's clock.
+    """
+    return [call.room for call in calls if _rings_on(call, now)]
+
+
+def _rings_on(call: TrackedCall, now: float) -> bool:
+    alone = call.alone_since
+    ringing = call.rang_on and call.ringing_since is not None and not call.released
+    return ringing and alone is not None and now - alone < _RINGS
 
 
 def _unlisted(

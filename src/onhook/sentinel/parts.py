@@ -148,6 +148,7 @@ class Parts:
             self.take,
             self.watch.wants,
             self.budget,
+            between=self.watch.ringing_on,
             period=given.poll,
             leads=lambda: self.fleet.leads,
             clock=clock,

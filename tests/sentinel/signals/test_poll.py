@@ -61,6 +61,7 @@ class Server:
 class Polled:
     server: Server = field(default_factory=Server)
     wanted: list[str] = field(default_factory=list)
+    between: list[str] = field(default_factory=list)
     seen: list[Sighting] = field(default_factory=list)
     per_minute: int = 300
     leads: Callable[[], bool] = lambda: True
@@ -76,6 +77,7 @@ class Polled:
             self.seen.append,
             lambda: self.wanted,
             self.budget,
+            between=lambda: self.between,
             leads=self._leads,
             clock=self.server.clock,
             sleep=self.server.sleep,
@@ -127,6 +129,24 @@ async def test_the_rooms_are_asked_for_each_period_and_the_question_bears_its_ow
     await polled.run(10)
     asked = [s.asked for s in polled.seen if isinstance(s, RoomsListed)]
     assert asked[:4] == [0.0, 2.0, 4.0, 6.0]
+
+
+async def test_those_that_are_wanted_between_two_lists_are_asked_for_half_way() -> None:
+    polled = Polled(wanted=["a", "b"], between=["b"])
+    await polled.run(3.5)
+    assert [(s.room, s.asked) for s in polled.seen if isinstance(s, MembersListed)] == [
+        *(("a", 0.0), ("b", 0.0), ("b", 1.0)),
+        *(("a", 2.0), ("b", 2.0), ("b", 3.0)),
+    ]
+    polled.server.failing["b"] = failure()
+    await polled.run(1.0)
+    assert polled.failing_since == 4.0, "a failure half-way is no round that failed"
+
+
+async def test_a_server_that_is_slow_is_not_asked_half_way_too() -> None:
+    polled = Polled(server=Server(takes=0.6), wanted=["a"], between=["a"])
+    await polled.run(3.9)
+    assert polled.server.asked == ["*", "a", "*", "a"]
 
 
 async def test_of_several_sentinels_one_asks_and_the_next_one_soon_when_it_leads() -> None:

@@ -73,6 +73,7 @@ class Poll:
         receive: Takes each sighting at once; it must not block.
         wants: Returns the rooms whose participants are to be listed, the most urgent first.
         budget: What may be asked.
+        between: Returns those of them that are asked for again half-way to the next list of rooms.
         period: Seconds between two lists of rooms.
         leads: Whether it is for this sentinel to ask; of several that share it, one asks.
         clock: Monotonic seconds.
@@ -86,6 +87,7 @@ class Poll:
         wants: Callable[[], Sequence[str]],
         budget: Budget,
         *,
+        between: Callable[[], Sequence[str]] = tuple,
         period: float = 2.0,
         leads: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
@@ -95,6 +97,7 @@ class Poll:
         self._receive = receive
         self._wants = wants
         self._budget = budget
+        self._between = between
         self._period = period
         self._leads = leads
         self._clock = clock
@@ -119,6 +122,9 @@ class Poll:
                 continue
             try:
                 well = await self.once(until=due + self._period)
+                if well and (half := due + self._period / 2) > self._clock():
+                    await self._sleep(half - self._clock())
+                    await self._list_each(self._between(), due + self._period)
             except Exception:
                 # whoever takes the sightings has failed; the next ones may find them well again
                 logger.exception("what the poll of the LiveKit API found could not be taken")
@@ -156,17 +162,21 @@ class Poll:
         return tuple(seen)
 
     async def _list_wanted(self, asked: float, until: float) -> bool:
-        """Ask for each in order, some at a time, as far as budget and time go."""
-        wanted = iter(dict.fromkeys(self._wants()))
-        errors: list[ApiError] = []
-        async with asyncio.TaskGroup() as group:
-            for _ in range(_AT_ONCE):
-                group.create_task(self._work_off(wanted, until, errors))
-        if hopeless := _hopeless(errors):
+        """Ask for what is wanted, and keep whether the round went well."""
+        if hopeless := _hopeless(await self._list_each(self._wants(), until)):
             self._failed(hopeless, asked)
             return False
         self._succeeded()
         return True
+
+    async def _list_each(self, rooms: Sequence[str], until: float) -> Sequence[ApiError]:
+        """Ask for each in order, some at a time, as far as budget and time go."""
+        wanted = iter(dict.fromkeys(rooms))
+        errors: list[ApiError] = []
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_AT_ONCE):
+                group.create_task(self._work_off(wanted, until, errors))
+        return errors
 
     async def _work_off(self, wanted: Iterator[str], until: float, errors: list[ApiError]) -> None:
         while self._clock() < until and not _hopeless(errors):
