@@ -1,6 +1,6 @@
 """How many live calls this machine holds at once, as fast as it is at this moment.
 
-A call takes 12 to 19 % of a core where a million rounds of a loop take `_NOMINAL` seconds. A shared
+A call takes 12 to 30 % of a core where a million rounds of a loop take `_NOMINAL` seconds. A shared
 machine can be a quarter as fast for minutes: then as many calls as usual would starve one another,
 and what was judged would be the machine.
 """

@@ -26,7 +26,7 @@ from tests.line.bench import Worker, worker
 __all__ = ["MODULE", "OBSERVED", "SideBySide", "worker_env"]
 
 AT_ONCE = int(os.environ.get("CASES_AT_ONCE", "0"))
-"""Calls at a time; 0 for as many as the machine holds, 4 at most."""
+"""Calls at a time; 0 for as many as the machine holds, 3 on two cores."""
 OBSERVED = os.environ.get("ONHOOK_MODE", "").strip().lower() == "observe"
 """Whether the guards only observe: then the moments of the judgements count."""
 LONGEST = 300.0
@@ -68,7 +68,7 @@ class SideBySide:
         self.results: dict[Case, Result] = {}
         self._stack = stack
         self._folder = folder
-        self._at_once = AT_ONCE or calls_at_once(4)
+        self._at_once = AT_ONCE or calls_at_once(3)
         self._places = asyncio.Semaphore(self._at_once)
         self._starting = asyncio.Lock()
         self._closing = contextlib.AsyncExitStack()

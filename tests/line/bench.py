@@ -33,9 +33,11 @@ WORKER_START = 60.0
 API = 10.0
 FAULT = 30.0
 
+full_form = pytest.mark.case
+"""Marks what `make rows` takes and the suite does not."""
 _numbers = itertools.count(5550100)
 _POLL = 0.02
-_AT_ONCE = 6
+_AT_ONCE = 3
 
 
 def next_number() -> str:
@@ -244,13 +246,17 @@ def short_form(groups: Sequence[T], every: int) -> list[T | ParameterSet]:
     """Return parameters of which the suite takes each n-th, and `make rows` all.
 
     Args:
-        groups: The parameters.
+        groups: The parameters; a tuple holds several.
         every: n.
     """
     return [
-        group if number % every == 0 else pytest.param(group, marks=pytest.mark.case)
+        group if number % every == 0 else pytest.param(*_each(group), marks=full_form)
         for number, group in enumerate(groups)
     ]
+
+
+def _each(group: object) -> tuple[object, ...]:
+    return group if isinstance(group, tuple) else (group,)
 
 
 def phone_for(direction: str, *, never_answers: bool = False) -> Phone:

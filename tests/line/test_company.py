@@ -10,14 +10,14 @@ import pytest
 from livekit import api, rtc
 
 from onhook.bench.phone import CallTimeoutError, Ending
-from tests.line.bench import Bench, phone_for
+from tests.line.bench import Bench, phone_for, short_form
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
 BOTH = ["inbound", "outbound"]
 
 
-@pytest.mark.parametrize("direction", BOTH)
+@pytest.mark.parametrize("direction", short_form(BOTH, every=2))
 async def test_a_colleague_stays_and_the_caller_hears_words_and_is_released(
     bench: Bench, direction: str
 ) -> None:
@@ -46,7 +46,7 @@ async def test_a_meeting_goes_on_when_its_agent_crashes(bench: Bench) -> None:
             await stays(call_seconds=2.0, ended=call.ended)
 
 
-@pytest.mark.parametrize("direction", BOTH)
+@pytest.mark.parametrize("direction", short_form(BOTH, every=2))
 async def test_a_warm_transfer_is_left_alone(bench: Bench, direction: str) -> None:
     """The agent shuts its job down and leaves the caller with a colleague."""
     scenario = bench.scenario("shuts_down_on_signal", "default", company=1)

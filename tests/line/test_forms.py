@@ -9,20 +9,23 @@ import pytest
 from onhook.bench.phone import Phone
 from onhook.bench.stack import Stack
 from onhook.livekit.framework.command_line import start_command
-from tests.line.bench import Bench, worker
+from tests.line.bench import Bench, short_form, worker
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest.mark.parametrize(
     ("form", "by_run_app"),
-    [
-        ("decorated", True),
-        ("decorated", False),
-        ("imported", False),
-        ("options", True),
-        ("thread", False),
-    ],
+    short_form(
+        [
+            ("decorated", True),
+            ("imported", False),
+            ("decorated", False),
+            ("options", True),
+            ("thread", False),
+        ],
+        every=2,
+    ),
 )
 async def test_the_guard_travels_to_the_job(
     stack: Stack, tmp_path: Path, form: str, by_run_app: bool

@@ -12,7 +12,7 @@ import pytest
 
 from onhook.bench.phone import Ending, Phone
 from onhook.bench.stack import Stack
-from tests.line.bench import Bench, phone_for, worker
+from tests.line.bench import Bench, phone_for, short_form, worker
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
@@ -23,7 +23,7 @@ HEALTHY = float(os.environ.get("ONHOOK_HEALTHY_SECONDS", "10"))
 
 
 @pytest.mark.parametrize("direction", ["inbound", "outbound"])
-@pytest.mark.parametrize("voice", ["tts_hangs", "tts_raises", "tts_silent"])
+@pytest.mark.parametrize("voice", short_form(["tts_hangs", "tts_raises", "tts_silent"], every=3))
 async def test_a_voice_that_fails_leaves_the_built_in_prompt(
     bench: Bench, direction: str, voice: str
 ) -> None:
@@ -59,7 +59,7 @@ async def test_an_agent_that_fails_before_it_dials_leaves_nothing_behind(bench: 
         assert bench.worker.event("opened", scenario["id"]) is None
 
 
-@pytest.mark.parametrize("guard", ["off", "default"])
+@pytest.mark.parametrize("guard", short_form(["default", "off"], every=2))
 async def test_a_deploy_with_a_caller_on_the_line(stack: Stack, tmp_path: Path, guard: str) -> None:
     """SIGTERM to the worker, which drains and then ends its jobs."""
     async with worker(stack, tmp_path, ONHOOK_TEST_AGENT=guard) as running, Phone() as phone:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 
 import pytest
 
@@ -32,17 +33,12 @@ ROWS = [
 
 
 async def test_the_same_is_judged_and_nothing_is_done(bench: Bench) -> None:
-    await all_well([(fault, in_both_modes(bench, fault, judged)) for fault, judged in ROWS])
-
-
-async def in_both_modes(bench: Bench, fault: str, judged: list[tuple[str, str, str]]) -> None:
-    rescued = asyncio.Event()
-    await all_well(
-        [
-            ("act", in_act_mode(bench, fault, judged, rescued)),
-            ("observe", in_observe_mode(bench, fault, judged, rescued)),
-        ]
-    )
+    calls: list[tuple[str, Awaitable[None]]] = []
+    for fault, judged in ROWS:
+        rescued = asyncio.Event()
+        calls.append((f"{fault}, act", in_act_mode(bench, fault, judged, rescued)))
+        calls.append((f"{fault}, observe", in_observe_mode(bench, fault, judged, rescued)))
+    await all_well(calls)
 
 
 async def in_act_mode(

@@ -12,7 +12,7 @@ import pytest
 
 from onhook.bench.phone import Call, Ending, Phone
 from onhook.bench.simulator import Endpoint, ProviderFault, Script, Simulator
-from tests.line.bench import Bench
+from tests.line.bench import Bench, short_form
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
@@ -86,11 +86,14 @@ async def test_without_onhook_a_model_that_stalls_is_silence(bench: Bench) -> No
 
 @pytest.mark.parametrize(
     ("kind", "endpoint", "fault", "waits"),
-    [
-        ("llm", Endpoint.CHAT, ProviderFault.stall(), DEADLINE),
-        ("tts", Endpoint.SPEECH, ProviderFault.mute(), 0.0),
-        ("stt", Endpoint.TRANSCRIPTIONS, ProviderFault.error(401), 0.5),  # and the endpointing
-    ],
+    short_form(
+        [
+            ("llm", Endpoint.CHAT, ProviderFault.stall(), DEADLINE),
+            ("tts", Endpoint.SPEECH, ProviderFault.mute(), 0.0),
+            ("stt", Endpoint.TRANSCRIPTIONS, ProviderFault.error(401), 0.5),  # and the endpointing
+        ],
+        every=2,
+    ),
 )
 async def test_the_second_provider_is_heard(
     bench: Bench, kind: str, endpoint: Endpoint, fault: ProviderFault, waits: float

@@ -47,7 +47,7 @@ ROWS = [
 
 @pytest.mark.parametrize(
     "rows",
-    short_form([ROWS[at : at + ROWS_AT_ONCE] for at in range(0, len(ROWS), ROWS_AT_ONCE)], every=2),
+    short_form([ROWS[at : at + ROWS_AT_ONCE] for at in range(0, len(ROWS), ROWS_AT_ONCE)], every=3),
     ids=lambda rows: ", ".join("-".join(map(str, row[:3])) for row in rows),
 )
 async def test_the_caller_is_safe_within_the_bound(

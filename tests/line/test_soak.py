@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 SECONDS = float(os.environ.get("ONHOOK_SOAK_SECONDS", "30"))
 SEED = int(os.environ.get("ONHOOK_SOAK_SEED", "1"))
 GUARD, DEAD_AIR = "default", 6.0
-AT_ONCE = 3
+AT_ONCE = 2
 TURNS = 5
 ANSWER = 15.0
 """Seconds in which an answer is heard; a silence that long is the soak's own failure."""
@@ -172,4 +172,4 @@ async def test_healthy_conversations_are_never_touched(bench: Bench) -> None:
     )
     assert not soak.interventions, "\n".join(soak.interventions)
     assert not soak.wrong, "\n".join(soak.wrong)
-    assert len(soak.counts) > TURNS, soak.counts
+    assert len(soak.counts) > min(TURNS, SECONDS / 10), soak.counts

@@ -6,7 +6,7 @@ import pytest
 
 from onhook.bench.phone import Answer, Ending, Phone, ReferAnswer
 from tests.agents.rungs import DESK
-from tests.line.bench import Bench
+from tests.line.bench import Bench, short_form
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
@@ -19,7 +19,7 @@ def phone_that(answer: ReferAnswer) -> Phone:
     return Phone(on_refer=answer, answering=Answer(after=0.3))
 
 
-@pytest.mark.parametrize("direction", ["inbound", "outbound"])
+@pytest.mark.parametrize("direction", short_form(["inbound", "outbound"], every=2))
 async def test_an_accepted_caller_is_sent_on_and_hears_no_apology(
     bench: Bench, direction: str
 ) -> None:

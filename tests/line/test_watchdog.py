@@ -19,7 +19,7 @@ from onhook.bench.phone import Call, Ending, Phone
 from onhook.bench.stack import Stack
 from onhook.bench.stack.config import Keys
 from onhook.sinks.journal.case_file import Case
-from tests.line.bench import Bench, Worker, worker
+from tests.line.bench import Bench, Worker, full_form, short_form, worker
 from tests.line.storm import storm
 from tests.line.test_rows import guarded_is_safe, unguarded_hears_nothing
 
@@ -46,7 +46,7 @@ ROWS = [
 HANGS = ["blocks_its_loop", "is_stopped", "holds_the_gil"]
 
 
-@pytest.mark.parametrize(("fault", "bound"), ROWS)
+@pytest.mark.parametrize(("fault", "bound"), short_form(ROWS, every=3))
 async def test_the_caller_of_a_lost_job_is_safe_within_the_bound(
     bench: Bench, fault: str, bound: float
 ) -> None:
@@ -56,7 +56,7 @@ async def test_the_caller_of_a_lost_job_is_safe_within_the_bound(
     )
 
 
-@pytest.mark.parametrize("fault", HANGS)
+@pytest.mark.parametrize("fault", short_form(HANGS, every=3))
 async def test_a_job_that_hangs_for_good_gets_words_and_then_its_end(
     bench: Bench, fault: str
 ) -> None:
@@ -104,7 +104,7 @@ async def test_a_loop_that_is_back_after_five_seconds_keeps_its_call(bench: Benc
         await call.hang_up()
 
 
-@pytest.mark.parametrize("order", ["side by side", "one after the other"])
+@pytest.mark.parametrize("order", short_form(["side by side", "one after the other"], every=2))
 async def test_each_server_has_its_own_watchdog_in_one_folder(
     stack: Stack, tmp_path: Path, order: str
 ) -> None:
@@ -113,6 +113,7 @@ async def test_each_server_has_its_own_watchdog_in_one_folder(
         await each_is_rescued([(stack, {}), (other, {})], tmp_path, order)
 
 
+@full_form
 async def test_a_rotated_key_leaves_both_generations_of_jobs_covered(tmp_path: Path) -> None:
     """A rolling restart: calls of the old worker go on while the new one takes the next."""
     new = Keys()
@@ -234,6 +235,7 @@ async def test_sigterm_to_the_whole_group_leaves_no_caller_in_silence(
             assert report.hearing.first_sound(killed + 0.5) is None
 
 
+@full_form
 async def test_when_everything_was_asleep_nobody_is_rescued(stack: Stack, tmp_path: Path) -> None:
     """A laptop's lid: jobs, worker and watchdog stop together, and the watchdog wakes first."""
     async with worker(stack, tmp_path, ONHOOK_TEST_AGENT="asleep") as running:

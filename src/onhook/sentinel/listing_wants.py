@@ -97,10 +97,7 @@ def wanted(
             if age >= told:
                 found.append((_Urgency.SCANNER, listed, call.room))
         elif suspect:
-            least = _SUSPECT if alone is None else max(_SUSPECT, (now - alone - _RINGS) / _EASE)
-            if _rings_on(call, now):
-                least = _RINGING_ON
-            if age >= (_TOLD if call.relist else least):
+            if age >= _pause(call, now):
                 found.append((_Urgency.ALONE, listed, call.room))
         elif call.counts.doubtful or call.relist:
             if age >= (_TOLD if call.relist else _SUSPECT):
@@ -122,6 +119,16 @@ def ringing_on(calls: Iterable[TrackedCall], now: float) -> list[str]:
         now: Seconds of the sentinel's clock.
     """
     return [call.room for call in calls if _rings_on(call, now)]
+
+
+def _pause(call: TrackedCall, now: float) -> float:
+    """Return the seconds between two lists of a room whose caller nobody looks after."""
+    if call.relist:
+        return _TOLD
+    if _rings_on(call, now):
+        return _RINGING_ON
+    alone = call.alone_since
+    return _SUSPECT if alone is None else max(_SUSPECT, (now - alone - _RINGS) / _EASE)
 
 
 def _rings_on(call: TrackedCall, now: float) -> bool:
