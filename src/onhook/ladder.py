@@ -144,6 +144,8 @@ def _to_dict(rung: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str | int | float):  # asked first: of a type that is new it takes 1 ms
+        return value  # whether it is a Mapping
     if isinstance(value, Mapping):
         return dict(value)
     return str(value) if isinstance(value, Path) else value

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
-from livekit import rtc
+from livekit import api, rtc
 from livekit.agents import (
     AgentStateChangedEvent,
     JobContext,
@@ -156,7 +156,8 @@ class FakeJob:
         self.job = SimpleNamespace(
             id="AJ_1", metadata="", room=room, agent_name="", dispatch_id="", attributes={}
         )
-        self.local_participant_identity = AGENT
+        token = api.AccessToken("key", "s" * 32).with_identity(AGENT).to_jwt()
+        self._info = SimpleNamespace(token=token)
         self.callbacks: list[Callable[[str], Awaitable[None]]] = []
         self.shutdowns: list[str] = []
         self.fake = False

@@ -36,7 +36,11 @@ from onhook.jobguard.rescuer import Rescuer
 from onhook.jobguard.watchdog_client import WatchdogClient
 from onhook.line import Line
 from onhook.livekit import Credentials, LiveKitLine, Renderings
-from onhook.livekit.framework.job_internals import primary_session, shutdown_reason
+from onhook.livekit.framework.job_internals import (
+    agent_identity,
+    primary_session,
+    shutdown_reason,
+)
 from onhook.livekit.framework.versions import tell_of_version
 from onhook.livekit.picture import from_room, is_withdrawn
 from onhook.livekit.renderings import Tts
@@ -280,8 +284,7 @@ class GuardedJob:
 
     @functools.cached_property
     def _agent(self) -> str:
-        """The agent's identity; livekit-agents verifies a token each time it is asked for it."""
-        return self._ctx.local_participant_identity
+        return agent_identity(self._ctx)
 
     def _unseen(self) -> Call:
         return Call(

@@ -22,6 +22,7 @@ from onhook.livekit.api import ServerApi
 from onhook.livekit.attribute_names import GUARD, RELEASED, RESCUE, agent_name_of
 from onhook.livekit.credentials import WITHDRAWN, Credentials
 from onhook.livekit.framework.job_attributes import attributes_of
+from onhook.livekit.framework.job_internals import agent_identity
 from onhook.livekit.picture import from_listing, leg_from_listing
 from onhook.takeover import SECOND_DISPATCH, incident_of
 
@@ -115,7 +116,7 @@ def _may_be(ctx: JobContext, now: float) -> bool:
 
 async def _rival(ctx: JobContext, api: ServerApi) -> str:
     room, name = ctx.job.room.name, ctx.job.agent_name
-    me = ctx.local_participant_identity
+    me = agent_identity(ctx)
     here = [p for p in await api.participants(room) if p.identity != me]
     if not from_listing(room, here).callers or not any(_serves(p, name) for p in here):
         return ""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from livekit import rtc
+from livekit import api, rtc
 from livekit.agents import AgentServer, AgentSession, JobContext, JobExecutorType
 from livekit.agents.ipc import job_proc_lazy_main
 from livekit.agents.ipc.proto import InitializeRequest, StartJobRequest
@@ -18,6 +19,7 @@ from livekit.protocol.models import Room
 
 from onhook.livekit.framework import versions
 from onhook.livekit.framework.job_internals import (
+    agent_identity,
     came_through_start,
     is_by_parent,
     is_by_worker,
@@ -86,6 +88,21 @@ async def test_a_room_that_is_gone_ends_the_job_by_the_worker(process: Any) -> N
     reason = shutdown_reason(process._job_ctx)
     assert reason is not None
     assert is_by_worker(reason)
+
+
+async def test_the_agents_identity_is_that_of_its_token_also_where_that_is_kept_elsewhere(
+    process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIVEKIT_API_KEY", "key")
+    monkeypatch.setenv("LIVEKIT_API_SECRET", "s" * 32)
+    for identity in ("agent-AJ_1", "Ä-1", "x" * 7):
+        process._job_ctx._info.token = (
+            api.AccessToken().with_identity(identity).with_grants(api.VideoGrants()).to_jwt()
+        )
+        assert agent_identity(process._job_ctx) == identity
+        assert process._job_ctx.local_participant_identity == identity
+    elsewhere: Any = SimpleNamespace(local_participant_identity="agent-2")
+    assert agent_identity(elsewhere) == "agent-2"
 
 
 async def test_a_job_that_keeps_its_end_elsewhere_is_told_of_once(
