@@ -139,7 +139,7 @@ OWN_CODE = [
             (PROVIDER + OWN_CODE)[at : at + ROWS_AT_ONCE]
             for at in range(0, len(PROVIDER + OWN_CODE), ROWS_AT_ONCE)
         ],
-        every=5,
+        every=8,
     ),
     ids=lambda rows: ", ".join(row.name for row in rows),
 )

@@ -26,6 +26,8 @@ OVERLONG = 2.0
 RATE, WINDOW = 8000, 400
 LOUD, PURE = -25.0, 10.0
 """dBFS of the tone at the least, and decibels by which it is above all else where it is alone."""
+AUDIBLE, GAPS = -45.0, 0.25
+"""dBFS of what a person hears, and the part of the words that may have gaps on a busy machine."""
 
 
 async def test_a_running_session(bench: Bench) -> None:
@@ -128,12 +130,13 @@ async def heard_alone(bench: Bench, fault: str, guard: str) -> None:
         assert seconds[0] - opened <= 0.4 + NOISE
         if guard == "tone_at_the_limit":
             assert seconds[0] - answered <= AT_MOST + OVERLONG
-        beside = (rest - tone)[beeps[0] + 2 : beeps[-1] - 1]
-        assert beside.max() < -PURE, f"something is heard beside the words: {beside.max():.0f} dB"
+        words = slice(beeps[0] + 2, beeps[-1] - 1)
+        beside = ((rest - tone)[words] > -PURE) & (rest[words] > AUDIBLE)
+        assert beside.mean() <= GAPS, f"something is heard beside the words: {beside.mean():.0%}"
         after = np.arange(len(rest)) > beeps[-1] + 2
-        assert not (rest[after] > -45.0).any(), "the agent is heard again"
+        assert not (rest[after] > AUDIBLE).any(), "the agent is heard again"
         before = rest[max(0, beeps[0] - 40) : beeps[0]]
-        assert (before > -45.0).any(), "the agent was speaking until then"
+        assert (before > AUDIBLE).any(), "the agent was speaking until then"
 
 
 def spectrum(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
