@@ -11,7 +11,7 @@ demo:
 test:
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory lint
-	@$(PYTHON) -m pytest --reruns 1 $(ARGS)
+	@$(PYTHON) -m pytest --reruns 2 $(ARGS)
 	@[ -n "$(ARGS)" ] || $(PYTHON) -m pytest -m brief tests/cases -q --no-header
 	@[ -n "$(ARGS)" ] || scripts/compat.sh --short
 

@@ -96,7 +96,7 @@ async def test_healthy_calls_of_all_kinds_are_never_touched(tmp_path: Path) -> N
         SideBySide(stack, [], tmp_path, control=False, journals=journals) as side_by_side,
         worker(stack, tmp_path / "talks") as talks,
     ):
-        soak = Soak(Bench(stack, talks), SECONDS, at_once=1)
+        soak = Soak(Bench(stack, talks), SECONDS)
         cases = drawn(healthy_cases(), SEED)
         until = time.monotonic() + SECONDS
         async with asyncio.TaskGroup() as group:

@@ -1,4 +1,4 @@
-"""Conversations that go well, one after the other and several at a time: nothing may happen.
+"""Conversations that go well, beside a long call: nothing may happen.
 
 ONHOOK_SOAK_SECONDS says for how long, ONHOOK_SOAK_SEED repeats one. `make soak` holds them side by
 side with healthy calls of all other kinds (tests/cases/test_soak.py).
@@ -25,10 +25,9 @@ from tests.line.bench import Bench
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
-SECONDS = float(os.environ.get("ONHOOK_SOAK_SECONDS", "30"))
+SECONDS = float(os.environ.get("ONHOOK_SOAK_SECONDS", "45"))
 SEED = int(os.environ.get("ONHOOK_SOAK_SEED", "1"))
 GUARD, DEAD_AIR = "default", 6.0
-AT_ONCE = 2
 TURNS = 5
 ANSWER = 15.0
 """Seconds in which an answer is heard; a silence that long is the soak's own failure."""
@@ -110,7 +109,6 @@ class Soak:
 
     bench: Bench
     seconds: float
-    at_once: int = AT_ONCE
     counts: Counter[str] = field(default_factory=Counter)
     calls: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -123,8 +121,7 @@ class Soak:
         seeds = itertools.count(SEED * 1000)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._plain_call(until))
-            for _ in range(self.at_once):
-                group.create_task(self._one_after_the_other(until, seeds))
+            group.create_task(self._one_after_the_other(until, seeds))
 
     async def _one_after_the_other(self, until: float, seeds: itertools.count[int]) -> None:
         while time.monotonic() < until:
@@ -172,4 +169,4 @@ async def test_healthy_conversations_are_never_touched(bench: Bench) -> None:
     )
     assert not soak.interventions, "\n".join(soak.interventions)
     assert not soak.wrong, "\n".join(soak.wrong)
-    assert len(soak.counts) > min(TURNS, SECONDS / 10), soak.counts
+    assert len(soak.counts) >= min(TURNS, SECONDS // 20), soak.counts
