@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 from aiohttp import web
 
@@ -11,12 +11,10 @@ __all__ = ["http_server"]
 
 
 @contextlib.asynccontextmanager
-async def http_server(
-    method: str, path: str, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> AsyncIterator[str]:
-    """Serve one path until the context is left; yield the server's address, without the path."""
+async def http_server(*routes: web.RouteDef) -> AsyncIterator[str]:
+    """Serve until the context is left; yield the server's address, without a path."""
     app = web.Application()
-    app.router.add_route(method, path, handler)
+    app.add_routes(routes)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     try:

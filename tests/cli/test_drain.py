@@ -235,7 +235,7 @@ class Answers:
 @pytest.fixture
 async def answers() -> AsyncIterator[Answers]:
     answers = Answers()
-    async with http_server("GET", "/onhook/api/calls", answers.answer) as url:
+    async with http_server(web.get("/onhook/api/calls", answers.answer)) as url:
         answers.url = f"{url}/onhook"
         yield answers
 

@@ -18,6 +18,7 @@ from onhook.doctor.workers import (
     worker_answer,
 )
 from onhook.sentinel.canary import Canaries, CanaryResult, CanaryState
+from tests.http_server import http_server
 
 
 @asynccontextmanager
@@ -27,16 +28,8 @@ async def serving(path: str, body: object, status: int = 200) -> AsyncIterator[s
             return web.Response(text=body, status=status)
         return web.json_response(body, status=status)
 
-    app = web.Application()
-    app.router.add_get(path, answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with http_server(web.get(path, answer)) as url:
+        yield url.removeprefix("http://")
 
 
 @pytest.mark.parametrize(

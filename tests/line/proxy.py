@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import aiohttp
 from aiohttp import web
 
+from tests.http_server import http_server
+
 PASS = 200
 HANG = 0
 """Say nothing, and keep the connection."""
@@ -83,14 +85,5 @@ async def proxy(
 ) -> AsyncIterator[Proxy]:
     """Stand before `target` (`http://HOST:PORT`) until the context is left."""
     standing = Proxy(target, method, list(script), delay)
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", standing.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    standing.url = "http://{}:{}".format(*runner.addresses[0][:2])
-    try:
+    async with http_server(web.route("*", "/{path:.*}", standing.handle)) as standing.url:
         yield standing
-    finally:
-        await runner.cleanup()

@@ -11,6 +11,7 @@ from aiohttp import web
 from google.protobuf.message import Message
 
 from onhook.livekit import Credentials
+from tests.http_server import http_server
 
 SECRET = "a-secret-of-at-least-thirty-two-characters"
 
@@ -66,14 +67,6 @@ class Twirp:
 @contextlib.asynccontextmanager
 async def twirp(**scripts: list[Answer]) -> AsyncIterator[Twirp]:
     server = Twirp(dict(scripts))
-    app = web.Application()
-    app.router.add_post("/{path:.*}", server.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server.port = runner.addresses[0][1]
-    try:
+    async with http_server(web.post("/{path:.*}", server.handle)) as url:
+        server.port = int(url.rpartition(":")[2])
         yield server
-    finally:
-        await runner.cleanup()

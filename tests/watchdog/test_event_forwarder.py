@@ -64,7 +64,7 @@ class Sentinel:
 @pytest.fixture
 async def sentinel() -> AsyncIterator[Sentinel]:
     sentinel = Sentinel()
-    async with http_server("POST", "/incidents", sentinel.take) as url:
+    async with http_server(web.post("/incidents", sentinel.take)) as url:
         sentinel.url = url
         yield sentinel
 

@@ -69,7 +69,7 @@ class Sentinel:
 @pytest.fixture
 async def sentinel() -> AsyncIterator[Sentinel]:
     sentinel = Sentinel()
-    async with http_server("POST", "/lease", sentinel.take) as url:
+    async with http_server(web.post("/lease", sentinel.take)) as url:
         sentinel.url = url
         yield sentinel
 

@@ -39,7 +39,7 @@ class Receiver:
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     receiver = Receiver()
-    async with http_server("POST", "/calls", receiver.take) as url:
+    async with http_server(web.post("/calls", receiver.take)) as url:
         receiver.url = f"{url}/calls"
         yield receiver
 

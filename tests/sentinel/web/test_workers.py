@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import aiohttp
 import pytest
@@ -16,24 +16,16 @@ from onhook.errors import PolicyError
 from onhook.sentinel.page_settings import MOST_WORKERS, worker_addresses
 from onhook.sentinel.web import workers as module
 from onhook.sentinel.web.workers import Worker, Workers
+from tests.http_server import http_server
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@contextlib.asynccontextmanager
-async def answering(worker: Answer, health: Answer | None = None) -> AsyncIterator[str]:
+def answering(
+    worker: Answer, health: Answer | None = None
+) -> contextlib.AbstractAsyncContextManager[str]:
     """Serve as a worker's HTTP port does."""
-    app = web.Application()
-    app.router.add_get("/worker", worker)
-    app.router.add_get("/", health or text("OK"))
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    return http_server(web.get("/worker", worker), web.get("/", health or text("OK")))
 
 
 def text(body: str, status: int = 200) -> Answer:
