@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -282,7 +281,7 @@ class GuardedJob:
         ended = self.rescuer.state.phase is JobPhase.ENDED
         return not ended and self._watcher.cancelling() > 0
 
-    @functools.cached_property
+    @property
     def _agent(self) -> str:
         return agent_identity(self._ctx)
 

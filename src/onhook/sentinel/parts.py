@@ -148,7 +148,7 @@ class Parts:
             self.take,
             self.watch.wants,
             self.budget,
-            between=self.watch.ringing_on,
+            between=lambda: self.table.ringing_on(clock()),
             period=given.poll,
             leads=lambda: self.fleet.leads,
             clock=clock,

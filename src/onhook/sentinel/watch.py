@@ -122,10 +122,6 @@ class Watch:
         """
         return [*self._table.wants(self._clock()), *self._to_be_answered]
 
-    def ringing_on(self) -> list[str]:
-        """Return the rooms where a callee's phone rings and the agent has gone."""
-        return self._table.ringing_on(self._clock())
-
     def receive(self, sighting: Sighting) -> None:
         """Take what was learned, at once."""
         self._table.take(sighting, self._clock())
