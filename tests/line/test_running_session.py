@@ -26,8 +26,9 @@ OVERLONG = 2.0
 RATE, WINDOW = 8000, 400
 LOUD, PURE = -25.0, 10.0
 """dBFS of the tone at the least, and decibels by which it is above all else where it is alone."""
-AUDIBLE, GAPS = -45.0, 0.25
-"""dBFS of what a person hears, and the part of the words that may have gaps on a busy machine."""
+STEADY, AUDIBLE = 1.0, -45.0
+"""Decibels below its usual level to which the tone falls in a window that a gap has cut, and dBFS
+of what a person hears."""
 
 
 async def test_a_running_session(bench: Bench) -> None:
@@ -131,8 +132,10 @@ async def heard_alone(bench: Bench, fault: str, guard: str) -> None:
         if guard == "tone_at_the_limit":
             assert seconds[0] - answered <= AT_MOST + OVERLONG
         words = slice(beeps[0] + 2, beeps[-1] - 1)
-        beside = ((rest - tone)[words] > -PURE) & (rest[words] > AUDIBLE)
-        assert beside.mean() <= GAPS, f"something is heard beside the words: {beside.mean():.0%}"
+        whole = tone[words] > np.median(tone[words]) - STEADY  # a busy machine leaves gaps
+        assert whole.mean() > 0.5
+        beside = (rest - tone)[words][whole]
+        assert beside.max() < -PURE, f"something is heard beside the words: {beside.max():.0f} dB"
         after = np.arange(len(rest)) > beeps[-1] + 2
         assert not (rest[after] > AUDIBLE).any(), "the agent is heard again"
         before = rest[max(0, beeps[0] - 40) : beeps[0]]

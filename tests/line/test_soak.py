@@ -169,4 +169,4 @@ async def test_healthy_conversations_are_never_touched(bench: Bench) -> None:
     )
     assert not soak.interventions, "\n".join(soak.interventions)
     assert not soak.wrong, "\n".join(soak.wrong)
-    assert len(soak.counts) >= min(TURNS, SECONDS // 20), soak.counts
+    assert len(soak.counts) > min(TURNS, SECONDS // 20), soak.counts

@@ -34,8 +34,6 @@ BEYOND = 2.0
 """Seconds beyond the bound for which the unguarded caller is watched."""
 POLL = 0.05
 _LITTLE = 400_000 * 1024
-DOOMED = 3
-"""Calls of a worker that is killed: the job of each rescues it, all of them at once."""
 STORM = 12
 """Jobs that die at once; `make bench-watchdog` has 50."""
 
@@ -182,8 +180,9 @@ async def untouched(bench: Bench, fault: str, **more: object) -> None:
         await call.hang_up()
 
 
+@pytest.mark.parametrize("count", short_form([3, 5], every=2))
 async def test_a_worker_that_is_killed_leaves_none_of_its_callers(
-    stack: Stack, tmp_path: Path
+    stack: Stack, tmp_path: Path, count: int
 ) -> None:
     """Its jobs see it die and rescue their calls themselves, in the loop that is torn down.
 
@@ -193,9 +192,7 @@ async def test_a_worker_that_is_killed_leaves_none_of_its_callers(
         bench = Bench(stack, running, agent="doomed")
         async with contextlib.AsyncExitStack() as phones:
             calls = []
-            for _ in range(
-                DOOMED
-            ):  # one after the other: what is loaded is the worker's end, not SIP
+            for _ in range(count):  # one after the other: the worker's end is loaded, not SIP
                 phone = await phones.enter_async_context(Phone())
                 calls.append(await quiet_call(bench, phone))
             await watched(running, len(calls))
@@ -204,9 +201,7 @@ async def test_a_worker_that_is_killed_leaves_none_of_its_callers(
             await asyncio.gather(*(is_safe(call, killed, WORKER + NOISE) for call in calls))
         await watched(running, 0)
         log = running.watchdog_log()
-        worker_died = (
-            f"worker of process {running.process.pid} has died with {DOOMED} guarded calls"
-        )
+        worker_died = f"worker of process {running.process.pid} has died with {count} guarded calls"
         assert log.count(worker_died) == log.count("has died with") == 1
         journal = running.journal
         cases = [Case(journal.entries(each)) for each in journal.incidents(50)]

@@ -31,7 +31,7 @@ class EnergySTT(stt.STT[Any]):
         self.streams = 0
 
     async def _recognize_impl(self, *_: Any, **__: Any) -> stt.SpeechEvent:
-        raise NotImplementedError
+        raise NotImplementedError  # asked only of a recogniser that does not stream
 
     def stream(
         self, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS, **_: Any
