@@ -85,7 +85,7 @@ async def test_slow_model_and_slow_voice(s: Scene) -> None:
     await s.dial()
     await s.greeted()
     s.struck = time.monotonic()
-    for endpoint, seconds in ((Endpoint.CHAT, 3.5), (Endpoint.SPEECH, 3.0)):
+    for endpoint, seconds in ((Endpoint.CHAT, 4.5), (Endpoint.SPEECH, 4.5)):
         s.fail_next(endpoint, ProviderFault.slow(seconds))
         asked = await s.says()
         await s.hears("the answer", 10, after=asked)

@@ -8,13 +8,14 @@ import pytest
 
 from onhook.faults import Severity
 from onhook.jobguard.silence.conversation import Conversation, Surroundings
-from onhook.jobguard.silence.standing import Limits, Standing, Warned, judge
+from onhook.jobguard.silence.standing import Judgement, Limits, Standing, Warned, judge
 from onhook.jobguard.silence.utterances import Utterance
 from tests.jobguard.fakes import FakeSpeech
 
 pytestmark = pytest.mark.looptime
 
 SENTENCE = 2.0
+ENDPOINTING = 2.5
 NEVER = float("inf")
 
 
@@ -30,12 +31,14 @@ class Call:
         self.around = Surroundings(**around)  # type: ignore[arg-type]
 
     def standing(self) -> Standing:
+        return self.judgement().standing
+
+    def judgement(self) -> Judgement:
         facts = self.conversation.facts(self.around)
-        return judge(facts, self.conversation.limits, self.conversation.warned).standing
+        return judge(facts, self.conversation.limits, self.conversation.warned)
 
     def owed_since(self) -> float | None:
-        facts = self.conversation.facts(self.around)
-        return judge(facts, self.conversation.limits, self.conversation.warned).since
+        return self.judgement().since
 
     async def agent_speaks(self, seconds: float = 1.0, *, audible: bool = True) -> None:
         self.conversation.agent_sends(now(), seconds, audible=audible)
@@ -72,22 +75,40 @@ async def greeted(**around: object) -> Call:
     return call
 
 
-async def test_a_reply_that_hangs_is_owed_from_the_callers_last_word() -> None:
+async def test_a_reply_that_hangs_is_owed_since_the_session_took_the_turn() -> None:
+    """What it needs to see that the caller has ended is silence for them, and no debt."""
     call = await greeted()
     await call.caller_speaks()
     spoke_until = now()
+    await asyncio.sleep(ENDPOINTING)
     call.begins()
-    assert call.standing() is Standing.AGENT_OWES_AN_ANSWER
-    assert call.owed_since() == spoke_until
+    judgement = call.judgement()
+    assert judgement.standing is Standing.AGENT_OWES_AN_ANSWER
+    assert judgement.since == spoke_until + ENDPOINTING
+    assert judgement.silent_since == spoke_until
 
 
-async def test_a_preemptive_reply_that_nobody_scheduled_owes_nothing() -> None:
+async def test_a_reply_long_after_the_callers_last_word_is_no_part_of_that_silence() -> None:
+    call = await greeted()
+    await call.caller_speaks()
+    await asyncio.sleep(20.0)
+    call.begins()
+    assert call.judgement().silent_since == call.owed_since() == now()
+
+
+async def test_a_preemptive_reply_is_owed_only_when_its_turn_is_taken() -> None:
     call = await greeted()
     await call.caller_speaks()
     call.conversation.understood(whole=True)
-    call.begins().scheduled = False
+    reply = call.begins()
+    reply.scheduled = False
     call.conversation.debts.callbacks_are_over()
     assert call.standing() is Standing.NOBODY_OWES
+    await asyncio.sleep(ENDPOINTING)
+    reply.scheduled = True
+    call.conversation.turn_taken()
+    assert call.standing() is Standing.AGENT_OWES_AN_ANSWER
+    assert call.owed_since() == now()
 
 
 async def test_a_transcript_alone_asks_for_nothing_but_a_look_at_the_callbacks() -> None:

@@ -254,7 +254,7 @@ class SessionWatch:
             conversation.heard_by_session_at >= (judgement.since or now) - _NOTICED,
         )
         fault, why = diagnose(judgement.standing, turn)
-        since = now if judgement.since is None else judgement.since
+        since = now if judgement.silent_since is None else judgement.silent_since
         told = evidence(judgement, conversation.limits, conversation.warned, self._history)
         told |= {"framework": why, "agent": self._session.agent_state}
         conversation.is_warned()

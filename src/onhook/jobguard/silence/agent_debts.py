@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from livekit.agents.voice import SpeechHandle
 
 from onhook.jobguard.silence.agent_audio import AgentAudio
-from onhook.jobguard.silence.caller_side import NEVER, CallerSide
+from onhook.jobguard.silence.caller_side import NEVER
 from onhook.livekit.framework.session_internals import error_of
 
 __all__ = ["AgentDebts"]
-
-_ENDPOINTING = 4.0
-"""Seconds from a caller's last word in which a reply that is begun answers it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -29,7 +26,6 @@ class AgentDebts:
 
     Args:
         audio: What the agent really sends.
-        caller: What the caller does.
         clock: Seconds of a monotonic clock.
         changed: Is called whenever something else may be due.
     """
@@ -37,7 +33,6 @@ class AgentDebts:
     def __init__(
         self,
         audio: AgentAudio,
-        caller: CallerSide,
         clock: Callable[[], float],
         changed: Callable[[], None],
     ) -> None:
@@ -52,7 +47,6 @@ class AgentDebts:
         self.callback_since: float | None = None
         """Since when a callback of the agent's may hold its first word."""
         self._audio = audio
-        self._caller = caller
         self._clock = clock
         self._changed = changed
         self._speeches: list[_Speech] = []
@@ -62,6 +56,7 @@ class AgentDebts:
         self._raised_at = NEVER
         self._model_answered_at = NEVER
         self._reply_due = True
+        self._turn_taken_at = NEVER
         self._failed_at: float | None = None
 
     # -- what is due
@@ -71,7 +66,7 @@ class AgentDebts:
         """Since when an answer is due; `None` where none is."""
         since = [self._failed_at]
         if (speech := self._due_speech()) is not None:
-            since.append(speech.began)
+            since.append(max(speech.began, self._turn_taken_at))  # a preemptive one began before
         elif not self.tools:
             since.append(self._thinking_since)
         return min((at for at in since if at is not None), default=None)
@@ -129,6 +124,7 @@ class AgentDebts:
     def turn_taken(self) -> None:
         """What the caller said was taken as a turn: the one before is history."""
         self.nothing_since = self._failed_at = None
+        self._turn_taken_at = self._clock()
 
     def nobody_waits(self) -> None:
         """There is no caller: nothing is due to anybody."""
@@ -178,9 +174,7 @@ class AgentDebts:
         """
         if speech.done() or self.has(speech):
             return
-        now, quiet_at = self._clock(), self._caller.quiet_at
-        answers = not said and now - quiet_at < _ENDPOINTING and quiet_at >= self._audio.heard_until
-        made = _Speech(speech, quiet_at if answers else now, said)
+        made = _Speech(speech, self._clock(), said)
         self._speeches.append(made)
         self._reply_due = True
         speech.add_done_callback(lambda _: self._speech_is_over(made))

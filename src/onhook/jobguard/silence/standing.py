@@ -21,6 +21,8 @@ SPOKE_AGAIN = "the caller spoke again into silence after the words"
 _STIRS = 4.0
 """Seconds from a caller's last word in which a session that takes it shows a sign: a transcript of
 a slow recogniser, a reply that begins."""
+_ENDPOINTING = 4.0
+"""Seconds of silence in which a session may find that the caller has ended, and begin a reply."""
 _BY_INTENT = 2
 """Turns in a row that a model may leave without an answer on purpose: a caller who mumbles, or who
 speaks with somebody else."""
@@ -246,6 +248,7 @@ class Judgement:
     Args:
         row: The row of the table.
         since: Since when the caller hears nothing and is owed something; `None` where nothing is.
+            What the session takes to see that the caller has ended their turn is not owed.
         due: When it has lasted too long: infinity for never.
         severity: What it is then.
         facts: What it was made of.
@@ -263,6 +266,14 @@ class Judgement:
     def standing(self) -> Standing:
         """How agent and caller stand with each other."""
         return self.row.standing
+
+    @property
+    def silent_since(self) -> float | None:
+        """Since when the caller hears the silence in which something is owed; `None` for none."""
+        quiet_since = self.facts.quiet_since
+        if self.since is not None and 0 <= self.since - quiet_since <= _ENDPOINTING:
+            return quiet_since
+        return self.since
 
 
 def judge(facts: Facts, limits: Limits, warned: Warned | None = None) -> Judgement:
