@@ -136,3 +136,25 @@ def test_a_callee_whose_agent_has_gone_is_looked_at_between_two_polls_while_it_r
     world.answer("r")
     table.take(MembersListed("r", 4.0, world.listed_members("r")), 4.0)
     assert table.ringing_on(5.0) == []
+
+
+def test_a_caller_who_waits_long_enough_is_owed_the_first_list_of_their_room() -> None:
+    world, table = World(), CallTable()
+    calls(world, "waits", agent=False)
+    calls(world, "attended", agent=True)
+    world.caller("scan", attributes=SCANNER)
+    take(table, world, {"waits", "attended", "scan"})
+    rooms = ("waits", "attended", "scan", "nowhere")
+    assert [room for room in rooms if table.is_overdue(room, 4.0)] == []
+    assert [room for room in rooms if table.is_overdue(room, 60.0)] == ["waits"]
+    table.take(MembersListed("waits", 5.0, world.listed_members("waits")), 5.0)
+    assert not table.is_overdue("waits", 60.0), "once: the list that confirms comes by itself"
+
+
+def test_without_webhooks_one_who_is_counted_alone_is_owed_it_when_the_count_is_sure() -> None:
+    world, table = World(), CallTable()
+    calls(world, "alone", "attended", agent=False)
+    table.take(listed(world, publishers={"alone": 1, "attended": 2}), 0.0)
+    assert not table.is_overdue("alone", 11.0), "an agent would be counted late"
+    assert table.is_overdue("alone", 12.0)
+    assert not table.is_overdue("attended", 60.0)

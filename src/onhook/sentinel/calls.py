@@ -10,7 +10,7 @@ from onhook.sentinel.call_pictures import view_of
 from onhook.sentinel.call_view import CallView, ProbeResult
 from onhook.sentinel.host_leases import HostLeases
 from onhook.sentinel.job_hints import JobHints
-from onhook.sentinel.listing_wants import ringing_on, wanted
+from onhook.sentinel.listing_wants import is_overdue, ringing_on, wanted
 from onhook.sentinel.room_lives import RoomLives
 from onhook.sentinel.sightings import (
     AgentJob,
@@ -164,6 +164,16 @@ class CallTable:
             now: Seconds of the sentinel's clock.
         """
         return ringing_on(self._calls.values(), now)
+
+    def is_overdue(self, room: str, now: float) -> bool:
+        """Return whether a caller waits for the first list of their room.
+
+        Args:
+            room: Room name.
+            now: Seconds of the sentinel's clock.
+        """
+        call = self._calls.get(room)
+        return call is not None and is_overdue(call, now)
 
     def _view(self, call: TrackedCall, now: float) -> CallView:
         room, leases = call.room, self._leases

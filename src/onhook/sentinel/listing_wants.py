@@ -12,7 +12,7 @@ from onhook.sentinel.participant_counts import LAG
 from onhook.sentinel.stays import TRUNK
 from onhook.sentinel.tracked_call import TrackedCall
 
-__all__ = ["ringing_on", "wanted"]
+__all__ = ["is_overdue", "ringing_on", "wanted"]
 
 _SUSPECT = 1.5
 """Seconds, less than a poll, between two lists of a room whose caller nobody looks after, at first;
@@ -31,6 +31,10 @@ _REFRESH_TOLD = 20.0
 """The same, where webhooks come: what they do not tell is that a leg is answered."""
 _REFRESH_COVERED = 60.0
 """The same, for a call that its own host looks after."""
+_WAITS, _COUNTED_ALONE = 5.0, 12.0
+"""Seconds from which on the first list of a room is part of a rescue: whose caller nobody looks
+after, or where the server counts one participant and no agent. Longer than a healthy call needs to
+have its agent, or to have it counted (`LAG`)."""
 _AHEAD = 1.5
 """Seconds before its lease lapses from which on a host is late: then those of its calls are listed
 that never were, so that no poll need be waited for when it has lapsed."""
@@ -119,6 +123,21 @@ def ringing_on(calls: Iterable[TrackedCall], now: float) -> list[str]:
         now: Seconds of the sentinel's clock.
     """
     return [call.room for call in calls if _rings_on(call, now)]
+
+
+def is_overdue(call: TrackedCall, now: float) -> bool:
+    """Return whether a caller waits for the first list of their room: nothing is judged before.
+
+    Args:
+        call: The call.
+        now: Seconds of the sentinel's clock.
+    """
+    if call.listed is not None or call.released or _is_scanner(call):
+        return False
+    if call.alone_since is not None:
+        return now - call.alone_since >= _WAITS
+    alone = call.counts.told == 1 and not call.counts.uncounted_voice and not call.stays
+    return alone and now - call.first_seen >= _COUNTED_ALONE
 
 
 def _pause(call: TrackedCall, now: float) -> float:

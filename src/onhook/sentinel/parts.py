@@ -149,6 +149,7 @@ class Parts:
             self.watch.wants,
             self.budget,
             between=lambda: self.table.ringing_on(clock()),
+            overdue=lambda room: self.table.is_overdue(room, clock()),
             period=given.poll,
             leads=lambda: self.fleet.leads,
             clock=clock,

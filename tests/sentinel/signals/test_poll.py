@@ -62,6 +62,7 @@ class Polled:
     server: Server = field(default_factory=Server)
     wanted: list[str] = field(default_factory=list)
     between: list[str] = field(default_factory=list)
+    overdue: tuple[str, ...] = ()
     seen: list[Sighting] = field(default_factory=list)
     per_minute: int = 300
     leads: Callable[[], bool] = lambda: True
@@ -78,6 +79,7 @@ class Polled:
             lambda: self.wanted,
             self.budget,
             between=lambda: self.between,
+            overdue=lambda room: room in self.overdue,
             leads=self._leads,
             clock=self.server.clock,
             sleep=self.server.sleep,
@@ -141,6 +143,14 @@ async def test_those_that_are_wanted_between_two_lists_are_asked_for_half_way() 
     polled.server.failing["b"] = failure()
     await polled.run(1.0)
     assert polled.failing_since == 4.0, "a failure half-way is no round that failed"
+
+
+async def test_a_caller_who_waits_for_a_list_is_listed_although_rescues_took_all() -> None:
+    polled = Polled(wanted=["waits", "well"], overdue=("waits",))
+    polled.budget.spend(Use.RESCUE, 200)
+    await polled.poll.once()
+    assert polled.server.asked == ["*", "waits"]
+    assert polled.budget.spent[Use.RESCUE] == 201
 
 
 async def test_a_server_that_is_slow_is_not_asked_half_way_too() -> None:

@@ -74,6 +74,7 @@ class Poll:
         wants: Returns the rooms whose participants are to be listed, the most urgent first.
         budget: What may be asked.
         between: Returns those of them that are asked for again half-way to the next list of rooms.
+        overdue: Returns whether a room's caller waits for its list: then none is refused.
         period: Seconds between two lists of rooms.
         leads: Whether it is for this sentinel to ask; of several that share it, one asks.
         clock: Monotonic seconds.
@@ -88,6 +89,7 @@ class Poll:
         budget: Budget,
         *,
         between: Callable[[], Sequence[str]] = tuple,
+        overdue: Callable[[str], bool] = lambda _: False,
         period: float = 2.0,
         leads: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
@@ -98,6 +100,7 @@ class Poll:
         self._wants = wants
         self._budget = budget
         self._between = between
+        self._overdue = overdue
         self._period = period
         self._leads = leads
         self._clock = clock
@@ -181,7 +184,7 @@ class Poll:
     async def _work_off(self, wanted: Iterator[str], until: float, errors: list[ApiError]) -> None:
         while self._clock() < until and not _hopeless(errors):
             room = next(wanted, None)
-            if room is None or not self._budget.spend(Use.MEMBERS):
+            if room is None or not self._may_list(room):
                 return
             try:
                 listed = await list_members(self._server, room, clock=self._clock)
@@ -192,6 +195,11 @@ class Poll:
                 errors.append(error)
             else:
                 self._receive(listed)
+
+    def _may_list(self, room: str) -> bool:
+        if self._budget.spend(Use.MEMBERS):
+            return True
+        return self._overdue(room) and self._budget.confirm()
 
     @property
     def _pause(self) -> float:
