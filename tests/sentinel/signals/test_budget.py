@@ -47,11 +47,13 @@ def test_what_a_rescue_took_is_paid_back_by_what_can_wait() -> None:
     budget = Budget(300, clock=clock)
     for _ in range(5000):
         assert budget.spend(Use.RESCUE)
-    assert budget.left == -300
-    clock.now = 70.0
+    assert budget.left == -60
+    clock.now = 15.0
     assert not budget.spend(Use.CONFIRM)
-    clock.now = 90.0
+    clock.now = 16.0
     assert budget.spend(Use.CONFIRM)
+    clock.now = 30.0
+    assert budget.spend(Use.MEMBERS), "looking round goes on within half a minute"
 
 
 def test_while_the_server_wants_less_only_what_must_be_is_sent() -> None:

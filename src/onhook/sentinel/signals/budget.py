@@ -114,8 +114,8 @@ class Budget:
         if use not in _ALWAYS and not self._has(use, requests):
             self.held_back[use] += requests
             return False
-        # the debt is bounded: after the largest of rescues looking round goes on within two minutes
-        self._tokens = max(self._tokens - requests, -float(self.per_minute))
+        # the debt is bounded: after the largest of rescues looking round goes on within half a minute
+        self._tokens = max(self._tokens - requests, -self._most)
         self.spent[use] += requests
         return True
 
