@@ -95,7 +95,7 @@ class MonitoringRoutes:
             if refused.wait:
                 wait = {"Retry-After": str(math.ceil(refused.wait))}
                 return Response(f"{refused.refusal}\n", HTTPStatus.TOO_MANY_REQUESTS, wait)
-            return _refusal()
+            return _unauthorised()
         return None
 
 
@@ -113,7 +113,7 @@ class _JsonRoute(Route):
         return (found, child) if named or wants_json else (Match.NONE, {})
 
 
-def _refusal() -> Response:
+def _unauthorised() -> Response:
     return Response(
         "a token is wanted: Authorization: Bearer TOKEN\n",
         HTTPStatus.UNAUTHORIZED,
