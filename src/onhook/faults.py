@@ -57,6 +57,8 @@ class Fault(StrEnum):
     """A realtime model emits nothing any more: no answer, no error, no event."""
     CALLER_UNHEARD = "caller.unheard"
     """The caller speaks on the phone's track, and the session gets none of it."""
+    AUDIO_UNHEARD = "audio.unheard"
+    """The agent speaks, and the phone gets none of it: its track is muted or gone."""
     CALL_OVERLONG = "call.overlong"
     """The call has lasted longer than `Policy.max_call`."""
     TRANSFER_FAILED = "transfer.failed"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from livekit import api
-from livekit.protocol.models import ParticipantInfo
+from livekit.protocol.models import ParticipantInfo, ParticipantPermission
 
 from tests.cases.case import case
-from tests.cases.expected import released, words
+from tests.cases.expected import NOTHING, released, words
 from tests.cases.scene import AGAIN, Scene
+from tests.cases.test_company import speaks_up
 
 UNHEARD = words(8, released=24)
 
@@ -44,13 +46,78 @@ async def test_session_that_gets_zeros(s: Scene) -> None:
     await speaks_into_silence(s)
 
 
+async def found(s: Scene, kind: int) -> ParticipantInfo:
+    return next(person for person in await s.people() if person.kind == kind)
+
+
+async def allow(
+    s: Scene, who: ParticipantInfo, *, can_publish: bool = True, can_subscribe: bool = True
+) -> None:
+    """Change what somebody may do."""
+    allowed = ParticipantPermission(
+        can_publish=can_publish, can_subscribe=can_subscribe, can_publish_data=True
+    )
+    async with s.api() as server:
+        await server.room.update_participant(
+            api.UpdateParticipantRequest(room=s.room, identity=who.identity, permission=allowed)
+        )
+
+
+async def mute(s: Scene) -> None:
+    """Mute the agent by the server's API, as a dashboard does."""
+    agent = await found(s, ParticipantInfo.Kind.AGENT)
+    async with s.api() as server:
+        for track in agent.tracks:
+            await server.room.mute_published_track(
+                api.MuteRoomTrackRequest(
+                    room=s.room, identity=agent.identity, track_sid=track.sid, muted=True
+                )
+            )
+
+
+@case("plain_desk", UNHEARD)
+async def test_agent_whose_track_is_muted(s: Scene) -> None:
+    await s.dial()
+    await s.greeted()
+    await mute(s)
+    await speaks_into_silence(s)
+
+
+@case("plain_desk", UNHEARD)
+async def test_agent_that_may_not_publish_any_more(s: Scene) -> None:
+    await s.dial()
+    await s.greeted()
+    await allow(s, await found(s, ParticipantInfo.Kind.AGENT), can_publish=False)
+    await speaks_into_silence(s)
+
+
+@case("plain_desk", released(26))
+async def test_leg_that_may_not_subscribe_any_more(s: Scene) -> None:
+    await s.dial()
+    await s.greeted()
+    await allow(s, await found(s, ParticipantInfo.Kind.SIP), can_subscribe=False)
+    await speaks_into_silence(s)
+
+
+@case("plain_desk", NOTHING)
+async def test_supervisor_who_mutes_the_agent_and_takes_over(s: Scene) -> None:
+    await s.dial()
+    await s.greeted()
+    s.struck = time.monotonic()
+    await speaks_up(await s.join("supervisor"))
+    await mute(s)
+    await s.says()
+    if await s.stays(9):
+        await s.says(AGAIN)
+        await s.stays(12)
+
+
 @case("plain_desk", released(26), unsolved="no event and no statistic tells of an unsubscription")
 async def test_leg_that_is_not_subscribed_any_more(s: Scene) -> None:
     await s.dial()
     await s.greeted()
-    people = await s.people()
-    agent = next(p for p in people if p.kind == ParticipantInfo.Kind.AGENT)
-    leg = next(p for p in people if p.kind == ParticipantInfo.Kind.SIP)
+    agent = await found(s, ParticipantInfo.Kind.AGENT)
+    leg = await found(s, ParticipantInfo.Kind.SIP)
     async with s.api() as server:
         await server.room.update_subscriptions(
             api.UpdateSubscriptionsRequest(

@@ -45,9 +45,17 @@ class Meter(AudioOutput):
         output: The link that was first in the chain, `session.output.audio`.
         listener: Is told.
         clock: Seconds of a monotonic clock.
+        carried: Whether what is sent reaches the line at all.
     """
 
-    def __init__(self, output: AudioOutput, listener: Listener, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        output: AudioOutput,
+        listener: Listener,
+        clock: Callable[[], float],
+        *,
+        carried: Callable[[], bool] = lambda: True,
+    ) -> None:
         super().__init__(
             label="onhook",
             capabilities=AudioOutputCapabilities(pause=output.can_pause),
@@ -56,13 +64,14 @@ class Meter(AudioOutput):
         )
         self._listener = listener
         self._clock = clock
+        self._carried = carried
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         """See `AudioOutput.capture_frame`."""
         await super().capture_frame(frame)
         if self.next_in_chain is not None:
             await self.next_in_chain.capture_frame(frame)
-        audible = level(np.frombuffer(frame.data, np.int16)) >= SILENT
+        audible = level(np.frombuffer(frame.data, np.int16)) >= SILENT and self._carried()
         self._listener.agent_sends(self._clock(), frame.duration, audible=audible)
 
     def flush(self) -> None:

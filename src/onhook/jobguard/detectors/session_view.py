@@ -32,6 +32,7 @@ class LineView:
         alone: Whether nobody but this agent could answer the caller.
         callers: Identities of the callers.
         ambience: Whether the agent plays sounds on a track of its own.
+        unheard: Why callers get nothing of what the agent sends; empty where they do.
     """
 
     answered: bool = True
@@ -39,6 +40,7 @@ class LineView:
     alone: bool = True
     callers: frozenset[str] = frozenset()
     ambience: bool = False
+    unheard: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ class SessionWatch:
         self._lost: Failure | None = None
         self._provider: tuple[Fault, float] | None = None
         self._meter: Meter | None = None
+        self._carried, self._carried_at = True, float("-inf")
         self._unmeasured: SpeechHandle | None = None
         self._spoke_at: float | None = None
         self._models: set[llm.LLM[Any]] = set()
@@ -252,6 +253,7 @@ class SessionWatch:
             self._view.realtime,
             self._view.listens_to(self._line().callers),
             conversation.heard_by_session_at >= (judgement.since or now) - _NOTICED,
+            self._line().unheard,
         )
         fault, why = diagnose(judgement.standing, turn)
         since = now if judgement.silent_since is None else judgement.silent_since
@@ -269,8 +271,15 @@ class SessionWatch:
         self._had_output = self._had_output or output is not None
         if output is None or output is self._meter or self._session.agent_state == "speaking":
             return
-        self._meter = Meter(output, self.conversation, self._clock)
+        self._meter = Meter(output, self.conversation, self._clock, carried=self._is_carried)
         self._session.output.audio = self._meter
+
+    def _is_carried(self) -> bool:
+        """Return whether callers get what the agent sends; the room is looked at now and then."""
+        now = self._clock()
+        if now - self._carried_at >= _LOOK:
+            self._carried, self._carried_at = not self._line().unheard, now
+        return self._carried
 
     def _agent_entered(self) -> None:
         """Follow the agent that has the call now: its own model, and its first words."""

@@ -19,6 +19,7 @@ from onhook.jobguard.detectors.first_audio import plays_ambience
 from onhook.jobguard.detectors.framework_log import FrameworkLog
 from onhook.jobguard.detectors.session_view import JobView, LineView
 from onhook.jobguard.detectors.session_watch import SessionWatch
+from onhook.jobguard.detectors.voice_path import VoicePath
 from onhook.jobguard.rescuer import Rescuer
 from onhook.jobguard.silence.conversation import Conversation
 from onhook.livekit.framework.session_internals import is_closing
@@ -70,6 +71,7 @@ class Sessions:
         self._job = job
         self._more: asyncio.Queue[AgentSession[Any]] = asyncio.Queue()
         self._early: deque[tuple[BaseException, str]] = deque(maxlen=_COMPLAINTS)
+        self._voice_path = VoicePath(room)
         self._followed: list[tuple[AgentSession[Any], SessionWatch]] = []
 
     def add(self, session: AgentSession[Any]) -> None:
@@ -136,12 +138,14 @@ class Sessions:
         if not self._room.isconnected():
             return LineView(answered=False)
         call = from_room(self._room)
+        callers = frozenset(leg.identity for leg in call.callers)
         return LineView(
             answered=any(leg.line in _ANSWERED for leg in call.callers),
             outbound=call.direction is Direction.OUTBOUND,
             alone=not call.company,
-            callers=frozenset(leg.identity for leg in call.callers),
+            callers=callers,
             ambience=plays_ambience(self._room),
+            unheard="" if call.company else self._voice_path.broken(callers),
         )
 
     async def _find(self) -> None:

@@ -27,6 +27,7 @@ class Turn:
         realtime: Whether a realtime model hears the caller.
         linked: Whether the session listens to the caller, and not to somebody else or nobody.
         noticed: Whether the session's own voice detection noticed the caller.
+        unheard: Why callers get nothing of what the agent sends; empty where they do.
     """
 
     state: str
@@ -41,6 +42,7 @@ class Turn:
     realtime: bool = False
     linked: bool = True
     noticed: bool = True
+    unheard: str = ""
 
 
 def diagnose(standing: Standing, turn: Turn) -> tuple[Fault, str]:
@@ -65,6 +67,11 @@ def diagnose(standing: Standing, turn: Turn) -> tuple[Fault, str]:
             "there is an answer, and the voice does not come",
         ),
         (turn.provider, turn.provider or Fault.LLM_FAILED, "a provider failed"),
+        (
+            turn.unheard and (turn.state == "speaking" or turn.answered or turn.sent),
+            Fault.AUDIO_UNHEARD,
+            turn.unheard,
+        ),
         (
             turn.state == "speaking" or turn.answered or turn.sent,
             Fault.TTS_MUTE,

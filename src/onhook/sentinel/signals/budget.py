@@ -114,7 +114,7 @@ class Budget:
         if use not in _ALWAYS and not self._has(use, requests):
             self.held_back[use] += requests
             return False
-        # the debt is bounded: after the largest of rescues looking round goes on within half a minute
+        # bounded: after the largest of rescues looking round goes on within half a minute
         self._tokens = max(self._tokens - requests, -self._most)
         self.spent[use] += requests
         return True

@@ -1,0 +1,52 @@
+"""Whether what an agent sends can reach its caller, as the job's room shows it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from onhook.jobguard.detectors.voice_path import VoicePath
+from tests.jobguard.fakes import answered_room
+
+CALLER = frozenset(("sip_1",))
+
+
+def test_a_voice_that_is_published_is_taken_for_heard() -> None:
+    assert VoicePath(answered_room()).broken(CALLER) == ""
+
+
+def test_a_muted_voice_beside_sounds_and_our_own_words_reaches_nobody() -> None:
+    room = answered_room()
+    voice = room.local_participant.track_publications["mic"]
+    room.publishes("background_audio")
+    room.local_participant.track_publications |= {
+        "sounds": room.local_participant.track_publications["mic"],
+        "mic": voice,
+    }
+    path = VoicePath(room)
+    voice.muted = True
+    assert "muted" in path.broken(CALLER)
+    voice.muted = False
+    assert path.broken(CALLER) == ""
+
+
+def test_a_voice_that_was_published_and_is_gone_reaches_nobody() -> None:
+    room = answered_room()
+    path = VoicePath(room)
+    assert path.broken(CALLER) == ""
+    room.local_participant.track_publications.clear()
+    assert "not published" in path.broken(CALLER)
+
+
+def test_an_agent_that_speaks_by_an_avatar_has_no_voice_of_its_own() -> None:
+    room = answered_room()
+    room.local_participant.track_publications.clear()
+    assert VoicePath(room).broken(CALLER) == ""
+
+
+@pytest.mark.parametrize(("allowed", "broken"), [(True, False), (False, True)])
+def test_a_leg_that_may_not_subscribe_hears_nobody(allowed: bool, broken: bool) -> None:
+    room = answered_room()
+    room.remote_participants["sip_1"].permissions = SimpleNamespace(can_subscribe=allowed)
+    assert bool(VoicePath(room).broken(CALLER)) is broken
