@@ -65,6 +65,7 @@ class FakeLine:
         call: Who is on the call; changed by what is done.
         pictures, says, removals, deletions, leavings, transfers, dispatchings, hearings, retries:
             Scripts.
+        listings: The script of lists of dispatches.
         sent: The dispatches of the room.
         stays: Whether a leg stays although its transfer was said to have succeeded.
     """
@@ -79,6 +80,7 @@ class FakeLine:
     dispatchings: list[Act] = field(default_factory=lambda: [done])
     hearings: list[Act] = field(default_factory=lambda: [done])
     retries: list[Act] = field(default_factory=lambda: [done])
+    listings: list[Act] = field(default_factory=lambda: [done])
     sent: list[Dispatch] = field(default_factory=list)
     stays: bool = False
     checks: list[Act] = field(default_factory=lambda: [done])
@@ -125,6 +127,7 @@ class FakeLine:
         return next((sent.metadata for sent in self.sent if JOB in sent.jobs), None)
 
     async def dispatches(self) -> Sequence[Dispatch]:
+        await self._next(self.listings)
         return tuple(self.sent)
 
     async def dispatch(self, agent_name: str, metadata: str) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 
+from livekit import api
+from livekit.protocol.models import ParticipantInfo
+
 from tests.cases.case import case
-from tests.cases.expected import Expected, released, words
-from tests.cases.layout import ReferAnswer, Script, ToolCall
+from tests.cases.expected import NOTHING, Expected, released, words
+from tests.cases.layout import Phone, ReferAnswer, Script, ToolCall
 from tests.cases.scene import AGAIN, Scene
 
 END_CALL = Script(answers=(ToolCall("end_call"), "Goodbye."))
@@ -120,3 +123,69 @@ async def test_transfer_that_fails_when_the_job_has_ended(s: Scene) -> None:
     """The far end does not answer: the caller is then left with nobody."""
     await is_referred(s, ReferAnswer(notify=(100, 180, 486), pause=FAR_END / 3))
     await s.stays(20)
+
+
+async def is_handed_over(s: Scene) -> None:
+    await s.dial()
+    await s.greeted()
+    await asyncio.sleep(1)
+    await s.go()
+    s.struck = await s.event("struck", 20)
+    await s.hears("the other agent", 12, after=s.struck)
+    if await s.stays(4):
+        asked = await s.says()
+        await s.hears("its answer", 12, after=asked)
+        await s.stays(4)
+
+
+@case("sends_for_another_and_leaves", NOTHING, brief=True)
+async def test_agent_that_sends_for_another_and_leaves(s: Scene) -> None:
+    await is_handed_over(s)
+
+
+@case("sends_for_another_and_ends_its_session", NOTHING)
+async def test_agent_that_sends_for_another_and_ends_its_session(s: Scene) -> None:
+    await is_handed_over(s)
+
+
+@case("sends_for_nobody_and_leaves", words(9, released=15))
+async def test_agent_that_sends_for_one_that_never_comes(s: Scene) -> None:
+    await is_told(s)
+
+
+async def is_left_to_a_colleague(s: Scene, colleague: Phone) -> None:
+    await s.dial(callee=colleague.number, trunk=await s.trunk(colleague))
+    await s.greeted()
+    await s.go()
+    s.struck = await s.event("struck", 20)
+
+
+@case("rings_a_colleague_and_leaves", NOTHING)
+async def test_agent_that_rings_a_colleague_and_leaves(s: Scene) -> None:
+    ann = await s.phone(rings=8, number="+15550778")
+    await is_left_to_a_colleague(s, ann)
+    theirs = await ann.next_call(20)
+    await theirs.answered(20)
+    spoke = await s.says("Hello Ann, can we have a table for two?")
+    await s.hears("the caller, by the colleague", 3, after=spoke - 2, call=theirs)
+    await s.stays(10)
+    s.see("that the colleague stays", theirs.is_up)
+
+
+@case("rings_a_colleague_and_leaves", words(36, released=44))
+async def test_agent_that_rings_a_colleague_who_never_answers(s: Scene) -> None:
+    await is_left_to_a_colleague(s, await s.phone(rings=100, number="+15550779"))
+    await s.stays(50)
+
+
+@case("plain_desk", AT_ONCE)
+async def test_agent_that_is_taken_out_of_the_room(s: Scene) -> None:
+    """By a dashboard or the server's API: the caller stays behind."""
+    await s.dial()
+    await s.greeted()
+    agent = next(p for p in await s.people() if p.kind == ParticipantInfo.Kind.AGENT)
+    s.struck = time.monotonic()
+    async with s.api() as server:
+        out = api.RoomParticipantIdentity(room=s.room, identity=agent.identity)
+        await server.room.remove_participant(out)
+    await s.stays(25)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from livekit import rtc
 
 from onhook.jobguard.detectors.voice_path import VoicePath
-from tests.jobguard.fakes import answered_room
+from tests.jobguard.fakes import ConnectedRoom, answered_room
 
 CALLER = frozenset(("sip_1",))
 
 
+def path_of(room: ConnectedRoom) -> VoicePath:
+    return VoicePath(cast(rtc.Room, room))
+
+
 def test_a_voice_that_is_published_is_taken_for_heard() -> None:
-    assert VoicePath(answered_room()).broken(CALLER) == ""
+    assert path_of(answered_room()).broken(CALLER) == ""
 
 
 def test_a_muted_voice_beside_sounds_and_our_own_words_reaches_nobody() -> None:
@@ -24,7 +30,7 @@ def test_a_muted_voice_beside_sounds_and_our_own_words_reaches_nobody() -> None:
         "sounds": room.local_participant.track_publications["mic"],
         "mic": voice,
     }
-    path = VoicePath(room)
+    path = path_of(room)
     voice.muted = True
     assert "muted" in path.broken(CALLER)
     voice.muted = False
@@ -33,7 +39,7 @@ def test_a_muted_voice_beside_sounds_and_our_own_words_reaches_nobody() -> None:
 
 def test_a_voice_that_was_published_and_is_gone_reaches_nobody() -> None:
     room = answered_room()
-    path = VoicePath(room)
+    path = path_of(room)
     assert path.broken(CALLER) == ""
     room.local_participant.track_publications.clear()
     assert "not published" in path.broken(CALLER)
@@ -42,11 +48,11 @@ def test_a_voice_that_was_published_and_is_gone_reaches_nobody() -> None:
 def test_an_agent_that_speaks_by_an_avatar_has_no_voice_of_its_own() -> None:
     room = answered_room()
     room.local_participant.track_publications.clear()
-    assert VoicePath(room).broken(CALLER) == ""
+    assert path_of(room).broken(CALLER) == ""
 
 
 @pytest.mark.parametrize(("allowed", "broken"), [(True, False), (False, True)])
 def test_a_leg_that_may_not_subscribe_hears_nobody(allowed: bool, broken: bool) -> None:
     room = answered_room()
     room.remote_participants["sip_1"].permissions = SimpleNamespace(can_subscribe=allowed)
-    assert bool(VoicePath(room).broken(CALLER)) is broken
+    assert bool(path_of(room).broken(CALLER)) is broken

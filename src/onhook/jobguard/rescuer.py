@@ -14,7 +14,9 @@ from livekit.agents import JobContext
 
 from onhook.call import Call
 from onhook.errors import OnhookError
+from onhook.faults import Fault
 from onhook.incident import Failure, Incident, Mode, Outcome
+from onhook.jobguard.detectors.arrivals import Arrivals
 from onhook.jobguard.detectors.first_audio import late_caller
 from onhook.jobguard.detectors.transfers import Transfer, Transfers
 from onhook.jobguard.job_phase import JobState
@@ -29,6 +31,8 @@ __all__ = ["Rescuer"]
 
 logger = logging.getLogger("onhook")
 
+_LEAVES = (Fault.AGENT_SHUTDOWN, Fault.SESSION_ENDED)
+"""Faults of an agent that leaves its caller on purpose, maybe to somebody who is on their way."""
 _LOOK = 1.0
 """Seconds for the first picture of a call; the rescue goes on without it."""
 
@@ -233,6 +237,8 @@ class Rescuer:
         if cancelled is None and (transfer := self._transfers.under_way(call)) is not None:
             failure = await self._see_through(line, transfer, failure)
             call = await self.look(line)
+        elif cancelled is None and failure.fault in _LEAVES and call.callers and not call.company:
+            call, failure = await self._await_arrival(line, call, failure)
         if call.callers or not call.complete:
             self.state.incident_opened()
             self.outcome = await self._engine(line).handle(Incident(failure, call))
@@ -247,11 +253,15 @@ class Rescuer:
         The agent left its caller to the transfer: when that fails, they get words.
         """
         why = await self._transfers.ends(line, transfer, ask=self._mode == "act")
-        if not why:
-            return failure
-        evidence = {**failure.evidence, "by": "line", "transfer": why}
-        detail = f"{failure.detail}; {why}"
-        return dataclasses.replace(failure, detail=detail, evidence=evidence)
+        return _in_vain(failure, "transfer", why)
+
+    async def _await_arrival(
+        self, line: Line, call: Call, failure: Failure
+    ) -> tuple[Call, Failure]:
+        """Wait for somebody whom the agent has sent for; see `_see_through`."""
+        look = functools.partial(self.look, line)
+        call, why = await Arrivals(self._ctx, line, look, clock=self._clock).wait(call)
+        return call, _in_vain(failure, "arrival", why)
 
     def _engine(self, line: Line) -> Engine:
         observers = (ObserverSink(observer) for observer in self._observers)
@@ -261,3 +271,17 @@ class Rescuer:
     @property
     def _room(self) -> str:
         return self._ctx.job.room.name
+
+
+def _in_vain(failure: Failure, what: str, why: str) -> Failure:
+    """Return a failure whose caller was left to somebody who did not come: they get words.
+
+    Args:
+        failure: It.
+        what: How they were left to somebody.
+        why: Why nobody came; empty where somebody did.
+    """
+    if not why:
+        return failure
+    evidence = {**failure.evidence, "by": "line", what: why}
+    return dataclasses.replace(failure, detail=f"{failure.detail}; {why}", evidence=evidence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 
 from livekit import api
@@ -16,7 +17,7 @@ from livekit.agents import (
 from livekit.agents.beta.tools import EndCallTool
 
 import onhook
-from tests.cases.agents.parts import Desk, agent, go, greet, mark, session, talking
+from tests.cases.agents.parts import Desk, agent, dial, go, greet, mark, session, talking
 from tests.cases.agents.realtime import answers_once
 from tests.cases.agents.realtime_model import RealtimeModel
 
@@ -151,6 +152,60 @@ async def refers_and_leaves(ctx: JobContext) -> None:
         mark("transfer_error", error=repr(error))
     mark("struck")
     ctx.shutdown("transferred")
+
+
+async def send_for(ctx: JobContext, name: str) -> None:
+    """Send another agent to the caller's room, with what this one was sent with."""
+    given = {**json.loads(ctx.job.metadata), "agent": "plain_desk"}
+    mark("struck")
+    await ctx.api.agent_dispatch.create_dispatch(
+        api.CreateAgentDispatchRequest(
+            agent_name=name, room=ctx.room.name, metadata=json.dumps(given)
+        )
+    )
+
+
+@agent
+@onhook.guard
+async def sends_for_another_and_leaves(ctx: JobContext) -> None:
+    """Hand the caller to another agent, and do not wait for it."""
+    told = go(ctx)
+    await talking(ctx)
+    await told.wait()
+    await send_for(ctx, os.environ["CASES_AGENT"])
+    ctx.shutdown("another agent has the call")
+
+
+@agent
+@onhook.guard
+async def sends_for_another_and_ends_its_session(ctx: JobContext) -> None:
+    told = go(ctx)
+    made = await talking(ctx)
+    await told.wait()
+    await send_for(ctx, os.environ["CASES_AGENT"])
+    made.shutdown()
+
+
+@agent
+@onhook.guard
+async def sends_for_nobody_and_leaves(ctx: JobContext) -> None:
+    told = go(ctx)
+    await talking(ctx)
+    await told.wait()
+    await send_for(ctx, "an-agent-without-a-worker")
+    ctx.shutdown("another agent has the call")
+
+
+@agent
+@onhook.guard
+async def rings_a_colleague_and_leaves(ctx: JobContext) -> None:
+    """Leave the caller to a colleague whose phone still rings."""
+    told = go(ctx)
+    await talking(ctx)
+    await told.wait()
+    await dial(ctx, "colleague", wait=False)
+    mark("struck")
+    ctx.shutdown("a colleague has the call")
 
 
 @agent
