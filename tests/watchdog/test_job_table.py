@@ -61,7 +61,9 @@ class Recorder(JobRescuer):
             self.note("hushed")
             raise
 
-    async def rescue(self, job: Hello, failure: Failure, *, intruder: bool) -> Outcome | None:
+    async def rescue(
+        self, job: Hello, failure: Failure, *, intruder: bool, leaving: str = ""
+    ) -> Outcome | None:
         self.note("rescue")
         self.failures.append(failure)
         await asyncio.sleep(5.0)

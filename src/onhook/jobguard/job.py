@@ -104,11 +104,16 @@ class GuardedJob:
             lost=self._end_job,
             job=self._seen_by_sessions,
         )
-        self._ring2 = WatchdogClient(ctx, policy, self.sessions.news, mode)
+        self._ring2 = WatchdogClient(ctx, policy, self._news, mode)
         self.entrypoint = EntrypointRun(
             ctx, self.rescuer, self._session, clock, observes=self.observes
         )
         self._limit = CallLimit(ctx.room, policy.max_call, clock)
+
+    def _news(self) -> tuple[str, float]:
+        """Return what the agent does, and until when it could be heard, for the watchdog."""
+        state, heard_until = self.sessions.news()
+        return self.rescuer.leaving or state, heard_until
 
     @property
     def observes(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import functools
 import logging
 import time
@@ -16,16 +15,17 @@ from onhook.call import Call
 from onhook.errors import OnhookError
 from onhook.faults import Fault
 from onhook.incident import Failure, Incident, Mode, Outcome
-from onhook.jobguard.detectors.arrivals import Arrivals
 from onhook.jobguard.detectors.first_audio import late_caller
 from onhook.jobguard.detectors.transfers import Transfer, Transfers
 from onhook.jobguard.job_phase import JobState
 from onhook.line import Line
+from onhook.livekit.arrivals import Arrivals, in_vain
 from onhook.policy import Policy
 from onhook.rescue.engine import Engine
 from onhook.rescue.events import Closed, Ring, Sink, emit
 from onhook.sinks import Observer, ObserverSink
 from onhook.tasks import end
+from onhook.watchdog.protocol.messages import AWAITING, TRANSFERRING
 
 __all__ = ["Rescuer"]
 
@@ -78,6 +78,8 @@ class Rescuer:
         self._soft: asyncio.Task[None] | None = None
         self._returning: asyncio.Task[bool] | None = None
         """Ends when the agent is heard again after soft words."""
+        self.leaving = ""
+        """To what the agent leaves its caller, as its beats tell the watchdog."""
         self.state = JobState()
         """Where the job stands."""
         self.outcome: Outcome | None = None
@@ -252,16 +254,20 @@ class Rescuer:
 
         The agent left its caller to the transfer: when that fails, they get words.
         """
+        self.leaving = TRANSFERRING
         why = await self._transfers.ends(line, transfer, ask=self._mode == "act")
-        return _in_vain(failure, "transfer", why)
+        return in_vain(failure, "transfer", why)
 
     async def _await_arrival(
         self, line: Line, call: Call, failure: Failure
     ) -> tuple[Call, Failure]:
         """Wait for somebody whom the agent has sent for; see `_see_through`."""
-        look = functools.partial(self.look, line)
-        call, why = await Arrivals(self._ctx, line, look, clock=self._clock).wait(call)
-        return call, _in_vain(failure, "arrival", why)
+        look, room = functools.partial(self.look, line), self._ctx.room
+        mine = self._ctx.job.dispatch_id
+        arrivals = Arrivals(line, look, mine=mine, room=room, clock=self._clock)
+        self.leaving = AWAITING
+        call, why = await arrivals.wait(call)
+        return call, in_vain(failure, "arrival", why)
 
     def _engine(self, line: Line) -> Engine:
         observers = (ObserverSink(observer) for observer in self._observers)
@@ -271,17 +277,3 @@ class Rescuer:
     @property
     def _room(self) -> str:
         return self._ctx.job.room.name
-
-
-def _in_vain(failure: Failure, what: str, why: str) -> Failure:
-    """Return a failure whose caller was left to somebody who did not come: they get words.
-
-    Args:
-        failure: It.
-        what: How they were left to somebody.
-        why: Why nobody came; empty where somebody did.
-    """
-    if not why:
-        return failure
-    evidence = {**failure.evidence, "by": "line", what: why}
-    return dataclasses.replace(failure, detail=f"{failure.detail}; {why}", evidence=evidence)

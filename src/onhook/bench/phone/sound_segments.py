@@ -227,7 +227,8 @@ class Segmenter:
 
     def _levels(self, edges: list[float]) -> list[float]:
         """Return the mean power between each two edges; a frame belongs where it starts."""
-        table = np.array(self._table).reshape(-1, 2)
+        # a copy made at once: frames come in while another thread asks
+        table = np.frombuffer(self._table.tobytes()).reshape(-1, 2)
         total = np.concatenate(([0.0], np.cumsum(table[:, 1])))
         at = np.searchsorted(table[:, 0], np.array(edges) - 1e-9)
         sums = np.diff(total[at])

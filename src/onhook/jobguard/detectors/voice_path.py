@@ -41,6 +41,9 @@ class VoicePath:
             if each.kind == rtc.TrackKind.KIND_AUDIO and each.name not in (AMBIENCE, TRACK)
         ]
         self._published = self._published or bool(voices)
+        mine = permissions_of(self._room.local_participant)
+        if mine is not None and not mine.can_publish:
+            return "the agent may not publish any more"
         if self._published and not voices:
             return "the agent's track is not published any more"
         if voices and all(each.muted for each in voices):

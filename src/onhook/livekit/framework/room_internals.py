@@ -22,7 +22,7 @@ def joins_unsubscribed() -> bool:
     return tells_permissions()  # which came with 1.1.0 too
 
 
-def permissions_of(participant: rtc.RemoteParticipant) -> Any | None:
+def permissions_of(participant: rtc.Participant) -> Any | None:
     """Return what a participant may do, `None` where this version does not know.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -24,12 +25,14 @@ from onhook.rungs import Keep, Say
 from onhook.sinks import Observer
 from onhook.sinks.journal import Journal
 from onhook.watchdog.protocol.job_policy import JobPolicy
-from onhook.watchdog.protocol.messages import Hello
+from onhook.watchdog.protocol.messages import TRANSFERRING, Hello
 
-__all__ = ["JobRescuer"]
+__all__ = ["LEFT_TO", "JobRescuer"]
 
 logger = logging.getLogger("onhook")
 
+LEFT_TO = 30.0
+"""Seconds, at most, for which somebody is waited for to whom an agent has left its caller."""
 _LATE_POLL = 0.25
 _ANNOUNCEMENTS = 8
 
@@ -72,13 +75,16 @@ class JobRescuer:
         """Load what an announcement needs, beside the loop and before a caller waits for it."""
         await self._outside.prepare()
 
-    async def rescue(self, job: Hello, failure: Failure, *, intruder: bool) -> Outcome | None:
+    async def rescue(
+        self, job: Hello, failure: Failure, *, intruder: bool, leaving: str = ""
+    ) -> Outcome | None:
         """Rescue the call of a job, if anybody is on its line.
 
         Args:
             job: The job.
             failure: What happened to it.
             intruder: Whether its process may still wake: then its participant is removed first.
+            leaving: To what its agent had left its caller, see `AWAITING` and `TRANSFERRING`.
 
         Returns:
             The outcome, or `None` where no caller was on the line.
@@ -87,6 +93,8 @@ class JobRescuer:
             call = await self._look(line, job)
             if call.complete and not call.callers:
                 call = await self._late_caller(line, call, job.policy.late_caller)
+            if leaving and call.callers and not call.company:
+                call, failure = await self._left_to(line, job, leaving, call, failure)
             if call.complete and not call.callers:
                 logger.info("%s (room %s): no caller was on the line", failure.detail, job.room)
                 return None
@@ -121,6 +129,17 @@ class JobRescuer:
         logger.warning("%s is taken over (room %s): %s", events[0].incident, job.room, reason)
         async with self._line(job, intruder=intruder) as line:
             return await self._engine(line, job).resume(events, reason)
+
+    async def _left_to(
+        self, line: Line, job: Hello, leaving: str, call: Call, failure: Failure
+    ) -> tuple[Call, Failure]:
+        """Wait for somebody to whom the agent had left its caller: its job did not live to."""
+        from onhook.livekit.arrivals import Arrivals, in_vain  # noqa: PLC0415 - see `prepare`
+
+        arrivals = Arrivals(line, functools.partial(self._look, line, job), clock=self._clock)
+        wait = arrivals.referred if leaving == TRANSFERRING else arrivals.wait
+        call, why = await wait(call)
+        return call, in_vain(failure, "arrival", why)
 
     @contextlib.asynccontextmanager
     async def _line(self, job: Hello, *, intruder: bool) -> AsyncIterator[Line]:

@@ -12,9 +12,9 @@ from typing import Any
 from onhook.incident import Failure
 from onhook.ladder import Ladder
 from onhook.watchdog.daemon.guard_rescue import GuardRescue
-from onhook.watchdog.daemon.job_rescuer import JobRescuer
+from onhook.watchdog.daemon.job_rescuer import LEFT_TO, JobRescuer
 from onhook.watchdog.daemon.watched_job import Job
-from onhook.watchdog.protocol.messages import Hello
+from onhook.watchdog.protocol.messages import AWAITING, TRANSFERRING, Hello
 
 __all__ = ["Rescues"]
 
@@ -80,12 +80,14 @@ class Rescues:
     def rescue(self, job: Job, failure: Failure, *, intruder: bool) -> None:
         """Give a job's call its ladder. See `JobRescuer.rescue`."""
         ladder = job.hello.policy.ladder_for(failure.fault)
-        self._take(job, ladder, self._rescue(job, failure, intruder=intruder))
+        leaving = job.news.state if job.news.state in (AWAITING, TRANSFERRING) else ""
+        work = self._rescue(job, failure, intruder=intruder, leaving=leaving)
+        self._take(job, ladder, work, patience=LEFT_TO if leaving else 0.0)
 
     def resume(self, job: Job, recorded: GuardRescue, why: str, *, intruder: bool) -> None:
         """Go on with what the job's guard had begun. See `JobRescuer.resume`."""
         ladder = recorded.opened.ladder
-        self._take(job, ladder, self._resume(job, recorded, why, intruder=intruder))
+        self._take(job, ladder, self._resume(job, recorded, why, intruder=intruder), patience=0.0)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside the watch; what it raises is logged."""
@@ -94,16 +96,19 @@ class Rescues:
         task.add_done_callback(self._ended)
         return task
 
-    def _take(self, job: Job, ladder: Ladder, work: Coroutine[Any, Any, None]) -> None:
+    def _take(
+        self, job: Job, ladder: Ladder, work: Coroutine[Any, Any, None], *, patience: float
+    ) -> None:
         self._taken.append(job.hello.job)
         task = self.spawn(work)
-        until = self._clock() + ladder.longest(job.hello.policy.api_timeout)
+        until = self._clock() + patience + ladder.longest(job.hello.policy.api_timeout)
         self._rescues[task] = (job.hello, until)
         task.add_done_callback(self._rescues.pop)
 
-    async def _rescue(self, job: Job, failure: Failure, *, intruder: bool) -> None:
+    async def _rescue(self, job: Job, failure: Failure, *, intruder: bool, leaving: str) -> None:
         await self._hush(job)
-        if await self._rescuer.rescue(job.hello, failure, intruder=intruder) is not None:
+        outcome = await self._rescuer.rescue(job.hello, failure, intruder=intruder, leaving=leaving)
+        if outcome is not None:
             self.done += 1
 
     async def _resume(self, job: Job, recorded: GuardRescue, why: str, *, intruder: bool) -> None:

@@ -10,10 +10,24 @@ from onhook.incident import Mode
 from onhook.rescue.events import RescueEvent, Seconds
 from onhook.watchdog.protocol.job_policy import JobPolicy
 
-__all__ = ["TEXT", "Answer", "Ask", "Beat", "Bye", "Hello", "Message", "Welcome"]
+__all__ = [
+    "AWAITING",
+    "TEXT",
+    "TRANSFERRING",
+    "Answer",
+    "Ask",
+    "Beat",
+    "Bye",
+    "Hello",
+    "Message",
+    "Welcome",
+]
 
 TEXT = 4000
 """Characters of free text that a message carries: what is longer is cut off by the sender."""
+TRANSFERRING, AWAITING = "transferring", "awaiting"
+"""What an agent does, in a `Beat`, that leaves its caller to a transfer that still rings, or to
+somebody who was sent for."""
 _Pid: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 
 

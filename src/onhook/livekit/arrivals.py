@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from livekit.agents import JobContext
+from livekit import rtc
 
 from onhook.call import Call, Leg, LineState
 from onhook.errors import OnhookError
+from onhook.incident import Failure
 from onhook.line import Dispatch, Line
 from onhook.livekit.room_changes import Changes
 
-__all__ = ["Arrivals", "awaited_agent", "awaited_phone"]
+__all__ = ["Arrivals", "awaited_agent", "awaited_phone", "in_vain"]
 
 logger = logging.getLogger("onhook")
 
@@ -31,25 +33,19 @@ _CLOCKS = 60.0
 _LOOK = 0.5
 
 
-def awaited_agent(sent: Sequence[Dispatch], mine: str, call: Call, wall: float) -> Dispatch | None:
+def awaited_agent(sent: Sequence[Dispatch], mine: str, wall: float) -> Dispatch | None:
     """Return the latest dispatch whose agent may still come.
 
     The server tells the state of a dispatch as it was when a worker was chosen (livekit-server
-    1.13), so that its age and who is in the room decide.
+    1.13), so that its age decides.
 
     Args:
         sent: The dispatches to the room.
         mine: Id of the dispatch that this job came by.
-        call: Who is on the call.
         wall: Seconds since 1970.
     """
-    here = {leg.identity for leg in call.legs}
     fresh = [
-        each
-        for each in sent
-        if each.id != mine
-        and -_CLOCKS < wall - each.created_at < _COMES
-        and here.isdisjoint(each.agents)
+        each for each in sent if each.id != mine and -_CLOCKS < wall - each.created_at < _COMES
     ]
     return max(fresh, key=lambda each: each.created_at, default=None)
 
@@ -69,25 +65,28 @@ class Arrivals:
     """Waits for a phone that is dialled, or an agent that was sent for a moment ago.
 
     Args:
-        ctx: The job.
         line: The call's line.
         look: Looks anew who is on the call.
+        mine: Id of the dispatch that the job came by; empty where it is not known.
+        room: The job's room; `None` outside the job.
         clock: Seconds of a monotonic clock.
         wall: Seconds since 1970.
     """
 
     def __init__(
         self,
-        ctx: JobContext,
         line: Line,
         look: Callable[[], Awaitable[Call]],
         *,
+        mine: str = "",
+        room: rtc.Room | None = None,
         clock: Callable[[], float],
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._ctx = ctx
         self._line = line
         self._look = look
+        self._mine = mine
+        self._room = room
         self._clock = clock
         self._wall = wall
 
@@ -107,10 +106,28 @@ class Arrivals:
             return await self._coming(sent, call)
         return call, ""
 
+    async def referred(self, call: Call) -> tuple[Call, str]:
+        """Wait until callers who are being transferred have left.
+
+        Args:
+            call: Who is on the call.
+
+        Returns:
+            The call as it is then, and why they are still there; empty where they are not.
+        """
+        until = self._clock() + _RINGS
+        with Changes(self._room) as changes:
+            while call.callers and not call.company:
+                if (left := until - self._clock()) <= 0:
+                    return call, f"the transfer has not succeeded within {_RINGS:g} s"
+                await changes.wait(min(_LOOK, left))
+                call = await self._look()
+        return call, ""
+
     async def _answer(self, phone: Leg, call: Call) -> tuple[Call, str]:
         logger.info("the phone of %s is dialled: waiting for its answer", phone.identity)
         until = self._clock() + _RINGS
-        with Changes(self._ctx.room) as changes:
+        with Changes(self._room) as changes:
             while awaited_phone(call) is not None and (left := until - self._clock()) > 0:
                 await changes.wait(min(_LOOK, left))
                 call = await self._look()
@@ -121,12 +138,12 @@ class Arrivals:
         name = sent.agent_name
         logger.info("the agent %r was sent for and is not here yet: waiting for it", name)
         until = self._clock() + min(_COMES, _COMES - (self._wall() - sent.created_at))
-        before = {leg.identity for leg in call.other_agents}
+        others = {leg.identity for leg in call.other_agents} - {*sent.agents}
         why = f"the agent {name!r}, which was sent for, has not come"
         came = False
-        with Changes(self._ctx.room) as changes:
+        with Changes(self._room) as changes:
             while call.callers and not call.company:
-                if not came and any(leg.identity not in before for leg in call.other_agents):
+                if not came and any(leg.identity not in others for leg in call.other_agents):
                     came, until = True, self._clock() + _STARTS
                     why = f"the agent {name!r} has come, and cannot be heard"
                 if (left := until - self._clock()) <= 0:
@@ -142,4 +159,18 @@ class Arrivals:
         except (OnhookError, TimeoutError) as error:
             logger.debug("whether another agent was sent for is not known: %r", error)
             return None
-        return awaited_agent(sent, self._ctx.job.dispatch_id, call, self._wall())
+        return awaited_agent(sent, self._mine, self._wall())
+
+
+def in_vain(failure: Failure, what: str, why: str) -> Failure:
+    """Return a failure whose caller was left to somebody who did not come: they get words.
+
+    Args:
+        failure: It.
+        what: How they were left to somebody.
+        why: Why nobody came; empty where somebody did.
+    """
+    if not why:
+        return failure
+    evidence = {**failure.evidence, "by": "line", what: why}
+    return dataclasses.replace(failure, detail=f"{failure.detail}; {why}", evidence=evidence)

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from onhook.call import LineState
-from onhook.jobguard.detectors.arrivals import awaited_agent
 from onhook.line import Dispatch
-from tests.fakes import FakeLine, agent, call_of, caller, fails, human, refused
+from onhook.livekit.arrivals import awaited_agent
+from tests.fakes import FakeLine, agent, call_of, caller, fails, refused
 from tests.jobguard.guarded import Guarded, returns
 
 pytestmark = pytest.mark.looptime
@@ -73,7 +73,7 @@ async def test_the_caller_of_one_that_is_never_heard_is_told_and_released(comes_
     began = asyncio.get_running_loop().time()
     guarded = await ending(line)
     took = asyncio.get_running_loop().time() - began
-    assert took == pytest.approx(11.5 if comes_mute else 7.5, abs=0.6)
+    assert took == pytest.approx(11.0 if comes_mute else 7.5, abs=0.6)
     assert [each for each in line.asked if each in ("say", "delete")] == ["say", "delete"]
     assert guarded.watch.faults == ["agent.shutdown"]
     if coming is not None:
@@ -105,15 +105,27 @@ async def test_without_another_dispatch_the_line_is_released_at_once(server: str
     assert line.asked[-1] == "delete"
 
 
-def test_only_a_fresh_dispatch_whose_agent_is_not_there_is_waited_for() -> None:
-    call = call_of(caller(), human())
+def test_only_a_fresh_dispatch_of_another_agent_is_waited_for() -> None:
     fresh, older = sent_for(wall=NOW), sent_for("sales", ago=3.0, wall=NOW)
-    assert awaited_agent([older, fresh], MINE, call, NOW) == fresh
-    assert awaited_agent([sent_for(ago=9.0, wall=NOW)], MINE, call, NOW) is None, "it will not come"
+    own = Dispatch(MINE, "desk", created_at=NOW)
+    assert awaited_agent([older, fresh, own], MINE, NOW) == fresh
+    assert awaited_agent([sent_for(ago=9.0, wall=NOW)], MINE, NOW) is None, "it will not come"
     ahead = sent_for(ago=-5.0, wall=NOW)
-    assert awaited_agent([ahead], MINE, call, NOW) == ahead, "the server's clock may be ahead"
-    here = Dispatch("AD_2", "scribe", agents=("ann",), created_at=NOW)
-    assert awaited_agent([here], MINE, call, NOW) is None
+    assert awaited_agent([ahead], MINE, NOW) == ahead, "the server's clock may be ahead"
+
+
+async def test_one_that_is_there_already_and_starts_is_waited_for() -> None:
+    there = Dispatch("AD_2", "billing", agents=("agent-2",), created_at=time.time())
+    line = FakeLine(call_of(caller(), agent()), sent=[there])
+
+    async def starts() -> None:
+        await asyncio.sleep(3.0)
+        line.call = call_of(caller(), agent(audible=True))
+
+    starting = asyncio.create_task(starts())
+    await ending(line)
+    await starting
+    assert not {"say", "delete"} & set(line.asked)
 
 
 @pytest.mark.parametrize("answers", [True, False])
