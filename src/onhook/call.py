@@ -98,12 +98,13 @@ class Call:
 
     @property
     def colleagues(self) -> tuple[Leg, ...]:
-        """Phones' legs beside the first one that are answered: the two hear each other.
+        """Phones' legs that are answered, beside the first such one: the two hear each other.
 
-        Which of them called does not matter: while two are there, neither is left alone.
+        Which of them called does not matter: while two are there, neither is left alone. One that
+        still rings hears nobody.
         """
         answered = (LineState.ACTIVE, LineState.UNKNOWN)
-        return tuple(leg for leg in self.callers[1:] if leg.line in answered)
+        return tuple(leg for leg in self.callers if leg.line in answered)[1:]
 
     @property
     def company(self) -> tuple[Leg, ...]:

@@ -175,15 +175,15 @@ async def test_agent_that_rings_a_colleague_and_leaves(s: Scene) -> None:
     await theirs.answered(20)
     await asyncio.sleep(2)
     spoke = await s.says("Hello Ann, can we have a table for two?")
-    await s.hears("the caller, by the colleague", 3, after=spoke - 2, call=theirs)
+    await s.hears("the caller, by the colleague", 3, after=spoke - 4, call=theirs)
     await s.stays(10)
     s.see("that the colleague stays", theirs.is_up)
 
 
-@case("rings_a_colleague_and_leaves", words(36, released=44))
+@case("rings_a_colleague_and_leaves", words(43, released=49))
 async def test_agent_that_rings_a_colleague_who_never_answers(s: Scene) -> None:
     await is_left_to_a_colleague(s, await s.phone(rings=100, number="+15550779"))
-    await s.stays(50)
+    await s.stays(55)
 
 
 @case("plain_desk", words(2, released=8))

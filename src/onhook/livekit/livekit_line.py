@@ -18,7 +18,7 @@ from onhook.line import Announcement, Dispatch, Referral
 from onhook.livekit import announcer, picture
 from onhook.livekit.api import ServerApi
 from onhook.livekit.credentials import WITHDRAWN, Credentials
-from onhook.livekit.framework.room_internals import tells_permissions
+from onhook.livekit.framework.room_internals import permissions_of, tells_permissions
 from onhook.livekit.listening import first_heard
 from onhook.livekit.pcm import Pcm, built_in_prompt, load_wav
 from onhook.livekit.renderings import Renderings, Tts, engine_of, is_tts, render
@@ -254,7 +254,7 @@ class LiveKitLine(Closing):
         self, announcement: Announcement, start: StartDeadline
     ) -> AsyncIterator[rtc.Room]:
         """Give the room to speak in: the job's, with its own voice silenced, or one of ours."""
-        if (mine := self._mine) is not None:
+        if (mine := self._mine) is not None and _may_speak(mine):
             if not announcement.gentle:
                 _silence(mine)
             yield mine
@@ -310,6 +310,12 @@ def _prompt_for(announcement: Announcement) -> str:
 def _live(room: rtc.Room) -> bool:
     """Return whether the room's connection is up, and not merely trying to come back."""
     return room.isconnected() and room.connection_state == rtc.ConnectionState.CONN_CONNECTED
+
+
+def _may_speak(room: rtc.Room) -> bool:
+    """Return whether the room's own participant may publish, as far as this version knows."""
+    allowed = permissions_of(room.local_participant)
+    return allowed is None or bool(allowed.can_publish)
 
 
 def _silence(room: rtc.Room) -> list[rtc.LocalAudioTrack]:
