@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from onhook.call import LineState
 from onhook.faults import Fault, Severity
 from onhook.incident import Failure, Incident
 from onhook.ladder import Ladder
@@ -18,7 +19,7 @@ from onhook.rungs import HangUp, Say
 from onhook.sinks.journal import MemoryJournal, Step
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.protocol.job_policy import JobPolicy
-from onhook.watchdog.protocol.messages import Hello
+from onhook.watchdog.protocol.messages import AWAITING, TRANSFERRING, Hello
 from tests.fakes import AGENT, FakeLine, call_of, caller
 from tests.rescue.telling import story
 
@@ -81,3 +82,42 @@ async def test_where_it_only_observes_nothing_is_asked_of_the_line(
     assert [entry.detail.rpartition(": ")[2] for entry in closed] == ["say, keep"] + [
         "say, hang_up"
     ] * 2
+
+
+DIED = Failure(Fault.JOB_DIED, "the job has died without a goodbye", 0.0)
+
+
+@pytest.mark.parametrize("leaving", [TRANSFERRING, AWAITING])
+@pytest.mark.parametrize("comes", [True, False])
+async def test_whoever_an_agent_has_left_its_caller_to_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, leaving: str, comes: bool
+) -> None:
+    rescuer, line, _ = rescuing(monkeypatch)
+    colleague = caller(LineState.RINGING, "sip_2")
+    line.call = call_of(caller()) if leaving == TRANSFERRING else call_of(colleague, caller())
+    after = {
+        TRANSFERRING: call_of(),
+        AWAITING: call_of(caller(LineState.ACTIVE, "sip_2"), caller()),
+    }
+
+    async def somebody_comes() -> None:
+        await asyncio.sleep(20.0)
+        if comes:
+            line.call = after[leaving]
+
+    coming = asyncio.create_task(somebody_comes())
+    began = asyncio.get_running_loop().time()
+    await rescuer.rescue(ACTS, DIED, intruder=False, leaving=leaving)
+    took = asyncio.get_running_loop().time() - began
+    await coming
+    assert line.asked == ([] if comes else ["say", "delete"])
+    assert took == pytest.approx(20.0 if comes else 30.0, abs=1.0)
+
+
+async def test_a_phone_that_rings_beside_the_caller_of_a_killed_job_is_no_company(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rescuer, line, _ = rescuing(monkeypatch)
+    line.call = call_of(caller(LineState.RINGING, "sip_2"), caller())
+    await rescuer.rescue(ACTS, DIED, intruder=False)
+    assert line.asked[0] == "say"
