@@ -108,7 +108,9 @@ async def test_without_another_dispatch_the_line_is_released_at_once(server: str
 def test_only_a_fresh_dispatch_of_another_agent_is_waited_for() -> None:
     fresh, older = sent_for(wall=NOW), sent_for("sales", ago=3.0, wall=NOW)
     own = Dispatch(MINE, "desk", created_at=NOW)
-    assert awaited_agent([older, fresh, own], MINE, NOW) == fresh
+    nameless = Dispatch("AD_0", "", created_at=NOW)
+    assert awaited_agent([older, fresh, own, nameless], MINE, NOW) == fresh
+    assert awaited_agent([own, nameless], MINE, NOW) is None
     assert awaited_agent([sent_for(ago=9.0, wall=NOW)], MINE, NOW) is None, "it will not come"
     ahead = sent_for(ago=-5.0, wall=NOW)
     assert awaited_agent([ahead], MINE, NOW) == ahead, "the server's clock may be ahead"

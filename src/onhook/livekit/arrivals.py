@@ -37,7 +37,7 @@ def awaited_agent(sent: Sequence[Dispatch], mine: str, wall: float) -> Dispatch 
     """Return the latest dispatch whose agent may still come.
 
     The server tells the state of a dispatch as it was when a worker was chosen (livekit-server
-    1.13), so that its age decides.
+    1.13), so that its age decides. Every room has one without a name, for workers that have none.
 
     Args:
         sent: The dispatches to the room.
@@ -45,7 +45,9 @@ def awaited_agent(sent: Sequence[Dispatch], mine: str, wall: float) -> Dispatch 
         wall: Seconds since 1970.
     """
     fresh = [
-        each for each in sent if each.id != mine and -_CLOCKS < wall - each.created_at < _COMES
+        each
+        for each in sent
+        if each.agent_name and each.id != mine and -_CLOCKS < wall - each.created_at < _COMES
     ]
     return max(fresh, key=lambda each: each.created_at, default=None)
 
