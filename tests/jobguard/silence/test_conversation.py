@@ -88,6 +88,17 @@ async def test_a_reply_that_hangs_is_owed_since_the_session_took_the_turn() -> N
     assert judgement.silent_since == spoke_until
 
 
+async def test_a_reply_that_has_failed_was_owed_since_the_callers_last_word() -> None:
+    """It will not come any more: there is nothing to wait for."""
+    call = await greeted()
+    await call.caller_speaks()
+    spoke_until = now()
+    await asyncio.sleep(ENDPOINTING)
+    call.begins()
+    call.conversation.debts.complained(ValueError("x"), "on_user_turn_completed raised")
+    assert call.owed_since() == spoke_until
+
+
 async def test_a_reply_long_after_the_callers_last_word_is_no_part_of_that_silence() -> None:
     call = await greeted()
     await call.caller_speaks()

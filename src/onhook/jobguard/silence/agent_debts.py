@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from livekit.agents.voice import SpeechHandle
 
 from onhook.jobguard.silence.agent_audio import AgentAudio
-from onhook.jobguard.silence.caller_side import NEVER
+from onhook.jobguard.silence.caller_side import NEVER, CallerSide
+from onhook.jobguard.silence.standing import ENDPOINTING
 from onhook.livekit.framework.session_internals import error_of
 
 __all__ = ["AgentDebts"]
@@ -18,6 +19,7 @@ __all__ = ["AgentDebts"]
 class _Speech:
     handle: SpeechHandle
     began: float
+    asked_at: float
     said: bool
 
 
@@ -26,6 +28,7 @@ class AgentDebts:
 
     Args:
         audio: What the agent really sends.
+        caller: What the caller does.
         clock: Seconds of a monotonic clock.
         changed: Is called whenever something else may be due.
     """
@@ -33,6 +36,7 @@ class AgentDebts:
     def __init__(
         self,
         audio: AgentAudio,
+        caller: CallerSide,
         clock: Callable[[], float],
         changed: Callable[[], None],
     ) -> None:
@@ -47,6 +51,7 @@ class AgentDebts:
         self.callback_since: float | None = None
         """Since when a callback of the agent's may hold its first word."""
         self._audio = audio
+        self._caller = caller
         self._clock = clock
         self._changed = changed
         self._speeches: list[_Speech] = []
@@ -174,7 +179,8 @@ class AgentDebts:
         """
         if speech.done() or self.has(speech):
             return
-        made = _Speech(speech, self._clock(), said)
+        now = self._clock()
+        made = _Speech(speech, now, now if said else self._asked_at(now), said)
         self._speeches.append(made)
         self._reply_due = True
         speech.add_done_callback(lambda _: self._speech_is_over(made))
@@ -193,9 +199,9 @@ class AgentDebts:
                 self._take_note(error, "")
             raised = self._raised_at >= speech.began
             if speech.said or sent or raised or self._model_answered_at >= speech.began:
-                self._failed_at = self._failed_at or speech.began
+                self._failed_at = self._failed_at or speech.asked_at
             else:
-                self.nothing_since = self.nothing_since or speech.began
+                self.nothing_since = self.nothing_since or speech.asked_at
                 self.nothings += 1
         self._changed()
 
@@ -212,7 +218,7 @@ class AgentDebts:
         self.tools.pop(call_id, None)
         for speech in self._speeches:  # its next step begins now
             if speech.handle in self._tool_speeches:
-                speech.began = self._clock()
+                speech.began = speech.asked_at = self._clock()
         self._changed()
 
     def tools_executed(self, *, reply_due: bool) -> None:
@@ -231,8 +237,18 @@ class AgentDebts:
         """Something of the agent's raised; with a meaning, the turn has come to nothing by it."""
         self._take_note(error, f"{meaning} {error!r}" if meaning else "")
         if meaning:
-            self._failed_at = self._failed_at or self._clock()
+            self._failed_at = self._failed_at or self._asked_at(self._clock())
         self._changed()
+
+    def _asked_at(self, now: float) -> float:
+        """Return the caller's last word, where what happens now answers it; else now.
+
+        An answer that may still come is owed from its turn's commit. One that never will, because
+        it has failed or was empty, was owed from then on.
+        """
+        quiet_at = self._caller.quiet_at
+        answers = now - quiet_at < ENDPOINTING and quiet_at >= self._audio.heard_until
+        return quiet_at if answers else now
 
     def _take_note(self, error: BaseException, meaning: str) -> None:
         self.raised, self._raised_at = (error, meaning), self._clock()

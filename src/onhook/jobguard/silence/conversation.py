@@ -73,7 +73,7 @@ class Conversation:
         self._answered_at: float | None = None
         self._realtime = False
         self._caller = CallerSide()
-        self.debts = AgentDebts(self.audio, clock, self._changed.set)
+        self.debts = AgentDebts(self.audio, self._caller, clock, self._changed.set)
         self._answered_caller_at = NEVER
 
     # -- the facts

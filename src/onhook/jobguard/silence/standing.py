@@ -13,7 +13,17 @@ from enum import StrEnum
 
 from onhook.faults import Severity
 
-__all__ = ["TABLE", "Facts", "Judgement", "Limits", "Row", "Standing", "Warned", "judge"]
+__all__ = [
+    "ENDPOINTING",
+    "TABLE",
+    "Facts",
+    "Judgement",
+    "Limits",
+    "Row",
+    "Standing",
+    "Warned",
+    "judge",
+]
 
 FOR_EVER = float("inf")
 SPOKE_AGAIN = "the caller spoke again into silence after the words"
@@ -21,7 +31,7 @@ SPOKE_AGAIN = "the caller spoke again into silence after the words"
 _STIRS = 4.0
 """Seconds from a caller's last word in which a session that takes it shows a sign: a transcript of
 a slow recogniser, a reply that begins."""
-_ENDPOINTING = 4.0
+ENDPOINTING = 4.0
 """Seconds of silence in which a session may find that the caller has ended, and begin a reply."""
 _BY_INTENT = 2
 """Turns in a row that a model may leave without an answer on purpose: a caller who mumbles, or who
@@ -271,7 +281,7 @@ class Judgement:
     def silent_since(self) -> float | None:
         """Since when the caller hears the silence in which something is owed; `None` for none."""
         quiet_since = self.facts.quiet_since
-        if self.since is not None and 0 <= self.since - quiet_since <= _ENDPOINTING:
+        if self.since is not None and 0 <= self.since - quiet_since <= ENDPOINTING:
             return quiet_since
         return self.since
 
