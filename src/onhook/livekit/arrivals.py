@@ -104,7 +104,7 @@ class Arrivals:
         """
         if (phone := awaited_phone(call)) is not None:
             return await self._answer(phone, call)
-        if (sent := await self._sent(call)) is not None:
+        if (sent := await self._sent()) is not None:
             return await self._coming(sent, call)
         return call, ""
 
@@ -154,7 +154,7 @@ class Arrivals:
                 call = await self._look()
         return call, ""
 
-    async def _sent(self, call: Call) -> Dispatch | None:
+    async def _sent(self) -> Dispatch | None:
         try:
             async with asyncio.timeout(_ASK):
                 sent = await self._line.dispatches()
