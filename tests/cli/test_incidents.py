@@ -156,7 +156,7 @@ def test_a_rescue_is_explained_rung_by_rung(journal: SqliteJournal) -> None:
 
 def test_every_fault_has_its_rule() -> None:
     silence = {f for f in Fault if f.startswith(("llm.", "stt.", "tts.", "turn.", "realtime."))}
-    assert set(Fault) - set(RULES) == {*silence, Fault.CALLER_UNHEARD}
+    assert set(Fault) - set(RULES) == {*silence, Fault.CALLER_UNHEARD, Fault.AUDIO_UNHEARD}
 
 
 def test_what_a_stranger_chose_does_nothing_to_the_terminal(journal: SqliteJournal) -> None:
