@@ -17,7 +17,7 @@ import pytest
 
 from onhook.bench.phone import Call, Ending, Phone, PhoneError
 from onhook.bench.simulator import ProviderFault, Script, Simulator, ToolCall
-from tests.line.bench import Bench, all_well, short_form
+from tests.line.bench import Bench, all_well, full_form, short_form
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
@@ -232,6 +232,7 @@ async def seen(simulator: Simulator, endpoint: str, *, deadline: float = 15.0) -
             await asyncio.sleep(0.02)  # the simulator tells of requests by its list alone
 
 
+@full_form
 async def test_a_slow_answer_is_softened_and_the_call_goes_on(bench: Bench) -> None:
     async with Simulator() as simulator, Phone() as phone:
         scenario = bench.scenario("converses", "talk", provider=simulator.base_url)

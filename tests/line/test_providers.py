@@ -12,7 +12,7 @@ import pytest
 
 from onhook.bench.phone import Call, Ending, Phone
 from onhook.bench.simulator import Endpoint, ProviderFault, Script, Simulator
-from tests.line.bench import Bench, short_form
+from tests.line.bench import Bench, full_form, short_form
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
@@ -75,6 +75,7 @@ async def test_a_healthy_turn_is_the_first_providers_alone(bench: Bench) -> None
         assert it.incident() is None
 
 
+@full_form
 async def test_without_onhook_a_model_that_stalls_is_silence(bench: Bench) -> None:
     async with talk(bench, "off", bare=True) as it:
         it.first.fail(Endpoint.CHAT, ProviderFault.stall())
@@ -108,6 +109,7 @@ async def test_the_second_provider_is_heard(
         assert it.incident() is None
 
 
+@full_form
 async def test_where_both_models_stall_the_guard_knows_in_time(bench: Bench) -> None:
     async with talk(bench, "quick", QUICK) as it:
         for simulator in (it.first, it.second):

@@ -19,7 +19,7 @@ from onhook.livekit.credentials import Credentials
 from onhook.sentinel.canary import Canaries, CanaryState
 from onhook.sentinel.canary_settings import CanarySettings
 from onhook.takeover import CANARY_ROOM, SECOND_DISPATCH
-from tests.line.bench import Bench, worker
+from tests.line.bench import Bench, full_form, worker
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
 
@@ -100,6 +100,7 @@ async def test_a_late_repetition_leaves_the_caller_to_the_original(bench: Bench)
         await call.hang_up()
 
 
+@full_form
 async def test_canaries_of_a_guarded_agent_of_a_broken_one_and_of_nobody(
     bench: Bench, stack: Stack, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from onhook.bench.phone import Ending, Phone
 from onhook.bench.stack import Stack
-from tests.line.bench import Bench, all_well, worker
+from tests.line.bench import Bench, all_well, full_form, worker
 from tests.line.proxy import PASS, proxy
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="session")]
@@ -23,6 +23,7 @@ RELEASE = 20.0
 """Seconds for the words, and for a release whose every request is slow."""
 
 
+@full_form
 async def test_a_slow_server_costs_time_and_no_words(bench: Bench, tmp_path: Path) -> None:
     await all_well(
         [("requests", slow_requests(bench)), ("stopped", of_a_server_that_stops(tmp_path))]
