@@ -43,8 +43,13 @@ class RunningSentinel:
         """Return what was recorded of all incidents, oldest first."""
         if not self.path.exists():
             return []
+        found: list[Entry] = []
+        position = 0
         with contextlib.closing(SqliteJournal(self.path)) as journal:
-            return [entry for entry in journal.since(0)[1] if entry.step is step]
+            while (page := journal.since(position))[1]:
+                position = page[0]
+                found += page[1]
+        return [entry for entry in found if entry.step is step]
 
     async def closed(self, count: int = 1, *, deadline: float = 30.0) -> Entry:
         """Wait until so many incidents have their outcome; return the last one."""
