@@ -11,14 +11,17 @@ import asyncio
 import math
 import os
 import statistics
+from pathlib import Path
 
 import pytest
 
 from onhook.bench.phone import Ending
 from onhook.bench.phone.call_report import Report
+from onhook.bench.stack import Stack
 from onhook.sinks.journal import Step
 from tests.sentinel.line.calls import call_to
 from tests.sentinel.line.conftest import Watched
+from tests.sentinel.line.sentinels import free_port, sentinel
 from tests.sentinel.line.test_rows import ABSENT, NOISE, RELEASED, logger
 
 pytestmark = [pytest.mark.stack, pytest.mark.case, pytest.mark.asyncio(loop_scope="session")]
@@ -33,11 +36,18 @@ ENDINGS = (Ending.BYE_RECEIVED, Ending.REJECTED)
 
 
 @pytest.mark.timeout(120 + CALLS)
-async def test_nobody_is_left_to_ring_when_no_worker_is_there(watched: Watched) -> None:
-    before = len(watched.sentinel.entries(Step.CLOSED))
-    reports = await asyncio.gather(*(rings(watched, number) for number in range(CALLS)))
-    await watched.sentinel.closed(before + CALLS)
-    outcomes = watched.sentinel.entries(Step.CLOSED)[before:]
+async def test_nobody_is_left_to_ring_when_no_worker_is_there(tmp_path: Path) -> None:
+    """With servers and a sentinel of its own: it sends no second dispatches for a while then."""
+    port = free_port()
+    webhooks = [f"http://127.0.0.1:{port}/webhook"]
+    async with (
+        Stack(folder=tmp_path / "stack", webhooks=webhooks) as stack,
+        sentinel(stack, tmp_path / "sentinel", port) as running,
+    ):
+        watched = Watched(stack, running)
+        reports = await asyncio.gather(*(rings(watched, number) for number in range(CALLS)))
+        await running.closed(CALLS)
+        outcomes = running.entries(Step.CLOSED)
     told = sorted(at for report in reports if (at := words(report)) is not None)
     ended = sorted((report.ended_at or 0.0) - report.invited_at for report in reports)
     silent = sorted((r.ended_at or 0.0) - r.invited_at for r in reports if words(r) is None)
