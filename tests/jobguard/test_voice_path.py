@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import cast
 
 import pytest
 from livekit import rtc
+from livekit.protocol.models import ParticipantPermission
 
 from onhook.jobguard.detectors.voice_path import VoicePath
 from tests.jobguard.fakes import ConnectedRoom, answered_room
@@ -54,5 +54,16 @@ def test_an_agent_that_speaks_by_an_avatar_has_no_voice_of_its_own() -> None:
 @pytest.mark.parametrize(("allowed", "broken"), [(True, False), (False, True)])
 def test_a_leg_that_may_not_subscribe_hears_nobody(allowed: bool, broken: bool) -> None:
     room = answered_room()
-    room.remote_participants["sip_1"].permissions = SimpleNamespace(can_subscribe=allowed)
+    room.remote_participants["sip_1"].permissions = ParticipantPermission(
+        can_publish=True, can_subscribe=allowed
+    )
     assert bool(path_of(room).broken(CALLER)) is broken
+
+
+def test_a_permission_that_tells_nothing_says_nothing_against_a_voice() -> None:
+    room = answered_room()
+    room.local_participant.permissions = ParticipantPermission()
+    room.remote_participants["sip_1"].permissions = ParticipantPermission()
+    assert path_of(room).broken(CALLER) == ""
+    room.local_participant.permissions = ParticipantPermission(can_subscribe=True)
+    assert "may not publish" in path_of(room).broken(CALLER)

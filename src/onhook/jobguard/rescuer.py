@@ -25,7 +25,7 @@ from onhook.rescue.engine import Engine
 from onhook.rescue.events import Closed, Ring, Sink, emit
 from onhook.sinks import Observer, ObserverSink
 from onhook.tasks import end
-from onhook.watchdog.protocol.messages import AWAITING, TRANSFERRING
+from onhook.watchdog.protocol.messages import AWAITING, LEFT_TO, TRANSFERRING
 
 __all__ = ["Rescuer"]
 
@@ -256,6 +256,7 @@ class Rescuer:
         """
         self.leaving = TRANSFERRING
         why = await self._transfers.ends(line, transfer, ask=self._mode == "act")
+        self.leaving = ""
         return in_vain(failure, "transfer", why)
 
     async def _await_arrival(
@@ -264,9 +265,10 @@ class Rescuer:
         """Wait for somebody whom the agent has sent for; see `_see_through`."""
         look, room = functools.partial(self.look, line), self._ctx.room
         mine = self._ctx.job.dispatch_id
-        arrivals = Arrivals(line, look, mine=mine, room=room, clock=self._clock)
+        arrivals = Arrivals(line, look, patience=LEFT_TO, mine=mine, room=room, clock=self._clock)
         self.leaving = AWAITING
         call, why = await arrivals.wait(call)
+        self.leaving = ""
         return call, in_vain(failure, "arrival", why)
 
     def _engine(self, line: Line) -> Engine:

@@ -26,8 +26,6 @@ _COMES = 8.0
 """Seconds from its dispatch in which an agent comes, as for one that has not taken a new call."""
 _STARTS = 8.0
 """Seconds from its coming in which it can be heard: the default of `Policy.first_audio`."""
-_RINGS = 30.0
-"""Seconds in which a phone that is dialled is answered, as for a transfer that names no time."""
 _CLOCKS = 60.0
 """Seconds by which the server's clock may be ahead of ours."""
 _LOOK = 0.5
@@ -63,12 +61,18 @@ def awaited_phone(call: Call) -> Leg | None:
     return phones[0] if phones and len(phones) < len(call.callers) else None
 
 
+def _settled(call: Call) -> bool:
+    """Return whether no caller is left alone."""
+    return bool(call.company) or not call.callers
+
+
 class Arrivals:
     """Waits for a phone that is dialled, or an agent that was sent for a moment ago.
 
     Args:
         line: The call's line.
         look: Looks anew who is on the call.
+        patience: Seconds in which a phone that is dialled is answered, or a transfer succeeds.
         mine: Id of the dispatch that the job came by; empty where it is not known.
         room: The job's room; `None` outside the job.
         clock: Seconds of a monotonic clock.
@@ -80,6 +84,7 @@ class Arrivals:
         line: Line,
         look: Callable[[], Awaitable[Call]],
         *,
+        patience: float,
         mine: str = "",
         room: rtc.Room | None = None,
         clock: Callable[[], float],
@@ -87,6 +92,7 @@ class Arrivals:
     ) -> None:
         self._line = line
         self._look = look
+        self._patience = patience
         self._mine = mine
         self._room = room
         self._clock = clock
@@ -117,42 +123,37 @@ class Arrivals:
         Returns:
             The call as it is then, and why they are still there; empty where they are not.
         """
-        until = self._clock() + _RINGS
-        with Changes(self._room) as changes:
-            while call.callers and not call.company:
-                if (left := until - self._clock()) <= 0:
-                    return call, f"the transfer has not succeeded within {_RINGS:g} s"
-                await changes.wait(min(_LOOK, left))
-                call = await self._look()
-        return call, ""
+        call = await self._until(_settled, call, self._patience)
+        return call, "" if _settled(call) else "the transfer has not succeeded in time"
 
     async def _answer(self, phone: Leg, call: Call) -> tuple[Call, str]:
         logger.info("the phone of %s is dialled: waiting for its answer", phone.identity)
-        until = self._clock() + _RINGS
-        with Changes(self._room) as changes:
-            while awaited_phone(call) is not None and (left := until - self._clock()) > 0:
-                await changes.wait(min(_LOOK, left))
-                call = await self._look()
-        here = call.company or not call.callers
-        return call, "" if here else f"the phone of {phone.identity} was not answered"
+        call = await self._until(lambda now: awaited_phone(now) is None, call, self._patience)
+        return call, "" if _settled(call) else f"the phone of {phone.identity} was not answered"
 
     async def _coming(self, sent: Dispatch, call: Call) -> tuple[Call, str]:
         name = sent.agent_name
         logger.info("the agent %r was sent for and is not here yet: waiting for it", name)
-        until = self._clock() + min(_COMES, _COMES - (self._wall() - sent.created_at))
         others = {leg.identity for leg in call.other_agents} - {*sent.agents}
-        why = f"the agent {name!r}, which was sent for, has not come"
-        came = False
+
+        def here(now: Call) -> bool:
+            return _settled(now) or any(leg.identity not in others for leg in now.other_agents)
+
+        left = min(_COMES, _COMES - (self._wall() - sent.created_at))
+        call = await self._until(here, call, left)
+        if not here(call):
+            return call, f"the agent {name!r}, which was sent for, has not come"
+        call = await self._until(_settled, call, _STARTS)
+        return call, "" if _settled(call) else f"the agent {name!r} has come, and cannot be heard"
+
+    async def _until(self, over: Callable[[Call], bool], call: Call, seconds: float) -> Call:
+        """Look until something is so, or for some seconds; return the call as it is then."""
+        until = self._clock() + seconds
         with Changes(self._room) as changes:
-            while call.callers and not call.company:
-                if not came and any(leg.identity not in others for leg in call.other_agents):
-                    came, until = True, self._clock() + _STARTS
-                    why = f"the agent {name!r} has come, and cannot be heard"
-                if (left := until - self._clock()) <= 0:
-                    return call, why
+            while not over(call) and (left := until - self._clock()) > 0:
                 await changes.wait(min(_LOOK, left))
                 call = await self._look()
-        return call, ""
+        return call
 
     async def _sent(self) -> Dispatch | None:
         try:

@@ -254,7 +254,8 @@ class LiveKitLine(Closing):
         self, announcement: Announcement, start: StartDeadline
     ) -> AsyncIterator[rtc.Room]:
         """Give the room to speak in: the job's, with its own voice silenced, or one of ours."""
-        if (mine := self._mine) is not None and _may_speak(mine):
+        mine = self._mine
+        if mine is not None and picture.may_publish(permissions_of(mine.local_participant)):
             if not announcement.gentle:
                 _silence(mine)
             yield mine
@@ -310,12 +311,6 @@ def _prompt_for(announcement: Announcement) -> str:
 def _live(room: rtc.Room) -> bool:
     """Return whether the room's connection is up, and not merely trying to come back."""
     return room.isconnected() and room.connection_state == rtc.ConnectionState.CONN_CONNECTED
-
-
-def _may_speak(room: rtc.Room) -> bool:
-    """Return whether the room's own participant may publish, as far as this version knows."""
-    allowed = permissions_of(room.local_participant)
-    return allowed is None or bool(allowed.can_publish)
 
 
 def _silence(room: rtc.Room) -> list[rtc.LocalAudioTrack]:

@@ -12,7 +12,15 @@ from onhook.call import Call, Direction, Leg, LegKind, LineState
 from onhook.livekit.credentials import ANNOUNCER, ROLE, WITHDRAWN
 from onhook.livekit.framework.room_internals import kind_details_of, permissions_of
 
-__all__ = ["from_listing", "from_room", "has_audio", "is_withdrawn", "leg_from_listing"]
+__all__ = [
+    "from_listing",
+    "from_room",
+    "has_audio",
+    "is_withdrawn",
+    "leg_from_listing",
+    "may_publish",
+    "may_subscribe",
+]
 
 _PUBLISHES_ON_BEHALF = "lk.publish_on_behalf"
 """Set on avatar participants: they are their agent's voice, nobody else's (livekit-agents)."""
@@ -125,7 +133,7 @@ def _leg(
     if kind is LegKind.AGENT:
         starts = attributes.get(_AGENT_STATE) == "initializing"
         return Leg(identity, kind, audible=audible, may_speak=starts)
-    may_speak = audible or _may_publish(permission)
+    may_speak = audible or may_publish(permission)
     if kind is not LegKind.CALLER:
         return Leg(identity, kind, audible=audible, may_speak=may_speak)
     return Leg(
@@ -137,12 +145,29 @@ def _leg(
     )
 
 
-def _may_publish(permission: Any) -> bool:
-    """Return whether a participant may publish audio; who nothing is known of may."""
-    if permission is None or not permission.ByteSize():
+def may_publish(permission: Any) -> bool:
+    """Return whether a participant may publish audio; who nothing is known of may.
+
+    Args:
+        permission: What it may do, as rtc or the server tells it.
+    """
+    if not _is_told(permission):
         return True
     sources = permission.can_publish_sources
     return bool(permission.can_publish and (not sources or _MICROPHONE in sources))
+
+
+def may_subscribe(permission: Any) -> bool:
+    """Return whether a participant may hear others; who nothing is known of may.
+
+    Args:
+        permission: What it may do, as rtc or the server tells it.
+    """
+    return not _is_told(permission) or bool(permission.can_subscribe)
+
+
+def _is_told(permission: Any) -> bool:
+    return permission is not None and bool(permission.ByteSize())
 
 
 def _line_state(status: str) -> LineState:

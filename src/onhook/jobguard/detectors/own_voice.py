@@ -15,7 +15,7 @@ from onhook.livekit.announcer import TRACK
 from onhook.livekit.pcm import Pcm, audible
 from onhook.livekit.track_audio import blocks_of, follow_tracks
 
-__all__ = ["AMBIENCE", "OwnVoice"]
+__all__ = ["AMBIENCE", "OwnVoice", "own_voices"]
 
 logger = logging.getLogger("onhook")
 
@@ -23,6 +23,20 @@ AMBIENCE = "background_audio"
 """The track of livekit-agents' `BackgroundAudioPlayer` (`voice/background_audio.py`)."""
 _NO_PLACEHOLDER = 3.0
 """Seconds of any sound that are no placeholder: music for somebody who waits, a recording."""
+
+
+def own_voices(room: rtc.Room) -> list[rtc.LocalTrackPublication]:
+    """Return what the job publishes and is neither background sounds nor our announcements.
+
+    Args:
+        room: The job's room, connected.
+    """
+    published = room.local_participant.track_publications.values()
+    return [
+        each
+        for each in published
+        if each.kind == rtc.TrackKind.KIND_AUDIO and each.name not in (AMBIENCE, TRACK)
+    ]
 
 
 class OwnVoice:
@@ -62,9 +76,8 @@ class OwnVoice:
         await follow_tracks(self._room, self._published, self._hear)
 
     def _published(self) -> Iterator[rtc.LocalAudioTrack]:
-        for publication in tuple(self._room.local_participant.track_publications.values()):
-            track = publication.track
-            if isinstance(track, rtc.LocalAudioTrack) and publication.name not in (AMBIENCE, TRACK):
+        for publication in own_voices(self._room):
+            if isinstance(track := publication.track, rtc.LocalAudioTrack):
                 yield track
 
     async def _hear(self, track: rtc.LocalAudioTrack) -> None:

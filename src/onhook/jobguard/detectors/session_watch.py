@@ -237,7 +237,7 @@ class SessionWatch:
         return f"Session, agent state {self._session.agent_state!r}.\n{told}"
 
     def _failure(self, judgement: Judgement) -> Failure:
-        conversation, now = self.conversation, self._clock()
+        conversation, now, line = self.conversation, self._clock(), self._line()
         error, meaning = conversation.debts.raised or (None, "")
         provider = self._provider[0] if self._provider and error is not None else None
         turn = Turn(
@@ -251,9 +251,9 @@ class SessionWatch:
             conversation.audio.sending,
             judgement.standing is Standing.AGENT_OWES_THE_REST,
             self._view.realtime,
-            self._view.listens_to(self._line().callers),
+            self._view.listens_to(line.callers),
             conversation.heard_by_session_at >= (judgement.since or now) - _NOTICED,
-            self._line().unheard,
+            line.unheard,
         )
         fault, why = diagnose(judgement.standing, turn)
         since = now if judgement.silent_since is None else judgement.silent_since

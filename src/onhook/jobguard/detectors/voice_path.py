@@ -9,9 +9,9 @@ from collections.abc import Collection
 
 from livekit import rtc
 
-from onhook.jobguard.detectors.own_voice import AMBIENCE
-from onhook.livekit.announcer import TRACK
+from onhook.jobguard.detectors.own_voice import own_voices
 from onhook.livekit.framework.room_internals import permissions_of
+from onhook.livekit.picture import may_publish, may_subscribe
 
 __all__ = ["VoicePath"]
 
@@ -34,22 +34,16 @@ class VoicePath:
         Args:
             callers: Their identities.
         """
-        published = self._room.local_participant.track_publications.values()
-        voices = [
-            each
-            for each in published
-            if each.kind == rtc.TrackKind.KIND_AUDIO and each.name not in (AMBIENCE, TRACK)
-        ]
+        voices = own_voices(self._room)
         self._published = self._published or bool(voices)
-        mine = permissions_of(self._room.local_participant)
-        if mine is not None and not mine.can_publish:
+        if not may_publish(permissions_of(self._room.local_participant)):
             return "the agent may not publish any more"
         if self._published and not voices:
             return "the agent's track is not published any more"
         if voices and all(each.muted for each in voices):
             return "the agent's track is muted"
         legs = [self._room.remote_participants.get(identity) for identity in callers]
-        allowed = [permissions_of(leg) for leg in legs if leg is not None]
-        if allowed and all(each is not None and not each.can_subscribe for each in allowed):
+        told = [permissions_of(leg) for leg in legs if leg is not None]
+        if told and not any(map(may_subscribe, told)):
             return "the caller's leg may not subscribe to any track"
         return ""

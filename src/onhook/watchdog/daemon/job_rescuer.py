@@ -25,14 +25,12 @@ from onhook.rungs import Keep, Say
 from onhook.sinks import Observer
 from onhook.sinks.journal import Journal
 from onhook.watchdog.protocol.job_policy import JobPolicy
-from onhook.watchdog.protocol.messages import TRANSFERRING, Hello
+from onhook.watchdog.protocol.messages import LEFT_TO, TRANSFERRING, Hello
 
-__all__ = ["LEFT_TO", "JobRescuer"]
+__all__ = ["JobRescuer"]
 
 logger = logging.getLogger("onhook")
 
-LEFT_TO = 30.0
-"""Seconds, at most, for which somebody is waited for to whom an agent has left its caller."""
 _LATE_POLL = 0.25
 _ANNOUNCEMENTS = 8
 
@@ -136,7 +134,8 @@ class JobRescuer:
         """Wait for somebody to whom the agent had left its caller: its job did not live to."""
         from onhook.livekit.arrivals import Arrivals, in_vain  # noqa: PLC0415 - see `prepare`
 
-        arrivals = Arrivals(line, functools.partial(self._look, line, job), clock=self._clock)
+        look = functools.partial(self._look, line, job)
+        arrivals = Arrivals(line, look, patience=LEFT_TO, clock=self._clock)
         wait = arrivals.referred if leaving == TRANSFERRING else arrivals.wait
         call, why = await wait(call)
         return call, in_vain(failure, "arrival", why)

@@ -12,9 +12,9 @@ from typing import Any
 from onhook.incident import Failure
 from onhook.ladder import Ladder
 from onhook.watchdog.daemon.guard_rescue import GuardRescue
-from onhook.watchdog.daemon.job_rescuer import LEFT_TO, JobRescuer
+from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.watched_job import Job
-from onhook.watchdog.protocol.messages import AWAITING, TRANSFERRING, Hello
+from onhook.watchdog.protocol.messages import AWAITING, LEFT_TO, TRANSFERRING, Hello
 
 __all__ = ["Rescues"]
 
@@ -87,7 +87,7 @@ class Rescues:
     def resume(self, job: Job, recorded: GuardRescue, why: str, *, intruder: bool) -> None:
         """Go on with what the job's guard had begun. See `JobRescuer.resume`."""
         ladder = recorded.opened.ladder
-        self._take(job, ladder, self._resume(job, recorded, why, intruder=intruder), patience=0.0)
+        self._take(job, ladder, self._resume(job, recorded, why, intruder=intruder))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside the watch; what it raises is logged."""
@@ -97,7 +97,7 @@ class Rescues:
         return task
 
     def _take(
-        self, job: Job, ladder: Ladder, work: Coroutine[Any, Any, None], *, patience: float
+        self, job: Job, ladder: Ladder, work: Coroutine[Any, Any, None], *, patience: float = 0.0
     ) -> None:
         self._taken.append(job.hello.job)
         task = self.spawn(work)

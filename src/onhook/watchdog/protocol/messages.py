@@ -12,6 +12,7 @@ from onhook.watchdog.protocol.job_policy import JobPolicy
 
 __all__ = [
     "AWAITING",
+    "LEFT_TO",
     "TEXT",
     "TRANSFERRING",
     "Answer",
@@ -28,6 +29,9 @@ TEXT = 4000
 TRANSFERRING, AWAITING = "transferring", "awaiting"
 """What an agent does, in a `Beat`, that leaves its caller to a transfer that still rings, or to
 somebody who was sent for."""
+LEFT_TO = 30.0
+"""Seconds for which their caller waits, at most: what livekit-server gives a transfer that names no
+time (`pkg/service/sip.go`)."""
 _Pid: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 
 
