@@ -244,6 +244,10 @@ class Scene:
             request = api.ListParticipantsRequest(room=self.room)
             return list((await server.room.list_participants(request)).participants)
 
+    async def person(self, kind: int) -> ParticipantInfo:
+        """Return who of a kind is in the room, the first of several."""
+        return next(person for person in await self.people() if person.kind == kind)
+
     async def join(
         self,
         identity: str,

@@ -46,10 +46,6 @@ async def test_session_that_gets_zeros(s: Scene) -> None:
     await speaks_into_silence(s)
 
 
-async def found(s: Scene, kind: int) -> ParticipantInfo:
-    return next(person for person in await s.people() if person.kind == kind)
-
-
 async def allow(
     s: Scene, who: ParticipantInfo, *, can_publish: bool = True, can_subscribe: bool = True
 ) -> None:
@@ -65,7 +61,7 @@ async def allow(
 
 async def mute(s: Scene) -> None:
     """Mute the agent by the server's API, as a dashboard does."""
-    agent = await found(s, ParticipantInfo.Kind.AGENT)
+    agent = await s.person(ParticipantInfo.Kind.AGENT)
     async with s.api() as server:
         for track in agent.tracks:
             await server.room.mute_published_track(
@@ -87,7 +83,7 @@ async def test_agent_whose_track_is_muted(s: Scene) -> None:
 async def test_agent_that_may_not_publish_any_more(s: Scene) -> None:
     await s.dial()
     await s.greeted()
-    await allow(s, await found(s, ParticipantInfo.Kind.AGENT), can_publish=False)
+    await allow(s, await s.person(ParticipantInfo.Kind.AGENT), can_publish=False)
     await speaks_into_silence(s)
 
 
@@ -95,7 +91,7 @@ async def test_agent_that_may_not_publish_any_more(s: Scene) -> None:
 async def test_leg_that_may_not_subscribe_any_more(s: Scene) -> None:
     await s.dial()
     await s.greeted()
-    await allow(s, await found(s, ParticipantInfo.Kind.SIP), can_subscribe=False)
+    await allow(s, await s.person(ParticipantInfo.Kind.SIP), can_subscribe=False)
     await speaks_into_silence(s)
 
 
@@ -116,8 +112,8 @@ async def test_supervisor_who_mutes_the_agent_and_takes_over(s: Scene) -> None:
 async def test_leg_that_is_not_subscribed_any_more(s: Scene) -> None:
     await s.dial()
     await s.greeted()
-    agent = await found(s, ParticipantInfo.Kind.AGENT)
-    leg = await found(s, ParticipantInfo.Kind.SIP)
+    agent = await s.person(ParticipantInfo.Kind.AGENT)
+    leg = await s.person(ParticipantInfo.Kind.SIP)
     async with s.api() as server:
         await server.room.update_subscriptions(
             api.UpdateSubscriptionsRequest(

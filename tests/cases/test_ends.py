@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 from livekit import api
 from livekit.protocol.models import ParticipantInfo
 
 from tests.cases.case import case
 from tests.cases.expected import NOTHING, Expected, released, words
-from tests.cases.layout import Phone, ReferAnswer, Script, ToolCall
+from tests.cases.layout import ReferAnswer, Script, ToolCall
 from tests.cases.scene import AGAIN, Scene
 
 END_CALL = Script(answers=(ToolCall("end_call"), "Goodbye."))
@@ -25,12 +26,17 @@ async def asks(s: Scene) -> None:
     await s.stays(25)
 
 
-async def is_told(s: Scene) -> None:
-    await s.dial()
+async def tells(s: Scene, **metadata: Any) -> None:
+    """Let the agent do what it does when it is told to."""
+    await s.dial(**metadata)
     await s.greeted()
     await asyncio.sleep(1)
     await s.go()
     s.struck = await s.event("struck", 20)
+
+
+async def is_told(s: Scene) -> None:
+    await tells(s)
     await s.stays(25)
 
 
@@ -133,11 +139,7 @@ async def test_transfer_that_fails_when_the_job_has_ended(s: Scene) -> None:
 
 
 async def is_handed_over(s: Scene) -> None:
-    await s.dial()
-    await s.greeted()
-    await asyncio.sleep(1)
-    await s.go()
-    s.struck = await s.event("struck", 20)
+    await tells(s)
     await s.hears("the other agent", 12, after=s.struck)
     if await s.stays(4):
         asked = await s.says()
@@ -160,17 +162,10 @@ async def test_agent_that_sends_for_one_that_never_comes(s: Scene) -> None:
     await is_told(s)
 
 
-async def is_left_to_a_colleague(s: Scene, colleague: Phone) -> None:
-    await s.dial(callee=colleague.number, trunk=await s.trunk(colleague))
-    await s.greeted()
-    await s.go()
-    s.struck = await s.event("struck", 20)
-
-
 @case("rings_a_colleague_and_leaves", NOTHING)
 async def test_agent_that_rings_a_colleague_and_leaves(s: Scene) -> None:
     ann = await s.phone(rings=20, number="+15550778")
-    await is_left_to_a_colleague(s, ann)
+    await tells(s, callee=ann.number, trunk=await s.trunk(ann))
     theirs = await ann.next_call(20)
     await theirs.answered(20)
     await asyncio.sleep(2)
@@ -182,7 +177,8 @@ async def test_agent_that_rings_a_colleague_and_leaves(s: Scene) -> None:
 
 @case("rings_a_colleague_and_leaves", words(43, released=49))
 async def test_agent_that_rings_a_colleague_who_never_answers(s: Scene) -> None:
-    await is_left_to_a_colleague(s, await s.phone(rings=100, number="+15550779"))
+    ann = await s.phone(rings=100, number="+15550779")
+    await tells(s, callee=ann.number, trunk=await s.trunk(ann))
     await s.stays(55)
 
 
@@ -191,7 +187,7 @@ async def test_agent_that_is_taken_out_of_the_room(s: Scene) -> None:
     """By a dashboard or the server's API: the caller stays behind."""
     await s.dial()
     await s.greeted()
-    agent = next(p for p in await s.people() if p.kind == ParticipantInfo.Kind.AGENT)
+    agent = await s.person(ParticipantInfo.Kind.AGENT)
     s.struck = time.monotonic()
     async with s.api() as server:
         out = api.RoomParticipantIdentity(room=s.room, identity=agent.identity)

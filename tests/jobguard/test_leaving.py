@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from onhook.call import LineState
+from onhook.call import Call, LineState
 from onhook.line import Dispatch
 from onhook.livekit.arrivals import awaited_agent
 from tests.fakes import FakeLine, agent, call_of, caller, fails, refused
@@ -24,6 +24,17 @@ def sent_for(name: str = "billing", *, ago: float = 0.5, wall: float | None = No
     return Dispatch(f"AD_{name}", name, created_at=at)
 
 
+def becoming(line: FakeLine, *changes: tuple[float, Call]) -> asyncio.Task[None]:
+    """Change who is on the call, each some seconds after the one before."""
+
+    async def change() -> None:
+        for seconds, call in changes:
+            await asyncio.sleep(seconds)
+            line.call = call
+
+    return asyncio.create_task(change())
+
+
 async def ending(line: FakeLine) -> Guarded:
     guarded = Guarded(line)
     guarded.job.job.dispatch_id = MINE
@@ -34,12 +45,7 @@ async def ending(line: FakeLine) -> Guarded:
 
 async def test_an_agent_that_was_sent_for_and_comes_has_the_caller() -> None:
     line = FakeLine(call_of(caller()), sent=[sent_for()])
-
-    async def comes() -> None:
-        await asyncio.sleep(3.0)
-        line.call = call_of(caller(), agent(audible=True))
-
-    coming = asyncio.create_task(comes())
+    coming = becoming(line, (3.0, call_of(caller(), agent(audible=True))))
     guarded = await ending(line)
     await coming
     assert not {"say", "delete"} & set(line.asked)
@@ -48,14 +54,9 @@ async def test_an_agent_that_was_sent_for_and_comes_has_the_caller() -> None:
 
 async def test_one_that_starts_slowly_is_given_the_time_of_a_first_word() -> None:
     line = FakeLine(call_of(caller()), sent=[sent_for()])
-
-    async def comes() -> None:
-        await asyncio.sleep(6.0)
-        line.call = call_of(caller(), agent())
-        await asyncio.sleep(6.0)
-        line.call = call_of(caller(), agent(audible=True))
-
-    coming = asyncio.create_task(comes())
+    coming = becoming(
+        line, (6.0, call_of(caller(), agent())), (6.0, call_of(caller(), agent(audible=True)))
+    )
     await ending(line)
     await coming
     assert not {"say", "delete"} & set(line.asked)
@@ -64,30 +65,19 @@ async def test_one_that_starts_slowly_is_given_the_time_of_a_first_word() -> Non
 @pytest.mark.parametrize("comes_mute", [False, True])
 async def test_the_caller_of_one_that_is_never_heard_is_told_and_released(comes_mute: bool) -> None:
     line = FakeLine(call_of(caller()), sent=[sent_for()])
-
-    async def comes() -> None:
-        await asyncio.sleep(3.0)
-        line.call = call_of(caller(), agent())
-
-    coming = asyncio.create_task(comes()) if comes_mute else None
+    coming = becoming(line, *([(3.0, call_of(caller(), agent()))] if comes_mute else []))
     began = asyncio.get_running_loop().time()
     guarded = await ending(line)
     took = asyncio.get_running_loop().time() - began
     assert took == pytest.approx(11.0 if comes_mute else 7.5, abs=0.6)
     assert [each for each in line.asked if each in ("say", "delete")] == ["say", "delete"]
     assert guarded.watch.faults == ["agent.shutdown"]
-    if coming is not None:
-        await coming
+    await coming
 
 
 async def test_a_caller_who_hangs_up_meanwhile_is_nobodys_any_more() -> None:
     line = FakeLine(call_of(caller()), sent=[sent_for()])
-
-    async def hangs_up() -> None:
-        await asyncio.sleep(1.0)
-        line.call = call_of()
-
-    leaving = asyncio.create_task(hangs_up())
+    leaving = becoming(line, (1.0, call_of()))
     guarded = await ending(line)
     await leaving
     assert guarded.watch.faults == []
@@ -119,12 +109,7 @@ def test_only_a_fresh_dispatch_of_another_agent_is_waited_for() -> None:
 async def test_one_that_is_there_already_and_starts_is_waited_for() -> None:
     there = Dispatch("AD_2", "billing", agents=("agent-2",), created_at=time.time())
     line = FakeLine(call_of(caller(), agent()), sent=[there])
-
-    async def starts() -> None:
-        await asyncio.sleep(3.0)
-        line.call = call_of(caller(), agent(audible=True))
-
-    starting = asyncio.create_task(starts())
+    starting = becoming(line, (3.0, call_of(caller(), agent(audible=True))))
     await ending(line)
     await starting
     assert not {"say", "delete"} & set(line.asked)
@@ -133,13 +118,8 @@ async def test_one_that_is_there_already_and_starts_is_waited_for() -> None:
 @pytest.mark.parametrize("answers", [True, False])
 async def test_a_phone_that_is_dialled_is_waited_for(answers: bool) -> None:
     line = FakeLine(call_of(caller(), caller(LineState.RINGING, "sip_2")))
-
-    async def ends() -> None:
-        await asyncio.sleep(20.0)
-        theirs = [caller(LineState.ACTIVE, "sip_2")] if answers else []
-        line.call = call_of(caller(), *theirs)
-
-    ending_soon = asyncio.create_task(ends())
+    theirs = [caller(LineState.ACTIVE, "sip_2")] if answers else []
+    ending_soon = becoming(line, (20.0, call_of(caller(), *theirs)))
     await ending(line)
     await ending_soon
     assert line.asked == ([] if answers else ["say", "delete"])

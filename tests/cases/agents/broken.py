@@ -13,7 +13,16 @@ from livekit.agents import Agent, JobContext, RunContext, function_tool, llm
 from livekit.plugins import openai
 
 import onhook
-from tests.cases.agents.parts import Desk, agent, go, greet, mark, metadata, session, talking
+from tests.cases.agents.parts import (
+    Desk,
+    agent,
+    greet,
+    mark,
+    metadata,
+    session,
+    talking,
+    talking_until_told,
+)
 
 
 @agent
@@ -27,9 +36,7 @@ async def raises_while_it_rings(ctx: JobContext) -> None:
 @agent
 @onhook.guard
 async def exits_when_told(ctx: JobContext) -> None:
-    told = go(ctx)
-    await talking(ctx)
-    await told.wait()
+    await talking_until_told(ctx)
     mark("struck")
     sys.exit(3)
 

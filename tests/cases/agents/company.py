@@ -11,7 +11,18 @@ from livekit.agents import Agent, JobContext
 
 import onhook
 from tests.agents.faults import until
-from tests.cases.agents.parts import Desk, agent, dial, go, greet, mark, metadata, session, talking
+from tests.cases.agents.parts import (
+    Desk,
+    agent,
+    dial,
+    go,
+    greet,
+    mark,
+    metadata,
+    session,
+    talking,
+    talking_until_told,
+)
 
 
 @agent
@@ -50,9 +61,7 @@ async def is_killed_when_told(ctx: JobContext) -> None:
 @agent
 @onhook.guard
 async def crashes_when_told(ctx: JobContext) -> None:
-    told = go(ctx)
-    await talking(ctx)
-    await told.wait()
+    await talking_until_told(ctx)
     mark("struck")
     raise RuntimeError("the customer database is down")
 
@@ -61,9 +70,7 @@ async def crashes_when_told(ctx: JobContext) -> None:
 @onhook.guard
 async def waits_for_a_deploy(ctx: JobContext) -> None:
     """Healthy, until its worker is told to end."""
-    told = go(ctx)
-    await talking(ctx)
-    await told.wait()
+    await talking_until_told(ctx)
     mark("struck")
     os.kill(metadata["worker"], signal.SIGTERM)
 

@@ -17,7 +17,17 @@ from livekit.agents import (
 from livekit.agents.beta.tools import EndCallTool
 
 import onhook
-from tests.cases.agents.parts import Desk, agent, dial, go, greet, mark, session, talking
+from tests.cases.agents.parts import (
+    Desk,
+    agent,
+    dial,
+    go,
+    greet,
+    mark,
+    session,
+    talking,
+    talking_until_told,
+)
 from tests.cases.agents.realtime import answers_once
 from tests.cases.agents.realtime_model import RealtimeModel
 
@@ -76,9 +86,7 @@ async def closes_its_session_in_a_task(ctx: JobContext) -> None:
 @agent
 @onhook.guard
 async def closes_its_session_and_returns(ctx: JobContext) -> None:
-    told = go(ctx)
-    made = await talking(ctx)
-    await told.wait()
+    made = await talking_until_told(ctx)
     await made.say("Goodbye.").wait_for_playout()
     mark("struck")
     await made.aclose()
@@ -88,9 +96,7 @@ async def closes_its_session_and_returns(ctx: JobContext) -> None:
 @onhook.guard
 async def drains_its_session(ctx: JobContext) -> None:
     """Shut the session down while the goodbye is still being said."""
-    told = go(ctx)
-    made = await talking(ctx)
-    await told.wait()
+    made = await talking_until_told(ctx)
     goodbye = made.say("Thank you for your call. We are looking forward to your visit. Goodbye.")
     made.shutdown(drain=True)
     await goodbye.wait_for_playout()
@@ -115,9 +121,7 @@ async def shuts_down_slowly(ctx: JobContext) -> None:
 @onhook.guard
 async def leaves_slowly(ctx: JobContext) -> None:
     """Leave, with an agent whose own last steps take 20 s."""
-    told = go(ctx)
-    await talking(ctx, SlowToLeave())
-    await told.wait()
+    await talking_until_told(ctx, SlowToLeave())
     mark("struck")
     ctx.shutdown("done")
 
@@ -169,9 +173,7 @@ async def send_for(ctx: JobContext, name: str) -> None:
 @onhook.guard
 async def sends_for_another_and_leaves(ctx: JobContext) -> None:
     """Hand the caller to another agent, and do not wait for it."""
-    told = go(ctx)
-    await talking(ctx)
-    await told.wait()
+    await talking_until_told(ctx)
     await send_for(ctx, os.environ["CASES_AGENT"])
     ctx.shutdown("another agent has the call")
 
@@ -179,9 +181,7 @@ async def sends_for_another_and_leaves(ctx: JobContext) -> None:
 @agent
 @onhook.guard
 async def sends_for_another_and_ends_its_session(ctx: JobContext) -> None:
-    told = go(ctx)
-    made = await talking(ctx)
-    await told.wait()
+    made = await talking_until_told(ctx)
     await send_for(ctx, os.environ["CASES_AGENT"])
     made.shutdown()
 
@@ -189,9 +189,7 @@ async def sends_for_another_and_ends_its_session(ctx: JobContext) -> None:
 @agent
 @onhook.guard
 async def sends_for_nobody_and_leaves(ctx: JobContext) -> None:
-    told = go(ctx)
-    await talking(ctx)
-    await told.wait()
+    await talking_until_told(ctx)
     await send_for(ctx, "an-agent-without-a-worker")
     ctx.shutdown("another agent has the call")
 
@@ -200,9 +198,7 @@ async def sends_for_nobody_and_leaves(ctx: JobContext) -> None:
 @onhook.guard
 async def rings_a_colleague_and_leaves(ctx: JobContext) -> None:
     """Leave the caller to a colleague whose phone still rings."""
-    told = go(ctx)
-    await talking(ctx)
-    await told.wait()
+    await talking_until_told(ctx)
     await dial(ctx, "colleague", wait=False)
     mark("struck")
     ctx.shutdown("a colleague has the call")
@@ -219,8 +215,6 @@ async def is_linked_to_one_of_two(ctx: JobContext) -> None:
 @agent
 @onhook.guard
 async def exits_hard(ctx: JobContext) -> None:
-    told = go(ctx)
-    await talking(ctx)
-    await told.wait()
+    await talking_until_told(ctx)
     mark("struck")
     os._exit(1)

@@ -17,7 +17,7 @@ from livekit.agents import (
 from livekit.plugins import openai
 
 import onhook
-from tests.cases.agents.parts import Desk, agent, go, mark, metadata, talking
+from tests.cases.agents.parts import Desk, agent, mark, metadata, talking, talking_until_told
 
 LONG_WORDS = "One moment please, I am still looking for it, and it will not take very long."
 SOFT_THEN_HANG_UP = (onhook.Say(LONG_WORDS), onhook.HangUp())
@@ -39,9 +39,7 @@ async def has_a_soft_ladder_object(ctx: JobContext) -> None:
 @onhook.guard(onhook.Policy(impaired=list(SOFT_THEN_HANG_UP), dead_air=4.0))
 async def releases_during_the_words(ctx: JobContext) -> None:
     """Say that the silence is meant, while the soft words are spoken."""
-    told = go(ctx)
-    await talking(ctx)
-    await told.wait()
+    await talking_until_told(ctx)
     mark("released")
     onhook.release(ctx, "a machine of the caller's takes over")
     await asyncio.Event().wait()

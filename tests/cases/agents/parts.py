@@ -109,10 +109,18 @@ def go(ctx: JobContext) -> asyncio.Event:
     return event
 
 
+async def talking_until_told(ctx: JobContext, desk: Agent | None = None) -> AgentSession[None]:
+    """Have a session that has greeted its caller, until the case says `go`."""
+    told = go(ctx)
+    made = await talking(ctx, desk)
+    await told.wait()
+    return made
+
+
 async def dial(
     ctx: JobContext, identity: str = "callee", *, callee: str = "callee", wait: bool = True
 ) -> None:
-    """Call the phone that the metadata names, and wait until it has answered."""
+    """Call the phone that the metadata names; with `wait` return when it has answered."""
     await ctx.api.sip.create_sip_participant(
         api.CreateSIPParticipantRequest(
             sip_trunk_id=metadata["trunk"],
