@@ -2,7 +2,7 @@
 
 `make soak` takes ten minutes, or as many seconds as ONHOOK_SOAK_SECONDS says; ONHOOK_SOAK_SEED
 gives another order; CASES_SENTINEL=1 has a sentinel watch them. Two calls are conversations as in
-tests/line/test_soak.py, two are cases.
+tests/line/test_soak.py, the others are cases: as many in all as the machine holds.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.capacity import calls_at_once
 from tests.cases import (
     test_outbound,
     test_provider_hiccups,
@@ -38,7 +39,7 @@ KINDS = (
     *(test_realtime, test_outbound, test_tasks_and_holds),
     *(test_turns, test_silences, test_provider_hiccups),
 )
-CASES_AT_ONCE = 2
+TALKS, AT_ONCE = 2, 3
 LAST_CALL = 150.0
 
 
@@ -101,7 +102,7 @@ async def test_healthy_calls_of_all_kinds_are_never_touched(tmp_path: Path) -> N
         until = time.monotonic() + SECONDS
         async with asyncio.TaskGroup() as group:
             group.create_task(soak.run())
-            for _ in range(CASES_AT_ONCE):
+            for _ in range(max(1, calls_at_once(AT_ONCE) - TALKS)):
                 group.create_task(one_after_the_other(cases, until))
         logs = [talks.log, *(each.log for each in side_by_side.workers)]
         said = [each for log in logs for each in complaints(log)]

@@ -29,7 +29,7 @@ def asked(*views: CallView, most: int = 10) -> list[str]:
 def test_who_has_left_a_question_unanswered_is_asked_first_then_who_starts_for_long() -> None:
     views = (
         view("never asked"),
-        view("asked lately", asked=NOW - 1.0),
+        view("asked lately", asked=NOW - 0.5),
         view("asked long ago", asked=20.0),
         view("starts", attributes={"lk.agent.state": "initializing"}, since=70.0),
         view("unanswered", asked=NOW - 2.5, unanswered=1, unanswered_since=NOW - 2.5),

@@ -15,7 +15,7 @@ __all__ = ["ProbeDue", "probes_due"]
 
 _AGAIN = 2.0
 """Seconds between two questions to an agent that has not answered the first."""
-_EVERY = 1.5
+_EVERY = 1.0
 """Seconds between two questions to any other agent."""
 _SETTLED = 5.0
 """Seconds for which an agent that has just come need not be asked."""
