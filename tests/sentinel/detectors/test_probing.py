@@ -10,11 +10,16 @@ LIMITS = Limits()
 
 
 def view(
-    room: str, *, lease: Lease | None = None, company: bool = False, **more: object
+    room: str,
+    *,
+    lease: Lease | None = None,
+    company: bool = False,
+    sends: bool = False,
+    **more: object,
 ) -> CallView:
     identity = f"agent-{room}"
     caller = Leg("sip_1", LegKind.CALLER, LineState.ACTIVE, call_id="SCL_1")
-    legs = (caller, Leg(identity, LegKind.AGENT, may_speak=False))
+    legs = (caller, Leg(identity, LegKind.AGENT, audible=sends, may_speak=False))
     others = (Leg("ann", LegKind.HUMAN),) if company else ()
     told = {"since": 50.0, "changed": 50.0, **more}
     agent = AgentView(identity, f"PA_{room}", **told)  # type: ignore[arg-type]
@@ -50,6 +55,13 @@ def test_who_needs_no_proof_is_not_asked() -> None:
         )
         == []
     )
+
+
+def test_who_has_just_come_is_asked_as_soon_as_packets_of_its_voice_have_arrived() -> None:
+    assert asked(view("comes", since=NOW - 2.0), view("speaks", since=NOW - 2.0, sends=True)) == [
+        "speaks"
+    ]
+    assert asked(view("speaks", since=NOW - 0.5, sends=True)) == []
 
 
 def test_an_agent_whose_host_is_late_is_asked_by_its_own_detector() -> None:

@@ -17,8 +17,9 @@ _AGAIN = 2.0
 """Seconds between two questions to an agent that has not answered the first."""
 _EVERY = 1.0
 """Seconds between two questions to any other agent."""
-_SETTLED = 5.0
-"""Seconds for which an agent that has just come need not be asked."""
+_SETTLED, _SENDS = 5.0, 1.0
+"""Seconds for which an agent that has just come need not be asked: a data channel takes its time to
+open. The server lists a voice as published when its packets arrive, and then the way is open."""
 _STARTS = 15.0
 """Seconds after which an agent that is still `initializing` is asked before the others."""
 _UNANSWERED = 0
@@ -59,7 +60,7 @@ def probes_due(
     due: list[tuple[int, float, int, CallView, AgentView]] = []
     for view in views:
         for agent in view.agents:
-            urgency = _urgency(agent, now)
+            urgency = _urgency(agent, now, sends=_sends(view, agent))
             if urgency is not None:
                 due.append((urgency, agent.asked or agent.since, len(due), view, agent))
     heapq.heapify(due)
@@ -72,10 +73,14 @@ def probes_due(
     return chosen
 
 
-def _urgency(agent: AgentView, now: float) -> int | None:
+def _sends(view: CallView, agent: AgentView) -> bool:
+    return any(leg.audible for leg in view.call.legs if leg.identity == agent.identity)
+
+
+def _urgency(agent: AgentView, now: float, *, sends: bool) -> int | None:
     if agent.asked is None:
         age = now - agent.since
-        if age < _SETTLED:
+        if age < (_SENDS if sends else _SETTLED):
             return None
         starts = agent.attributes.get("lk.agent.state") == "initializing"
         return 1 if starts and age >= _STARTS else 2
