@@ -112,11 +112,22 @@ def test_the_dispatch_that_nobody_has_taken_is_repeated_once(
 def test_of_two_agents_one_stays(
     legs: tuple[Leg, ...], sent: list[Dispatch], verdict: Superfluous
 ) -> None:
-    assert superfluous(call_of(RINGING, *legs), sent, "AD_2") == verdict
+    assert superfluous(call_of(RINGING, *legs), sent, "AD_2", {}) == verdict
+
+
+@pytest.mark.parametrize("audible", [True, False])
+@pytest.mark.parametrize(("later", "goes"), [(1, "AD_1"), (2, "AD_2")])
+def test_of_two_who_are_alike_the_one_who_came_first_stays(
+    later: int, goes: str, *, audible: bool
+) -> None:
+    call = call_of(RINGING, there(1, audible=audible), there(2, audible=audible))
+    came = {f"agent-AJ_{number}": float(number == later) for number in (1, 2)}
+    verdict = superfluous(call, [with_job(FIRST, 1), with_job(OURS, 2)], "AD_2", came)
+    assert verdict.dispatch == goes
 
 
 def test_a_call_without_a_caller_needs_nothing_more() -> None:
-    assert superfluous(call_of(), [FIRST, OURS], "AD_2") == Superfluous(settled=True)
+    assert superfluous(call_of(), [FIRST, OURS], "AD_2", {}) == Superfluous(settled=True)
 
 
 @dataclass
@@ -235,7 +246,7 @@ async def test_a_late_first_one_leaves_before_it_greets_a_caller_who_is_served()
     room.assign(0, 1)
     room.join(there(1))
     await sent
-    assert room.asked == ["dispatch support {} True", "withdraw AD_1"]
+    assert room.asked == ["dispatch support {} True", "withdraw AD_1", "remove agent-AJ_1"]
     assert [leg.identity for leg in room.call.legs] == ["sip_1", "agent-AJ_2"]
 
 

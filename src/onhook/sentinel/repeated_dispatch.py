@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from onhook.call import Call
@@ -46,15 +46,18 @@ class Superfluous:
     settled: bool = False
 
 
-def superfluous(call: Call, sent: Sequence[Dispatch], ours: str) -> Superfluous:
+def superfluous(
+    call: Call, sent: Sequence[Dispatch], ours: str, came: Mapping[str, float]
+) -> Superfluous:
     """Decide which of two dispatches of the same agent is one too many.
 
-    The first one stays, unless the second is heard and the first is not.
+    Whoever is heard stays; of two who are, or are not, the one who came first.
 
     Args:
         call: The call as it is now.
         sent: All dispatches of the room.
         ours: Id of the second dispatch.
+        came: When each agent came, by its identity; those who are not in it came first.
     """
     there = {leg.identity: leg.audible for leg in call.legs}
     first = [dispatch for dispatch in sent if dispatch.id != ours]
@@ -68,7 +71,11 @@ def superfluous(call: Call, sent: Sequence[Dispatch], ours: str) -> Superfluous:
         return Superfluous(ours, second.agents, settled=True) if taken else Superfluous()
     if not first_here:
         return Superfluous()
-    if any(there[agent] for agent in second_here) and not any(there[a] for a in first_here):
+
+    def rank(agent: str) -> tuple[bool, float]:
+        return not there[agent], came.get(agent, 0.0)
+
+    if min(map(rank, second_here)) < min(map(rank, first_here)):
         late = next(d for d in first for agent in d.agents if agent in there)
         return Superfluous(late.id, late.agents, settled=True)
     return Superfluous(ours, second.agents, settled=True)

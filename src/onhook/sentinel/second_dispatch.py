@@ -32,7 +32,9 @@ logger = logging.getLogger("onhook")
 
 _API = 2.5
 """Seconds for all that is asked before an agent is sent: the caller waits."""
-_LOOK = 0.25
+_LOOK = 0.1
+"""Seconds between two looks at what webhooks have told: a late agent begins to speak half a second
+after it has come."""
 _SOON, _LATER = 1.0, 5.0
 """Seconds between two looks where two agents are there, and where one or none is."""
 _LISTED = 5.5
@@ -175,12 +177,17 @@ class SecondDispatches:
 
     async def _settled(self, line: DispatchLine, view: CallView, made: str) -> Superfluous:
         """Take back what is one too many; return it."""
-        verdict = superfluous(await line.picture(), await line.dispatches(), made)
+        call, sent = await asyncio.gather(line.picture(), line.dispatches())
+        came = {agent.identity: agent.since for agent in view.agents}
+        verdict = superfluous(call, sent, made, came)
         if verdict.dispatch and self._gives_way(view):
             return Superfluous()
         if verdict.dispatch:
             logger.info("room %s: of two agents that were sent, one is taken back", view.room)
-            await line.withdraw(verdict.dispatch)
+            here = came.keys() & set(
+                verdict.agents
+            )  # a job that is told to end may speak meanwhile
+            await asyncio.gather(line.withdraw(verdict.dispatch), *map(line.remove, here))
         return verdict
 
     def _gives_way(self, view: CallView) -> bool:

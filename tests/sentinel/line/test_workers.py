@@ -53,8 +53,9 @@ async def test_a_worker_frees_up_before_it_is_too_late(watched: Watched, tmp_pat
         await asyncio.sleep(TOLD)
         opened = incidents(watched)
         load.write_text(FREE)  # the server knows it within 2.5 s, after the call has come
-        async with call_to(watched.stack, busy, "frees", agent="frees") as call:
+        async with call_to(watched.stack, busy, "frees", agent="frees", mute=True) as call:
             report = await answered_by_one_agent(call, busy, "frees")
+    heard_one_greeting(report, busy, "frees")
     tell("worker frees up: answered", (report.answered_at or math.inf) - report.invited_at)
     assert incidents(watched) == opened
 
@@ -63,8 +64,11 @@ async def test_a_worker_accepts_slowly(watched: Watched, tmp_path: Path) -> None
     """Slower than the first dispatch is waited for: one agent comes, and nothing is said."""
     async with rested(watched, tmp_path, "slow") as slow:
         opened = incidents(watched)
-        async with call_to(watched.stack, slow, "slow", agent="slow", accepts_after=[5.0]) as call:
+        async with call_to(
+            watched.stack, slow, "slow", agent="slow", accepts_after=[5.0], mute=True
+        ) as call:
             report = await answered_by_one_agent(call, slow, "slow")
+    heard_one_greeting(report, slow, "slow")
     tell("slow to accept: answered", (report.answered_at or math.inf) - report.invited_at)
     assert incidents(watched) == opened
 
@@ -85,8 +89,9 @@ async def test_an_original_without_a_guard_comes_late(
     name = f"late-{late:g}"
     async with rested(watched, tmp_path, name) as host:
         opened = incidents(watched)
-        async with call_to(watched.stack, host, name, agent=name, late=[late]) as call:
+        async with call_to(watched.stack, host, name, agent=name, late=[late], mute=True) as call:
             report = await answered_by_one_agent(call, host, name, late=late)
+    heard_one_greeting(report, host, name)
     tell(f"late by {late:g} s, no guard: answered", seconds(report))
     assert incidents(watched) == opened
 
@@ -102,6 +107,7 @@ async def test_an_original_with_a_guard_comes_late(
             watched.stack, host, name, agent=name, late=[late], fault="is_healthy", guard="default"
         ) as call:
             report = await answered_by_one_agent(call, host, name, late=late)
+    assert len(host.events_of("greeted", name)) == 1, "two agents have greeted"
     tell(f"late by {late:g} s, guarded: answered", seconds(report))
     assert incidents(watched) == opened
 
@@ -136,10 +142,16 @@ async def answered_by_one_agent(
     await asyncio.sleep(max(rest, 0.0) + AFTER)
     report = call.phone.report()
     assert report.ending is None, report.how
-    assert len(host.events_of("greeted", name)) == 1, "two agents have greeted"
     assert len(await call.agents()) == 1
     await call.phone.hang_up()
     return report
+
+
+def heard_one_greeting(report: Report, host: Worker, name: str) -> None:
+    """See that the phone has heard nothing after the first greeting; its agent says no more."""
+    greeted = float((host.event("greeted", name) or {})["at"])
+    second = report.hearing.first_sound(greeted + 1.0, new=True)
+    assert second is None, f"heard again {second - greeted:.2f} s after the greeting"
 
 
 def heard_an_apology(report: Report, watched: Watched, what: str) -> None:
