@@ -38,8 +38,9 @@ logger = logging.getLogger("onhook")
 
 _TICK = 0.2
 """Seconds between two looks at the calls that nobody looks after."""
-_ROUND, _LARGE = 0.5, 1_000
-"""Seconds between two looks at all calls, and twice that where there are so many."""
+_ROUND, _A_SECOND = 0.5, 10_000
+"""Seconds between two looks at all calls, and how many are looked at in a second at most: that is a
+quarter of a core. What waits for such a look are the lengths of calls, outages, and questions."""
 _SLICE = 200
 """Calls that are looked at before other work gets its turn."""
 _PROBES, _DISPATCHES = 64, 16
@@ -142,7 +143,7 @@ class Watch:
                 await self._round()
             else:
                 self.states = CallStates()  # that of the one who leads counts
-            period = _ROUND if len(self._table) < _LARGE else 2 * _ROUND
+            period = max(_ROUND, len(self._table) / _A_SECOND)
             await self._sleep(max(period - (self._clock() - began), 0.05))
 
     async def aclose(self, seconds: float) -> None:
