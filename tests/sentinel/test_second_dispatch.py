@@ -312,6 +312,24 @@ async def test_a_pool_that_is_slow_gets_no_herd_of_them() -> None:
 
 
 @pytest.mark.looptime
+async def test_a_repetition_was_of_use_where_the_original_came_late_and_was_taken_back() -> None:
+    room = Room()
+    second = sending(room)
+    for _ in range(5):
+        room.call, room.sent = call_of(RINGING), [FIRST]
+        sent = asyncio.create_task(second.send(WAITS, PLAN))
+        await asyncio.sleep(0.5)
+        room.assign(1, 2)
+        room.join(there(2, audible=True))
+        await asyncio.sleep(5.5)
+        room.assign(0, 1)
+        room.join(there(1))
+        await sent
+    assert room.asked.count("withdraw AD_1") == 5
+    assert not second.paused
+
+
+@pytest.mark.looptime
 async def test_of_several_sentinels_one_sends_it() -> None:
     room = Room()
     asked: list[str] = []

@@ -170,7 +170,7 @@ class SecondDispatches:
             verdict = await self._settled(line, current, made)
             if verdict.settled and not verdict.agents:
                 break
-        if came and not verdict.dispatch:
+        if came and verdict.dispatch != made:  # it has brought the agent that stays
             self._useless = 0
         elif verdict.dispatch or now - sent_at > _ENOUGH:
             self._count_useless()

@@ -20,7 +20,7 @@ from onhook.sinks.journal import Step
 from tests.line.bench import Worker, worker
 from tests.sentinel.line.calls import PlainCall, call_to
 from tests.sentinel.line.conftest import Watched
-from tests.sentinel.line.test_rows import ABSENT, NOISE, RELEASED, tell
+from tests.sentinel.line.test_rows import ABSENT, NOISE, RELEASED, REPEATED, tell
 
 pytestmark = [pytest.mark.stack, pytest.mark.case, pytest.mark.asyncio(loop_scope="session")]
 
@@ -142,6 +142,7 @@ async def answered_by_one_agent(
     await asyncio.sleep(max(rest, 0.0) + AFTER)
     report = call.phone.report()
     assert report.ending is None, report.how
+    assert seconds(report) <= REPEATED + NOISE
     assert len(await call.agents()) == 1
     await call.phone.hang_up()
     return report
