@@ -12,6 +12,8 @@ from tests.sentinel.line.sentinels import RunningSentinel, free_port, sentinel
 
 SHORT, LONGEST = "+15550901", 6
 """A number whose calls may last so many seconds, by the sentinel's file of plans."""
+LIMITED = "limited-"
+"""Rooms whose calls may last as long."""
 PAIR, TWO_LEGS = "+15550902", 5
 """One whose callers may be alone with each other for so many seconds."""
 
@@ -47,6 +49,7 @@ async def watched(
     plans = folder / "plans.toml"
     plans.write_text(
         f'[[plan]]\nmatch.number = "{SHORT}"\nmax_call = {LONGEST}\n'
+        f'[[plan]]\nmatch.room_prefix = "{LIMITED}"\nmax_call = {LONGEST}\n'
         f'[[plan]]\nmatch.number = "{PAIR}"\ntwo_legs = {TWO_LEGS}\n'
     )
     async with sentinel(stack, folder, port, "--plans", str(plans)) as running:

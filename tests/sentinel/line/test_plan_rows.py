@@ -20,13 +20,15 @@ from onhook.bench.stack import Stack
 from onhook.sinks.journal import Step
 from tests.line.bench import Bench, Worker, next_number, phone_for, worker
 from tests.sentinel.line.calls import PlainCall, call_to, server
-from tests.sentinel.line.conftest import PAIR, TWO_LEGS, Watched
+from tests.sentinel.line.conftest import LIMITED, LONGEST, PAIR, TWO_LEGS, Watched
 from tests.sentinel.line.test_rows import NOISE, RELEASED, tell
 
 pytestmark = [pytest.mark.stack, pytest.mark.case, pytest.mark.asyncio(loop_scope="session")]
 
 LATE = 2.0
 """Seconds from a late answer to the first word (`outbound.late_answer`)."""
+OVERLONG = 2.0
+"""Seconds from the limit to the first word (`call.overlong`)."""
 DIVERTED = 6.0
 """Seconds from the INVITE of a call in an outage to its first words: list, claim, answer."""
 RINGS = 20.0
@@ -74,6 +76,23 @@ async def test_an_agent_that_waits_for_the_answer_keeps_its_callee(
     assert report.ending is None, report.how
     assert report.hearing.first_sound() is None
     assert len(watched.sentinel.entries(Step.OPENED)) == opened
+
+
+async def test_a_callee_talks_for_too_long(watched: Watched, plain: Worker) -> None:
+    """The limit counts from the answer, not from the beginning of the ringing."""
+    stack, name = watched.stack, f"{LIMITED}outbound"
+    rings = LONGEST + 2.0
+    async with Phone(answering=Answer(after=rings)) as phone, server(stack) as client:
+        await sent(client, name, name, silent=False)
+        await plain.wait("connected", name)
+        call = await dialled(client, stack, phone, name)
+        answered = await call.answered(timeout=rings + 10.0)
+        report = await call.ended(timeout=30.0)
+    seconds = (report.ended_at or math.inf) - answered
+    tell("callee talks for too long: ended", seconds)
+    assert LONGEST <= seconds <= LONGEST + OVERLONG + RELEASED + NOISE, watched.sentinel.tail()
+    assert report.ending is Ending.BYE_RECEIVED
+    assert watched.sentinel.entries(Step.OPENED)[-1].subject == "call.overlong"
 
 
 async def test_two_callers_who_are_left_may_talk(watched: Watched, plain: Worker) -> None:
@@ -148,9 +167,9 @@ async def test_nobody_is_dialled_in_an_outage(watched: Watched, tmp_path: Path) 
     assert "an outage of" in (host.event("refused", scenario["id"]) or {})["text"]
 
 
-async def sent(client: api.LiveKitAPI, room: str, name: str) -> None:
-    """Send an agent that says nothing to a room of its own."""
-    metadata = json.dumps({"id": name, "silent": True})
+async def sent(client: api.LiveKitAPI, room: str, name: str, *, silent: bool = True) -> None:
+    """Send an agent to a room of its own; one that says nothing, unless it is told to."""
+    metadata = json.dumps({"id": name, "silent": silent})
     request = api.CreateAgentDispatchRequest(agent_name="plain", room=room, metadata=metadata)
     await client.agent_dispatch.create_dispatch(request)
 
