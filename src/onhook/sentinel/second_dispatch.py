@@ -184,9 +184,7 @@ class SecondDispatches:
             return Superfluous()
         if verdict.dispatch:
             logger.info("room %s: of two agents that were sent, one is taken back", view.room)
-            here = came.keys() & set(
-                verdict.agents
-            )  # a job that is told to end may speak meanwhile
+            here = came.keys() & {*verdict.agents}  # a job that is told to end may still speak
             await asyncio.gather(line.withdraw(verdict.dispatch), *map(line.remove, here))
         return verdict
 
