@@ -183,6 +183,14 @@ class CallView:
         """Room name."""
         return self.call.room
 
+    def sends(self, identity: str) -> bool:
+        """Return whether somebody in the room publishes sound that is not muted.
+
+        Args:
+            identity: Who.
+        """
+        return any(leg.audible for leg in self.call.legs if leg.identity == identity)
+
     def lease_state(self, now: float) -> LeaseState:
         """Return whether a host's watchdog answers for this call.
 

@@ -205,9 +205,8 @@ class Confirmation:
 
     async def _sends_voice(self, view: CallView, agent: AgentView) -> bool | None:
         """Return whether packets of its voice arrive; `None` where nobody can tell."""
-        voice = next((leg for leg in view.call.legs if leg.identity == agent.identity), None)
-        published = voice is not None and voice.audible
-        return await self._sends(view.room, agent.identity) if published else None
+        who = agent.identity
+        return await self._sends(view.room, who) if view.sends(who) else None
 
     async def _asked(self, view: CallView, agent: AgentView, after: float) -> ProbeResult:
         """Ask once; every answer is told to the table."""

@@ -177,15 +177,14 @@ class SecondDispatches:
 
     async def _settled(self, line: DispatchLine, view: CallView, made: str) -> Superfluous:
         """Take back what is one too many; return it."""
-        call, sent = await asyncio.gather(line.picture(), line.dispatches())
+        call = await line.picture()  # before the dispatches: whoever is in it has to be in theirs
         came = {agent.identity: agent.since for agent in view.agents}
-        verdict = superfluous(call, sent, made, came)
+        verdict = superfluous(call, await line.dispatches(), made, came)
         if verdict.dispatch and self._gives_way(view):
             return Superfluous()
         if verdict.dispatch:
             logger.info("room %s: of two agents that were sent, one is taken back", view.room)
-            here = came.keys() & {*verdict.agents}  # a job that is told to end may still speak
-            await asyncio.gather(line.withdraw(verdict.dispatch), *map(line.remove, here))
+            await line.withdraw(verdict.dispatch)
         return verdict
 
     def _gives_way(self, view: CallView) -> bool:

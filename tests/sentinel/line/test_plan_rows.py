@@ -21,14 +21,12 @@ from onhook.sinks.journal import Step
 from tests.line.bench import Bench, Worker, next_number, phone_for, worker
 from tests.sentinel.line.calls import PlainCall, call_to, server
 from tests.sentinel.line.conftest import LIMITED, LONGEST, PAIR, TWO_LEGS, Watched
-from tests.sentinel.line.test_rows import NOISE, RELEASED, tell
+from tests.sentinel.line.test_rows import NOISE, OVERLONG, RELEASED, tell
 
 pytestmark = [pytest.mark.stack, pytest.mark.case, pytest.mark.asyncio(loop_scope="session")]
 
 LATE = 2.0
 """Seconds from a late answer to the first word (`outbound.late_answer`)."""
-OVERLONG = 2.0
-"""Seconds from the limit to the first word (`call.overlong`)."""
 DIVERTED = 6.0
 """Seconds from the INVITE of a call in an outage to its first words: list, claim, answer."""
 RINGS = 20.0
@@ -90,7 +88,7 @@ async def test_a_callee_talks_for_too_long(watched: Watched, plain: Worker) -> N
         report = await call.ended(timeout=30.0)
     seconds = (report.ended_at or math.inf) - answered
     tell("callee talks for too long: ended", seconds)
-    assert LONGEST <= seconds <= LONGEST + OVERLONG + RELEASED + NOISE, watched.sentinel.tail()
+    assert LONGEST <= seconds <= OVERLONG + RELEASED + NOISE, watched.sentinel.tail()
     assert report.ending is Ending.BYE_RECEIVED
     assert watched.sentinel.entries(Step.OPENED)[-1].subject == "call.overlong"
 

@@ -56,7 +56,7 @@ async def test_a_worker_frees_up_before_it_is_too_late(watched: Watched, tmp_pat
         async with call_to(watched.stack, busy, "frees", agent="frees", mute=True) as call:
             report = await answered_by_one_agent(call, busy, "frees")
     heard_one_greeting(report, busy, "frees")
-    tell("worker frees up: answered", (report.answered_at or math.inf) - report.invited_at)
+    tell("worker frees up: answered", seconds(report))
     assert incidents(watched) == opened
 
 
@@ -69,7 +69,7 @@ async def test_a_worker_accepts_slowly(watched: Watched, tmp_path: Path) -> None
         ) as call:
             report = await answered_by_one_agent(call, slow, "slow")
     heard_one_greeting(report, slow, "slow")
-    tell("slow to accept: answered", (report.answered_at or math.inf) - report.invited_at)
+    tell("slow to accept: answered", seconds(report))
     assert incidents(watched) == opened
 
 

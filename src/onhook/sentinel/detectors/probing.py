@@ -60,7 +60,7 @@ def probes_due(
     due: list[tuple[int, float, int, CallView, AgentView]] = []
     for view in views:
         for agent in view.agents:
-            urgency = _urgency(agent, now, sends=_sends(view, agent))
+            urgency = _urgency(agent, now, sends=view.sends(agent.identity))
             if urgency is not None:
                 due.append((urgency, agent.asked or agent.since, len(due), view, agent))
     heapq.heapify(due)
@@ -71,10 +71,6 @@ def probes_due(
         if row_of(view, now, limits).applies is agent_zombie.applies:
             chosen.append(ProbeDue(view.room, agent.identity, agent.sid))
     return chosen
-
-
-def _sends(view: CallView, agent: AgentView) -> bool:
-    return any(leg.audible for leg in view.call.legs if leg.identity == agent.identity)
 
 
 def _urgency(agent: AgentView, now: float, *, sends: bool) -> int | None:
