@@ -6,8 +6,12 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from onhook.livekit.framework.rtc_exit import exit_after_callbacks
+
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")  # on a shared machine any one example may take its time
+
+exit_after_callbacks()  # phones of some cases and lines of tests use rtc in this process
 
 os.environ["ONHOOK_WATCHDOG"] = "off"
 """No test leaves a watchdog behind; those that are about it have one of their own."""

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from onhook.errors import ConfigurationError, OnhookError
+from onhook.livekit.framework.rtc_exit import exit_after_callbacks
 
 if TYPE_CHECKING:
     from onhook.bench.demo.demo_result import DemoResult
@@ -27,6 +28,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Where the WAVs and the logs go.")] = Path("demo-out"),
 ) -> None:
     """Call a failing agent four times, on real servers, and show what its caller hears."""
+    exit_after_callbacks()
     from onhook.bench.demo.demo_run import run_demo  # noqa: PLC0415 - loads livekit-agents, which takes seconds
     from onhook.bench.demo.demo_table import show  # noqa: PLC0415
 

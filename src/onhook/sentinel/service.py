@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from onhook.livekit.credentials import Credentials
+from onhook.livekit.framework.rtc_exit import exit_after_callbacks
 from onhook.sentinel.host_calls import HostCalls
 from onhook.sentinel.metrics.state_collector import StateCollector
 from onhook.sentinel.monitoring_routes import MonitoringRoutes
@@ -62,6 +63,7 @@ def run(given: SentinelSettings) -> None:
         logging.basicConfig(
             level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
         )
+    exit_after_callbacks()
     asyncio.run(serve(given))
 
 

@@ -12,6 +12,7 @@ from logging.handlers import RotatingFileHandler
 
 from onhook.errors import OnhookError
 from onhook.livekit.credentials import Credentials
+from onhook.livekit.framework.rtc_exit import exit_after_callbacks
 from onhook.tasks import end
 from onhook.watchdog.options import WatchdogOptions
 from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
@@ -27,6 +28,7 @@ _M_ARENA_MAX = -8
 def main() -> int:
     """Watch in the foreground, or detached from whoever started it."""
     _share_memory()
+    exit_after_callbacks()
     try:
         options = WatchdogOptions.of(sys.argv[1:])
         credentials = Credentials.from_env()  # without them nobody could be rescued
