@@ -39,6 +39,12 @@ async def test_model_that_stalls_with_a_patient_caller(s: Scene) -> None:
     await is_dead(s, Endpoint.CHAT, ProviderFault.stall(), again=False)
 
 
+@case("takes_turns_late", words(6, released=29))
+async def test_model_that_stalls_before_its_turn_is_taken(s: Scene) -> None:
+    """It was asked ahead of the turn, and has been silent since."""
+    await is_dead(s, Endpoint.CHAT, ProviderFault.stall(), again=True)
+
+
 @case("plain_desk", words(8, released=43))
 async def test_model_with_empty_answers(s: Scene) -> None:
     """Twice it may be meant so, for a caller who mumbles: three times in a row it is not."""
@@ -60,6 +66,12 @@ async def test_voice_that_refuses_everything(s: Scene) -> None:
 
 @case("plain_desk", DEAD)
 async def test_voice_that_stalls(s: Scene) -> None:
+    await is_dead(s, Endpoint.SPEECH, ProviderFault.stall(), again=True)
+
+
+@case("takes_turns_late", words(8.5, released=29))
+async def test_voice_that_stalls_once_a_late_turn_is_taken(s: Scene) -> None:
+    """It is asked when the turn is taken, 2.5 s after the caller's last word."""
     await is_dead(s, Endpoint.SPEECH, ProviderFault.stall(), again=True)
 
 

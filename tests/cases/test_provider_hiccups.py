@@ -80,8 +80,7 @@ async def test_handler_of_the_developers_own(s: Scene) -> None:
     await goes_on(s)
 
 
-@case("plain_desk", NOTHING)
-async def test_slow_model_and_slow_voice(s: Scene) -> None:
+async def is_slow(s: Scene) -> None:
     await s.dial()
     await s.greeted()
     s.struck = time.monotonic()
@@ -91,6 +90,17 @@ async def test_slow_model_and_slow_voice(s: Scene) -> None:
         await s.hears("the answer", 10, after=asked)
         if not await s.stays(8):
             return
+
+
+@case("plain_desk", NOTHING)
+async def test_slow_model_and_slow_voice(s: Scene) -> None:
+    await is_slow(s)
+
+
+@case("takes_turns_late", NOTHING)
+async def test_slow_model_and_slow_voice_of_late_turns(s: Scene) -> None:
+    """The caller hears the slow voice 7.2 s after their last word."""
+    await is_slow(s)
 
 
 @case("plain_desk", NOTHING, alone=True)

@@ -63,6 +63,14 @@ async def hears_a_story(ctx: JobContext) -> None:
 
 @agent
 @onhook.guard
+async def takes_turns_late(ctx: JobContext) -> None:
+    """Wait as long as a stock session that believes that the caller goes on."""
+    endpointing = {"mode": "fixed", "min_delay": 2.5, "max_delay": 2.5}
+    await talking(ctx, turn_handling={"endpointing": endpointing})
+
+
+@agent
+@onhook.guard
 async def answers_before_the_turn_is_over(ctx: JobContext) -> None:
     preemptive = {"preemptive_generation": {"enabled": True, "preemptive_tts": True}}
     await talking(ctx, stt=EnergySTT(), turn_handling=preemptive)

@@ -122,6 +122,29 @@ async def test_a_preemptive_reply_is_owed_only_when_its_turn_is_taken() -> None:
     assert call.owed_since() == now()
 
 
+@pytest.mark.parametrize(
+    ("endpointing", "answered", "waits"),
+    [(0.5, False, 5.5), (1.5, False, 4.5), (2.5, False, 4.0), (60.0, False, 4.0), (2.5, True, 6.0)],
+)
+async def test_a_model_that_was_asked_before_the_turn_was_taken_has_been_waited_for(
+    endpointing: float, answered: bool, waits: float
+) -> None:
+    """Its voice has not: it is asked once the turn is taken, and has all of `dead_air`."""
+    call = await greeted()
+    await call.caller_speaks()
+    reply = call.begins()
+    reply.scheduled = False
+    await asyncio.sleep(endpointing)
+    if answered:
+        call.conversation.debts.model_answered()
+    reply.scheduled = True
+    call.conversation.turn_taken()
+    assert call.judgement().due == pytest.approx(now() + waits)
+    await asyncio.sleep(1.0)
+    call.conversation.debts.model_answered()
+    assert call.judgement().due == pytest.approx(now() - 1.0 + 6.0)
+
+
 async def test_a_transcript_alone_asks_for_nothing_but_a_look_at_the_callbacks() -> None:
     call = await greeted()
     await call.caller_speaks()

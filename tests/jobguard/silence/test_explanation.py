@@ -51,7 +51,7 @@ times = st.none() | st.floats(0, 1000)
 
 @given(
     now=st.floats(0, 1000),
-    since=st.lists(times, min_size=6, max_size=6),
+    since=st.lists(times, min_size=7, max_size=7),
     quiet=st.floats(0, 1000),
     warned=st.none() | st.builds(Warned, st.floats(0, 1000), times),
     flags=st.lists(st.booleans(), min_size=6, max_size=6),
@@ -74,6 +74,7 @@ def test_whatever_is_judged_can_be_told_and_kept(
         nothing_since=since[3],
         callback_since=since[4],
         unanswered_since=since[5],
+        model_asked_at=since[6],
     )
     judgement = judge(facts, LIMITS, warned)
     before = [(now, judgement)] * 40

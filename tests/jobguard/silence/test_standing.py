@@ -121,6 +121,7 @@ def any_facts(draw: st.DrawFn) -> Facts:
         tools_told=draw(st.booleans()),
         task_listens=draw(st.booleans()),
         answer_due_since=draw(maybe),
+        model_asked_at=draw(maybe),
         nothing_since=draw(maybe),
         callback_since=draw(maybe),
         unanswered_since=draw(maybe),
@@ -142,7 +143,14 @@ def test_no_fault_without_a_debt_and_none_before_dead_air(
     assert judgement.since is not None
     if judgement.standing is not Standing.CALLER_WAS_NOT_ANSWERED:
         assert judgement.since >= facts.quiet_since
-    assert judgement.due >= judgement.since + 6.0
+        assert judgement.due >= facts.quiet_since + 6.0
+    asked_at = facts.model_asked_at
+    owes_an_answer = judgement.standing is Standing.AGENT_OWES_AN_ANSWER
+    if warned is None and owes_an_answer and asked_at is not None:
+        assert judgement.due >= min(asked_at, judgement.since) + 6.0
+        assert judgement.due >= judgement.since + 4.0
+    else:
+        assert judgement.due >= judgement.since + 6.0
     assert facts.answered
     assert not any((facts.gone, facts.held, facts.caller_speaks))
     assert (judgement.severity is Severity.LOST) == (warned is not None)

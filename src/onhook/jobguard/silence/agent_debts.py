@@ -77,6 +77,14 @@ class AgentDebts:
         return min((at for at in since if at is not None), default=None)
 
     @property
+    def model_asked_at(self) -> float | None:
+        """When a model was asked that has not answered; `None` where its turn was taken first."""
+        speech = self._due_speech()
+        if speech is None or speech.said or self.answered:
+            return None
+        return speech.began if speech.began < self._turn_taken_at else None
+
+    @property
     def answered(self) -> bool:
         """Whether the model has given words for what is due."""
         due = self._due_speech()

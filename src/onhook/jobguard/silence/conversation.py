@@ -115,6 +115,7 @@ class Conversation:
             tools_told=tools_since is not None and last_heard > tools_since,
             task_listens=listens,
             answer_due_since=debts.due_since,
+            model_asked_at=debts.model_asked_at,
             nothing_since=debts.nothing_since,
             nothings=debts.nothings,
             callback_since=debts.callback_since,

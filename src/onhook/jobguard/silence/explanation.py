@@ -67,6 +67,7 @@ def _seen(judgement: Judgement, warned: Warned | None) -> list[tuple[float, str]
         (facts.heard_until or None, "the agent's last sound ended"),
         (facts.broken_off_at, "a speech of the agent's stopped in the middle"),
         (facts.tools_since, "a tool of this turn began"),
+        (facts.model_asked_at, "the model was asked, before the turn was taken"),
         (facts.answer_due_since, "an answer became due, of which nothing was heard"),
         (facts.nothing_since, "a turn began that the model answered with nothing"),
         (facts.callback_since, "an agent entered or a turn was transcribed, and nothing followed"),

@@ -33,6 +33,8 @@ _STIRS = 4.0
 a slow recogniser, a reply that begins."""
 ENDPOINTING = 4.0
 """Seconds of silence in which a session may find that the caller has ended, and begin a reply."""
+_AHEAD = 1 / 3
+"""The part of `dead_air` that may pass before a turn is taken, while its model is asked already."""
 _BY_INTENT = 2
 """Turns in a row that a model may leave without an answer on purpose: a caller who mumbles, or who
 speaks with somebody else."""
@@ -77,6 +79,7 @@ class Facts:
         task_listens: Whether a task inside the tool (`AgentTask`) has the call, and listens.
         answer_due_since: A scheduled speech is not over and not heard, the model thinks, or an
             answer came to nothing for a reason that is a fault: since when. `None` for none.
+        model_asked_at: The model was asked before that, and has not answered: when.
         nothing_since: The model has answered a turn with nothing at all: since when.
         nothings: How many turns in a row it has.
         callback_since: An agent has entered, or a turn was transcribed, and nothing has followed:
@@ -102,6 +105,7 @@ class Facts:
     tools_told: bool = False
     task_listens: bool = False
     answer_due_since: float | None = None
+    model_asked_at: float | None = None
     nothing_since: float | None = None
     nothings: int = 0
     callback_since: float | None = None
@@ -289,11 +293,12 @@ class Judgement:
 def judge(facts: Facts, limits: Limits, warned: Warned | None = None) -> Judgement:
     """Find the row that applies, and when its silence has lasted too long.
 
-    One kind of evidence is enough for words. The end takes a second one: the caller has spoken
-    again into silence after the words and heard nothing for `dead_air`, or `give_up` has passed
-    since them. Where the session has not even begun an answer, twice `dead_air` has to pass since
-    the first sentence, and four seconds since the second one; none of them for a realtime model
-    that shows no sign of life.
+    One kind of evidence is enough for words. A model that is asked before its turn is taken
+    (preemptive generation), and is silent, has been waited for from then on. The end takes a second
+    one: the caller has spoken again into silence after the words and heard nothing for `dead_air`,
+    or `give_up` has passed since them. Where the session has not even begun an answer, twice
+    `dead_air` has to pass since the first sentence, and four seconds since the second one; none of
+    them for a realtime model that shows no sign of life.
 
     Args:
         facts: What is known.
@@ -308,7 +313,11 @@ def judge(facts: Facts, limits: Limits, warned: Warned | None = None) -> Judgeme
     working = row.patience == "tool_limit"
     patience = max(limits.dead_air, limits.tool_limit) if working else limits.dead_air
     if warned is None:
-        return Judgement(row, since, since + patience, Severity.IMPAIRED, facts)
+        waited = since
+        if row.standing is Standing.AGENT_OWES_AN_ANSWER and facts.model_asked_at is not None:
+            asked = min(max(facts.model_asked_at, base - patience * _AHEAD), base)
+            waited = max(asked, facts.quiet_since)
+        return Judgement(row, since, waited + patience, Severity.IMPAIRED, facts)
     ends: list[tuple[float, str]] = []
     if warned.spoke_again_at is not None and row.again is not None and row.again(facts):
         again = warned.spoke_again_at
