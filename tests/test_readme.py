@@ -71,7 +71,7 @@ def test_the_commands_of_an_outage_run(tmp_path: Path, monkeypatch: pytest.Monke
     commands = re.findall(r"^onhook (sentinel outage .*?)(?: +#.*)?$", text, re.MULTILINE)
     assert len(commands) == 3
     for command in commands:
-        assert CliRunner().invoke(app, shlex.split(command)).exit_code == 0
+        assert CliRunner().invoke(app(), shlex.split(command)).exit_code == 0
 
 
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))

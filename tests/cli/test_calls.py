@@ -47,7 +47,7 @@ def fill(path: Path) -> None:
 
 
 def run(*arguments: str) -> str:
-    result = CliRunner().invoke(app, ["sentinel", "calls", *arguments])
+    result = CliRunner().invoke(app(), ["sentinel", "calls", *arguments])
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -90,6 +90,6 @@ def test_without_any_call_it_says_so(path: Path) -> None:
     [(["--since", "yesterday"], "give 30m, 2h or 1d"), (["--by", "moon"], "moon")],
 )
 def test_what_makes_no_sense_is_refused(path: Path, arguments: list[str], why: str) -> None:
-    result = CliRunner().invoke(app, ["sentinel", "calls", *arguments])
+    result = CliRunner().invoke(app(), ["sentinel", "calls", *arguments])
     assert result.exit_code == 2
     assert why in result.output

@@ -24,7 +24,7 @@ def livekits_log() -> Iterator[None]:
 def demo(out: Path) -> Result:
     """Run it on a machine without the servers: it ends before any call."""
     nowhere = {"PATH": str(out.parent), "ONHOOK_BIN_DIR": str(out.parent), "COLUMNS": "80"}
-    return CliRunner().invoke(app, ["demo", "--out", str(out)], env=nowhere)
+    return CliRunner().invoke(app(), ["demo", "--out", str(out)], env=nowhere)
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def fill(journal: SqliteJournal) -> None:
 
 def run(journal: SqliteJournal, *arguments: str) -> Result:
     env = {"ONHOOK_JOURNAL": str(journal.path), "COLUMNS": "80", "TZ": "UTC"}
-    return CliRunner().invoke(app, ["incidents", *arguments], env=env)
+    return CliRunner().invoke(app(), ["incidents", *arguments], env=env)
 
 
 def wide(lines: Sequence[str]) -> list[str]:
@@ -244,3 +244,19 @@ def test_it_can_be_followed_until_it_is_interrupted(journal: SqliteJournal, as_j
     else:
         assert first.endswith("inc_1 guard intent say\n")
         assert second.endswith("inc_1 guard rung say done: said so\n")
+
+
+def test_it_loads_nothing_of_a_call() -> None:
+    """Who reads the journal in a bad night waits for neither LiveKit's packages nor the bench."""
+    heavy = ("livekit", "aiohttp", "numpy", "google.protobuf", "onhook.bench", "onhook.watchdog")
+    program = (
+        "import sys\n"
+        "from onhook.cli import main\n"
+        "sys.argv = ['onhook', 'incidents', 'list', '--help']\n"
+        "try: main()\n"
+        f"finally: print([name for name in {heavy} if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

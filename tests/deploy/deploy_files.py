@@ -39,7 +39,7 @@ def accepted(command: Sequence[str]) -> str:
     """
     program, *arguments = command
     assert Path(program).name == "onhook", command
-    found = typer.main.get_command(app)
+    found = typer.main.get_command(app())
     context = found.make_context("onhook", list(arguments), resilient_parsing=True)
     names = []
     while hasattr(found, "resolve_command"):
