@@ -167,7 +167,7 @@ async def test_agent_that_rings_a_colleague_and_leaves(s: Scene) -> None:
     ann = await s.phone(rings=20, number="+15550778")
     await tells(s, callee=ann.number, trunk=await s.trunk(ann))
     theirs = await ann.next_call(20)
-    await theirs.answered(20)
+    await theirs.answered(30)
     await asyncio.sleep(2)
     spoke = await s.says("Hello Ann, can we have a table for two?")
     await s.hears("the caller, by the colleague", 3, after=spoke - 4, call=theirs)

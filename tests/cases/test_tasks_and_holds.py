@@ -76,6 +76,14 @@ async def test_task_that_asks_two_questions(s: Scene) -> None:
         await s.stays(3)
 
 
+CALL_BACK = (
+    "She will call you back as soon as she can. Shall I write down what it is about? "
+    "I can leave her a note, and she will read it before she calls."
+)
+"""Outlasts the music, which a busy machine plays on for some seconds: only then is it heard to be
+something else."""
+
+
 @case(
     "transfers_warmly",
     NOTHING,
@@ -84,7 +92,7 @@ async def test_task_that_asks_two_questions(s: Scene) -> None:
             ToolCall("fetch_ann"),
             "A caller would like a table for two. Will you take the call?",
             ToolCall("decline_transfer", {"reason": "She is with a guest."}),
-            "Ann is with a guest. She will call you back.",
+            f"Ann is with a guest. {CALL_BACK}",
         ),
         heard=(REQUEST, "Hello, this is Ann.", "No, not now."),
     ),
@@ -130,7 +138,7 @@ async def test_warm_transfer_into_the_callers_room(s: Scene) -> None:
 @case(
     "transfers_warmly",
     NOTHING,
-    script=Script(answers=(ToolCall("fetch_ann"), "Ann is not there. Shall she call you?")),
+    script=Script(answers=(ToolCall("fetch_ann"), f"Ann is not there. {CALL_BACK}")),
 )
 async def test_warm_transfer_to_nobody(s: Scene) -> None:
     """The colleague's phone rings out, and the agent comes back."""

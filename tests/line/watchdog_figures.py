@@ -113,6 +113,11 @@ async def deaths(console: Console, runs: int) -> None:
     console.print(table)
 
 
+def _jobs(socket: Path) -> int | None:
+    """Return how many jobs a watchdog has; `None` while none listens."""
+    return (ask(socket, "status") or {}).get("count")
+
+
 async def idle(console: Console) -> None:
     """A watchdog with a hundred connected jobs, and nothing to do."""
     with tempfile.TemporaryDirectory() as folder:
@@ -132,7 +137,8 @@ async def idle(console: Console) -> None:
                 env=env,
             )
             try:
-                while (ask(files.socket, "status") or {}).get("count") != JOBS:  # noqa: ASYNC110
+                # once it has loaded what a rescue needs it asks the server: its start is over
+                while not (server.calls and _jobs(files.socket) == JOBS):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
                 pid = running_pid(files.socket) or 0
                 dog = psutil.Process(pid)
