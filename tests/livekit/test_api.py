@@ -222,4 +222,4 @@ def api_of(server: Twirp, timeout: float = 5.0) -> ServerApi:
 
 def open_sessions() -> int:
     gc.collect()
-    return sum(isinstance(o, aiohttp.ClientSession) and not o.closed for o in gc.get_objects())
+    return sum(type(o) is aiohttp.ClientSession and not o.closed for o in gc.get_objects())

@@ -27,7 +27,7 @@ from onhook.rungs import APOLOGY, ONE_MOMENT, TIME_LIMIT, HangUp
 from tests.livekit.twirp import SECRET, Answer, error, hang, ok, twirp
 
 ERROR = RuntimeError("the customer database is down")
-POLICY = Policy(lost=[HangUp(deadline=1.0)], api_timeout=0.3)
+POLICY = Policy(lost=[HangUp(deadline=3.0)], api_timeout=1.0)
 
 
 async def one_caller() -> web.Response:
@@ -78,20 +78,20 @@ async def test_a_server_that_hangs_for_ever_costs_the_deadline_and_no_more() -> 
         began = loop.time()
         outcome = await rescue(server.credentials)
         assert outcome.ending == "handed_outward"
-        assert "no answer within 0.3 s" in outcome.detail
-        assert loop.time() - began < 2.0
+        assert "no answer within 1 s" in outcome.detail
+        assert loop.time() - began < 5.0
         await nothing_is_open()
 
 
 async def test_a_server_that_is_gone_is_named() -> None:
     async with twirp(ListParticipants=[one_caller]) as server:
         credentials = server.credentials
-        async with LiveKitLine(credentials, "r", agent="me", api_timeout=0.3) as line:
+        async with LiveKitLine(credentials, "r", agent="me", api_timeout=POLICY.api_timeout) as line:
             call = await line.picture()
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         gone = Credentials(f"http://127.0.0.1:{closed.getsockname()[1]}", "key", SECRET)
-        async with LiveKitLine(gone, "r", agent="me", api_timeout=0.3) as line:
+        async with LiveKitLine(gone, "r", agent="me", api_timeout=POLICY.api_timeout) as line:
             incident = Incident(Failure(Fault.ENTRYPOINT_RAISED, "it broke", 0.0, ERROR), call)
             outcome = await Engine(line, policy=POLICY).handle(incident)
     assert outcome.ending == "handed_outward"
@@ -143,5 +143,5 @@ async def nothing_is_open() -> None:
     server = Path(aiohttp.__file__).parent  # the far end's own tasks
     assert [t for t in others if not Path(file_of(t)).is_relative_to(server)] == []
     gc.collect()
-    sessions = [o for o in gc.get_objects() if isinstance(o, aiohttp.ClientSession)]
+    sessions = [o for o in gc.get_objects() if type(o) is aiohttp.ClientSession]
     assert [session for session in sessions if not session.closed] == []

@@ -36,9 +36,9 @@ def ended(
 async def send(answer: Answer) -> list[str]:
     async with (
         twirp(TransferSIPParticipant=[answer]) as server,
-        ServerApi(server.credentials, timeout=0.2) as api,
+        ServerApi(server.credentials, timeout=1.0) as api,
     ):
-        await refer(api, "r", "sip_1", Referral(TO, 0.4))
+        await refer(api, "r", "sip_1", Referral(TO, 2.0))
         return server.calls
 
 
@@ -79,7 +79,7 @@ FAILED = SIPTransferStatus.STS_TRANSFER_FAILED
             "refused",
             "STR_UNSPECIFIED",
         ),
-        (hang, "no_notify", r"\(NOTIFY\) within 0\.4 s"),
+        (hang, "no_notify", r"\(NOTIFY\) within 2 s"),
         (error(408, "canceled"), "canceled", "scripted canceled"),
         (error(404, "not_found"), "not_found", "not there any more"),
         (error(401, "unauthenticated"), "unauthenticated", "sip.call and roomAdmin"),

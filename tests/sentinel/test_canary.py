@@ -74,7 +74,7 @@ async def asked(
     clock, purse = Clock(), purse or Purse()
     async with (
         twirp(**{"CreateRoom": [MADE], "ListDispatch": [UNTAKEN], **scripts}) as server,
-        ServerApi(server.credentials, timeout=0.3) as api,
+        ServerApi(server.credentials, timeout=1.0) as api,
     ):
         canaries = Canaries(SETTINGS, api, spend=purse.spend, clock=clock, sleep=clock.sleep)
         result = await canaries.ask(name)
