@@ -56,3 +56,10 @@ def test_what_is_lacking_is_a_note() -> None:
     (found,) = judge_versions(packages(agents), newest=(1, 8), lacking=lacking)
     assert (found.code, found.level, found.why) == ("version.lacks", "note", "y is looked for")
     assert codes(attributes=False) == ["version.no-dispatch-attributes"]
+
+
+def test_a_monitor_that_may_crash_jobs_is_a_note() -> None:
+    agents = Installed("livekit-agents", "1.8.9")
+    (found,) = judge_versions(packages(agents), newest=(1, 8), loop_monitor=True)
+    assert (found.code, found.level) == ("version.loop-monitor", "note")
+    assert "LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS=0" in found.mend

@@ -27,7 +27,8 @@ from onhook.rungs import APOLOGY, ONE_MOMENT, TIME_LIMIT, HangUp
 from tests.livekit.twirp import SECRET, Answer, error, hang, ok, twirp
 
 ERROR = RuntimeError("the customer database is down")
-POLICY = Policy(lost=[HangUp(deadline=3.0)], api_timeout=1.0)
+LIMIT = 1.0
+POLICY = Policy(lost=[HangUp(deadline=3.0)], api_timeout=LIMIT)
 
 
 async def one_caller() -> web.Response:
@@ -41,7 +42,7 @@ async def one_caller() -> web.Response:
 
 
 async def rescue(credentials: Credentials) -> Outcome:
-    async with LiveKitLine(credentials, "r", agent="me", api_timeout=POLICY.api_timeout) as line:
+    async with LiveKitLine(credentials, "r", agent="me", api_timeout=LIMIT) as line:
         call = await line.picture()
         incident = Incident(Failure(Fault.ENTRYPOINT_RAISED, "it broke", 0.0, ERROR), call)
         outcome = await Engine(line, policy=POLICY).handle(incident)
@@ -86,12 +87,12 @@ async def test_a_server_that_hangs_for_ever_costs_the_deadline_and_no_more() -> 
 async def test_a_server_that_is_gone_is_named() -> None:
     async with twirp(ListParticipants=[one_caller]) as server:
         credentials = server.credentials
-        async with LiveKitLine(credentials, "r", agent="me", api_timeout=POLICY.api_timeout) as line:
+        async with LiveKitLine(credentials, "r", agent="me", api_timeout=LIMIT) as line:
             call = await line.picture()
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         gone = Credentials(f"http://127.0.0.1:{closed.getsockname()[1]}", "key", SECRET)
-        async with LiveKitLine(gone, "r", agent="me", api_timeout=POLICY.api_timeout) as line:
+        async with LiveKitLine(gone, "r", agent="me", api_timeout=LIMIT) as line:
             incident = Incident(Failure(Fault.ENTRYPOINT_RAISED, "it broke", 0.0, ERROR), call)
             outcome = await Engine(line, policy=POLICY).handle(incident)
     assert outcome.ending == "handed_outward"

@@ -25,7 +25,7 @@ from onhook.doctor.webhooks_check import check_webhooks
 from onhook.errors import ConfigurationError
 from onhook.livekit.credentials import Credentials
 from onhook.livekit.framework import job_attributes
-from onhook.livekit.framework.versions import FEATURES, KNOWN
+from onhook.livekit.framework.versions import FEATURES, KNOWN, loop_monitor_may_crash
 from onhook.redaction import described, masked, masked_number, masked_numbers
 from onhook.rungs.say import APOLOGY, ONE_MOMENT, TIME_LIMIT
 from onhook.threads import in_thread
@@ -262,6 +262,7 @@ def _versions() -> list[Finding]:
         newest=KNOWN,
         lacking=lacking,
         attributes=job_attributes.dispatches_have_attributes(),
+        loop_monitor=loop_monitor_may_crash(),
     )
     return list(found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,8 +47,15 @@ NO_ATTRIBUTES = Kind(
     "a second dispatch and a canary cannot be told apart from a first call: neither is sent",
     "upgrade livekit-api and livekit-protocol",
 )
+LOOP_MONITOR = Kind(
+    "version.loop-monitor",
+    Level.NOTE,
+    "livekit-agents' monitor of the event loop can crash a job on a Python before 3.12",
+    "a healthy call may lose its agent: its caller hears the words for a lost call",
+    "run Python 3.12 or newer, or set LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS=0 for the worker",
+)
 
-KINDS: Sequence[Kind] = (TOO_OLD, TOO_NEW, LACKS, UNMET, NO_ATTRIBUTES)
+KINDS: Sequence[Kind] = (TOO_OLD, TOO_NEW, LACKS, UNMET, NO_ATTRIBUTES, LOOP_MONITOR)
 
 _LEAST, _BELOW = (1, 5), (2,)
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*\(?([^;)]*)\)?\s*(;.*)?$")
@@ -86,6 +94,7 @@ def judge_versions(
     newest: tuple[int, ...],
     lacking: Sequence[tuple[str, str, str]] = (),
     attributes: bool = True,
+    loop_monitor: bool = False,
 ) -> Iterator[Finding]:
     """Judge what is installed.
 
@@ -94,6 +103,7 @@ def judge_versions(
         newest: The newest minor version of livekit-agents that onhook was tested with.
         lacking: What this version of it lacks: name, since when it is there, what is so without.
         attributes: Whether a dispatch can have attributes.
+        loop_monitor: Whether jobs run with a monitor of their loop that may crash this Python.
     """
     agents = packages.get("livekit-agents")
     if agents is not None:
@@ -108,6 +118,9 @@ def judge_versions(
             yield LACKS.found(
                 "livekit-agents", f"{named} has no {name} (since {since})", why=without
             )
+        if loop_monitor:
+            python = platform.python_version()
+            yield LOOP_MONITOR.found("livekit-agents", f"{named} runs it on Python {python}")
     if not attributes:
         yield NO_ATTRIBUTES.found("livekit-protocol", "this livekit-protocol knows none")
     for package in packages.values():

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 
 import pytest
 
 from onhook.livekit.framework import versions
-from onhook.livekit.framework.versions import FEATURES, Feature, framework_version, tell_of_version
+from onhook.livekit.framework.versions import (
+    FEATURES,
+    Feature,
+    framework_version,
+    loop_monitor_may_crash,
+    tell_of_version,
+)
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -48,3 +55,15 @@ def test_a_newer_version_is_named_once(
     for _ in range(2):
         tell_of_version()
     assert caplog.text.count("newer than 1.8") == warns
+
+
+@pytest.mark.parametrize(("limit", "runs"), [(None, True), ("100", True), ("0", False)])
+def test_a_monitor_of_the_loop_that_python_may_not_survive(
+    limit: str | None, runs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS"
+    monkeypatch.delenv(name, raising=False)
+    if limit is not None:
+        monkeypatch.setenv(name, limit)
+    has_it = numbers(framework_version()) >= (1, 8, 1)
+    assert loop_monitor_may_crash() is (runs and has_it and sys.version_info < (3, 12))

@@ -5,11 +5,20 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["FEATURES", "KNOWN", "Feature", "framework_version", "tell_of_version", "tell_once"]
+__all__ = [
+    "FEATURES",
+    "KNOWN",
+    "Feature",
+    "framework_version",
+    "loop_monitor_may_crash",
+    "tell_of_version",
+    "tell_once",
+]
 
 logger = logging.getLogger("onhook")
 
@@ -76,6 +85,22 @@ def tell_once(what: str, cost: str) -> None:
         cost: What does not work without it.
     """
     logger.warning("livekit-agents %s has no %s: %s", framework_version(), what, cost)
+
+
+def loop_monitor_may_crash() -> bool:
+    """Return whether jobs run with a monitor of their loop that their Python may not survive.
+
+    Its thread reads the stack of the loop's thread while that one runs (since 1.8.1,
+    `telemetry/loop_monitor.py`), and Python before 3.12 may end by signal 11
+    (DataDog/dd-trace-py #13567).
+    """
+    if sys.version_info >= (3, 12):
+        return False
+    try:
+        monitor: Any = importlib.import_module("livekit.agents.telemetry.loop_monitor")
+        return monitor.LoopMonitorThresholds.from_env() is not None
+    except (ImportError, AttributeError):
+        return False
 
 
 def _waits_for_a_busy_provider() -> bool:
