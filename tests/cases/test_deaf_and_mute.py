@@ -14,6 +14,8 @@ from tests.cases.scene import AGAIN, Scene
 from tests.cases.test_company import speaks_up
 
 UNHEARD = words(8, released=24)
+MUTE = words(8, released=26)
+"""Its session takes turns: half a second for each, and the second is waited for as well."""
 
 
 async def speaks_into_silence(s: Scene) -> None:
@@ -71,7 +73,7 @@ async def mute(s: Scene) -> None:
             )
 
 
-@case("plain_desk", UNHEARD)
+@case("plain_desk", MUTE)
 async def test_agent_whose_track_is_muted(s: Scene) -> None:
     await s.dial()
     await s.greeted()
@@ -79,7 +81,7 @@ async def test_agent_whose_track_is_muted(s: Scene) -> None:
     await speaks_into_silence(s)
 
 
-@case("plain_desk", UNHEARD)
+@case("plain_desk", MUTE)
 async def test_agent_that_may_not_publish_any_more(s: Scene) -> None:
     await s.dial()
     await s.greeted()
