@@ -137,7 +137,7 @@ async def test_an_agent_that_is_heard_again_has_recovered() -> None:
         await session.sends()
         session.output.audio.flush()
         reply.ends()
-        await asyncio.wait_for(heard, 1)
+        await asyncio.wait_for(heard, 10)
         session.takes_turn()
         assert (await watch.failure()).severity is Severity.IMPAIRED
 
