@@ -132,7 +132,7 @@ async def test_transfer_that_rings_for_longer_than_its_job_may_live(s: Scene) ->
     s.see("the end of the caller's leg", not await s.stays(10))
 
 
-@case("refers_and_leaves", words(47, released=47) if OBSERVED else words(15.5, released=28))
+@case("refers_and_leaves", words(49, released=49) if OBSERVED else words(15.5, released=28))
 async def test_transfer_that_fails_when_the_job_has_ended(s: Scene) -> None:
     """The far end does not answer: the caller is then left with nobody.
 
