@@ -27,7 +27,10 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
 
 
-_KEPT = ("ONHOOK_BIN_DIR", "ONHOOK_REDIS_SERVER", "ONHOOK_LIVEKIT_SERVER", "ONHOOK_LIVEKIT_SIP")
+_KEPT = (
+    *("ONHOOK_BIN_DIR", "ONHOOK_REDIS_SERVER", "ONHOOK_LIVEKIT_SERVER", "ONHOOK_LIVEKIT_SIP"),
+    "LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS",
+)
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
