@@ -292,6 +292,20 @@ async def test_taken_over_by_another_while_it_was_away_its_claim_is_lost() -> No
     assert a.claims.health.superseded == 1
 
 
+async def test_a_lost_claim_is_given_back_although_shared_has_just_gone() -> None:
+    fleet, (a, b) = await fleet_of("a", "b")
+    lost = await a.claimed()
+    fleet.clock.now += TTL
+    await b.claimed()
+    with pytest.raises(ClaimLostError):
+        await a.claims.renew(lost, TTL)
+    a.way.cut = True
+    await a.claims.release(lost, None)
+    assert a.claims.health.link is Link.GONE
+    with pytest.raises(ClaimLostError, match="nothing is known of this claim"):
+        await a.claims.release(lost, outcome(CALL, "released", "a"))
+
+
 async def test_finished_by_both_the_first_outcome_counts() -> None:
     fleet, (a, b) = await fleet_of("a", "b")
     claim = await a.claimed()

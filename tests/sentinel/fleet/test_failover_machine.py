@@ -132,7 +132,7 @@ class FailoverMachine(RuleBasedStateMachine):
         """All is told in the end, and nothing that was accepted is lost."""
         for node in self.fleet.nodes:
             node.way.cut = node.way.loses_answer = False
-        for _ in range(2):
+        for _ in range(3):  # an answer that was lost ends, its call is claimed again, and that ends
             self.run(self.fleet.settle())
             self.fleet.clock.now += RESCUE + TTL  # who holds a call has died
         for node in self.fleet.nodes:

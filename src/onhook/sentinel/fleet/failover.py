@@ -325,8 +325,13 @@ class FailoverClaims:
             if there == (claim.token, outcome.incident, outcome.ending):
                 return
         if self._link is Link.REACHED:
-            await self._shared.release(claim, outcome, events)
-        elif outcome is not None or claim.call in self._given:
+            try:
+                await self._shared.release(claim, outcome, events)
+            except FleetUnavailableError as error:
+                self._lose(error)
+            else:
+                return
+        if outcome is not None or claim.call in self._given:
             raise self._unknown(claim)
 
     def _mine(self, claim: Claim) -> GivenClaim | None:
