@@ -67,7 +67,7 @@ def test_a_long_text_of_one_kind_takes_no_time() -> None:
 def test_a_text_of_any_length_is_bounded_at_once_and_only_once(text: str) -> None:
     began = time.perf_counter()
     short = bounded(text)
-    assert time.perf_counter() - began < 0.5
+    assert time.perf_counter() - began < 0.1
     assert len(short) <= 4_000
     assert bounded(short) == short
     short.encode()

@@ -195,7 +195,7 @@ async def test_the_request_says_whom_and_how(server: Twirp, job: OutboundJob) ->
     assert (request.sip_number, request.participant_name) == ("+15550199", "Ann")
     assert dict(request.headers) == {"X-A": "1"}
     assert request.wait_until_answered
-    assert 5 <= request.ringing_timeout.seconds <= 8, "the deadline, and a little"
+    assert request.ringing_timeout.seconds == 6, "the deadline, and a second"
 
 
 async def test_without_a_guard_the_limit_is_kept_and_said_once(
