@@ -96,6 +96,14 @@ def test_a_callee_who_has_not_answered_hears_no_words() -> None:
     assert rungs(call) == "hang_up"
 
 
+def test_a_caller_who_may_not_hear_gets_no_words() -> None:
+    deaf = replace(caller(), may_hear=False)
+    assert rungs(call_of(deaf)) == "hang_up"
+    assert rungs(call_of(deaf, caller(RINGING, "sip_2"))) == "say hang_up"
+    soft = Incident(Failure(Fault.LLM_STALLED, "slow", 0.0, severity=Severity.IMPAIRED), call_of())
+    assert [rung.name for rung in plan(Policy(), soft, call_of(deaf)).rungs] == ["keep"]
+
+
 def test_a_fault_may_have_a_ladder_of_its_own() -> None:
     policy = Policy(on={"entrypoint.stalled": [DeleteRoom()], SHUTDOWN: [Keep("we redial")]})
     assert rungs(call_of(caller()), Fault.ENTRYPOINT_STALLED, policy) == "delete_room"

@@ -52,6 +52,7 @@ class Leg:
         may_speak: Whether it can be company: a person who may publish audio, an agent that is just
             starting. A dashboard that only subscribes cannot.
         call_id: The SIP call id (`sip.callID`), empty for other kinds.
+        may_hear: Whether a caller may hear what is said in the room.
     """
 
     identity: str
@@ -60,6 +61,7 @@ class Leg:
     audible: bool = False
     call_id: str = ""
     may_speak: bool = True
+    may_hear: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,12 @@ class Call:
         return bool(callers) and all(
             leg.line in (LineState.RINGING, LineState.DIALING) for leg in callers
         )
+
+    @property
+    def deaf(self) -> bool:
+        """Whether there are callers and none of them may hear what is said in the room."""
+        callers = self.callers
+        return bool(callers) and not any(leg.may_hear for leg in callers)
 
     @property
     def call_id(self) -> str:

@@ -180,6 +180,8 @@ def _soften(policy: RescuePolicy, call: Call) -> Ladder:
     if call.ringing:
         return _keep("the line still rings: soft words would answer it")
     ladder = Ladder.of(policy.impaired)
+    if call.deaf:
+        return _mute(ladder)
     if call.colleagues:
         words = tuple(rung for rung in ladder.rungs if isinstance(rung, Say))
         return Ladder((*words, _PATIENCE))
@@ -193,8 +195,9 @@ def _rescue(policy: RescuePolicy, incident: Incident, call: Call) -> Ladder:
     ladder = policy.ladder_for(incident.fault)
     if incident.fault is Fault.CALL_OVERLONG and incident.fault not in policy.on:
         return _TIME_IS_UP
-    # a callee who has not answered would hear no announcement
-    if call.ringing and (policy.ringing == "reject" or call.direction is Direction.OUTBOUND):
+    # who may not hear, and a callee who has not answered, would hear no announcement
+    unanswered = call.ringing and call.direction is Direction.OUTBOUND
+    if call.deaf or unanswered or (call.ringing and policy.ringing == "reject"):
         return _mute(ladder)
     return ladder
 

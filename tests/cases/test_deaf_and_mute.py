@@ -9,7 +9,7 @@ from livekit import api
 from livekit.protocol.models import ParticipantInfo, ParticipantPermission
 
 from tests.cases.case import case
-from tests.cases.expected import NOTHING, released, words
+from tests.cases.expected import NOTHING, WORDS_AT_MOST, released, words
 from tests.cases.scene import AGAIN, Scene
 from tests.cases.test_company import speaks_up
 
@@ -89,12 +89,40 @@ async def test_agent_that_may_not_publish_any_more(s: Scene) -> None:
     await speaks_into_silence(s)
 
 
-@case("plain_desk", released(26))
+@case("plain_desk", released(8))
 async def test_leg_that_may_not_subscribe_any_more(s: Scene) -> None:
     await s.dial()
     await s.greeted()
     await allow(s, await s.person(ParticipantInfo.Kind.SIP), can_subscribe=False)
     await speaks_into_silence(s)
+
+
+@case("plain_desk", WORDS_AT_MOST)
+async def test_leg_that_may_not_subscribe_for_a_moment(s: Scene) -> None:
+    await s.dial()
+    await s.greeted()
+    caller = await s.person(ParticipantInfo.Kind.SIP)
+    await allow(s, caller, can_subscribe=False)
+    s.struck = await s.says()
+    await asyncio.sleep(4)
+    await allow(s, caller)
+    if await s.stays(5):
+        asked = await s.says(AGAIN)
+        await s.hears("the answer", 12, after=asked)
+        await s.stays(5)
+
+
+@case("plain_desk", NOTHING)
+async def test_supervisor_who_keeps_the_caller_from_hearing(s: Scene) -> None:
+    await s.dial()
+    await s.greeted()
+    s.struck = time.monotonic()
+    await speaks_up(await s.join("supervisor"))
+    await allow(s, await s.person(ParticipantInfo.Kind.SIP), can_subscribe=False)
+    await s.says()
+    if await s.stays(9):
+        await s.says(AGAIN)
+        await s.stays(12)
 
 
 @case("plain_desk", NOTHING)

@@ -69,6 +69,37 @@ async def test_a_caller_who_speaks_again_into_silence_is_waited_for_no_longer() 
         assert failure.at - again == pytest.approx(LIMIT, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("deaf", "severity"), [(False, Severity.IMPAIRED), (True, Severity.LOST)], ids=["mute", "deaf"]
+)
+async def test_words_are_tried_where_the_caller_may_hear_them(
+    deaf: bool, severity: Severity
+) -> None:
+    session = FakeSession()
+    line = LineView(unheard="nothing of it arrives", deaf=deaf)
+    clock = asyncio.get_running_loop().time
+    with SessionWatch(cast(Any, session), Policy(), clock, lambda: line) as watch:
+        reply, asked = session.takes_turn(), now()
+        watch.conversation.debts.model_answered()
+        await session.sends()
+        session.output.audio.flush()
+        reply.ends()
+        failure = await watch.failure()
+        assert (failure.fault, failure.severity) == (Fault.AUDIO_UNHEARD, severity)
+        assert failure.at - asked == pytest.approx(LIMIT, abs=0.6)
+        assert ("line" in failure.evidence) is deaf
+
+
+async def test_a_deaf_leg_says_nothing_of_an_agent_that_has_not_answered() -> None:
+    session = FakeSession()
+    line = LineView(unheard="its leg may not subscribe", deaf=True)
+    clock = asyncio.get_running_loop().time
+    with SessionWatch(cast(Any, session), Policy(), clock, lambda: line) as watch:
+        session.takes_turn()
+        failure = await watch.failure()
+        assert (failure.fault, failure.severity) == (Fault.LLM_STALLED, Severity.IMPAIRED)
+
+
 @pytest.mark.parametrize("told", [True, False], ids=["by its event", "by its task"])
 async def test_a_tool_that_still_runs_gets_its_own_limit(
     told: bool, monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from livekit.protocol.models import (
     ParticipantInfo,
     ParticipantPermission,
@@ -84,6 +85,14 @@ def test_company_is_who_can_be_heard_or_can_speak() -> None:
     )
     names = [leg.identity for leg in call.company]
     assert names == ["ann", "next agent", "other agent", "colleague"]
+
+
+@pytest.mark.parametrize(("allowed", "deaf"), [(True, False), (False, True)])
+def test_a_leg_that_may_not_subscribe_hears_nobody(allowed: bool, deaf: bool) -> None:
+    leg = sip("caller", callStatus="active")
+    assert not see(leg).deaf, "nothing is told of it"
+    leg.permission.CopyFrom(ParticipantPermission(can_publish=True, can_subscribe=allowed))
+    assert see(leg).deaf is deaf
 
 
 def test_who_has_left_is_not_on_the_call() -> None:

@@ -142,6 +142,7 @@ def _leg(
         _line_state(attributes.get("sip.callStatus", "")),
         audible,
         attributes.get("sip.callID", ""),
+        may_hear=may_subscribe(permission),
     )
 
 

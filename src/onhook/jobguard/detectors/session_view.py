@@ -33,6 +33,7 @@ class LineView:
         callers: Identities of the callers.
         ambience: Whether the agent plays sounds on a track of its own.
         unheard: Why callers get nothing of what the agent sends; empty where they do.
+        deaf: Whether callers may not hear anybody in the room.
     """
 
     answered: bool = True
@@ -41,6 +42,7 @@ class LineView:
     callers: frozenset[str] = frozenset()
     ambience: bool = False
     unheard: str = ""
+    deaf: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from livekit.agents import (
 from livekit.agents.metrics import LLMMetrics
 from livekit.agents.voice import SpeechHandle
 
-from onhook.faults import Fault
+from onhook.faults import Fault, Severity
 from onhook.incident import Failure
 from onhook.jobguard.detectors.session_view import JobView, LineView, SessionView
 from onhook.jobguard.failures import shut_down
@@ -259,9 +259,13 @@ class SessionWatch:
         since = now if judgement.silent_since is None else judgement.silent_since
         told = evidence(judgement, conversation.limits, conversation.warned, self._history)
         told |= {"framework": why, "agent": self._session.agent_state}
+        severity = judgement.severity
+        if fault is Fault.AUDIO_UNHEARD and line.deaf:
+            severity = Severity.LOST  # the agent speaks, and the line shows that no words can help
+            told.setdefault("line", "no words could be heard either")
         conversation.is_warned()
         detail = f"the caller has heard nothing for {now - since:.1f} s: {why}"
-        return Failure(*(fault, detail, now, error, told, judgement.severity), silent_since=since)
+        return Failure(*(fault, detail, now, error, told, severity), silent_since=since)
 
     # -- the session
 

@@ -12,7 +12,7 @@ from typing import Any
 from livekit import rtc
 from livekit.agents import AgentSession
 
-from onhook.call import Direction, LineState
+from onhook.call import Call, Direction, LineState
 from onhook.faults import Severity
 from onhook.incident import Failure
 from onhook.jobguard.detectors.first_audio import plays_ambience
@@ -145,8 +145,14 @@ class Sessions:
             alone=not call.company,
             callers=callers,
             ambience=plays_ambience(self._room),
-            unheard="" if call.company else self._voice_path.broken(callers),
+            unheard="" if call.company else self._unheard(call),
+            deaf=call.deaf,
         )
+
+    def _unheard(self, call: Call) -> str:
+        """Return why callers get nothing of what the agent sends; empty where they do."""
+        deaf = "the caller's leg may not subscribe to any track" if call.deaf else ""
+        return self._voice_path.broken() or deaf
 
     async def _find(self) -> None:
         """Find the job's session while it starts, so that no word of it goes unmeasured."""
