@@ -132,15 +132,34 @@ async def test_transfer_that_rings_for_longer_than_its_job_may_live(s: Scene) ->
     s.see("the end of the caller's leg", not await s.stays(10))
 
 
-@case("refers_and_leaves", words(49, released=49) if OBSERVED else words(15.5, released=28))
-async def test_transfer_that_fails_when_the_job_has_ended(s: Scene) -> None:
-    """The far end does not answer: the caller is then left with nobody.
+@case("refers_for_a_minute_and_leaves", Expected(by_agent=True))
+async def test_transfer_that_may_ring_for_a_minute(s: Scene) -> None:
+    """Its job is gone for half a minute when the far end answers."""
+    await is_referred(s, 100, 180, 200, far_end=50.0)
+    s.see("the end of the caller's leg", not await s.stays(10))
 
-    Who only observes asks for no outcome: the time that a transfer may take tells, which the
-    watchdog counts from the death of the job.
-    """
+
+@case("refers_and_is_killed", Expected(by_agent=True))
+async def test_transfer_that_still_rings_when_the_job_is_killed(s: Scene) -> None:
+    await is_referred(s, 100, 180, 200)
+    s.see("the end of the caller's leg", not await s.stays(10))
+
+
+IN_TIME = 30.0
+"""Seconds that a transfer may take by default: where nobody can ask for its outcome, they tell."""
+
+
+@case("refers_and_leaves", words(IN_TIME if OBSERVED else 15.5, released=IN_TIME))
+async def test_transfer_that_fails_when_the_job_has_ended(s: Scene) -> None:
+    """The far end does not answer: the caller is then left with nobody."""
     await is_referred(s, 100, 180, 486)
-    await s.stays(40 if OBSERVED else 20)
+    await s.stays(20)
+
+
+@case("refers_and_is_killed", words(IN_TIME, released=IN_TIME + 6))
+async def test_transfer_that_fails_when_the_job_was_killed(s: Scene) -> None:
+    await is_referred(s, 100, 180, 486)
+    await s.stays(25)
 
 
 async def is_handed_over(s: Scene) -> None:

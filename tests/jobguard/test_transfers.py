@@ -168,8 +168,10 @@ async def test_a_window_that_has_passed_and_another_room_hold_nothing(far_end: T
     transfers = Transfers(ROOM, clock)
     await seen(transfers, far_end)
     assert transfers.under_way(call_of(caller(LineState.ACTIVE, "sip_2"))) is None
+    assert transfers.until == 30.0
     clock.time += 30.1
     assert transfers.under_way(call_of(caller())) is None
+    assert transfers.until == 0.0
     await seen(elsewhere := Transfers("call-2", clock), far_end)
     assert elsewhere.under_way(call_of(caller())) is None
 

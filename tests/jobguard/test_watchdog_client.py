@@ -10,6 +10,7 @@ from livekit.agents import JobExecutorType
 
 from onhook.jobguard.watchdog_client import WatchdogClient
 from onhook.policy import Policy
+from onhook.watchdog.protocol.messages import NO_NEWS
 from tests.jobguard.fakes import FakeJob
 
 
@@ -24,7 +25,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def warnings_of(job: FakeJob, caplog: pytest.LogCaptureFixture) -> list[str]:
-    ring2 = WatchdogClient(job.ctx, Policy(), lambda: ("", 0.0))
+    ring2 = WatchdogClient(job.ctx, Policy(), lambda: NO_NEWS)
     await ring2.start("agent-1")
     await ring2.leave("done")
     return [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]

@@ -19,7 +19,7 @@ from onhook.rungs import HangUp, Say
 from onhook.sinks.journal import MemoryJournal, Step
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.protocol.job_policy import JobPolicy
-from onhook.watchdog.protocol.messages import AWAITING, TRANSFERRING, Hello
+from onhook.watchdog.protocol.messages import AWAITING, TRANSFERRING, Beat, Hello
 from tests.fakes import AGENT, FakeLine, call_of, caller
 from tests.rescue.telling import story
 
@@ -88,9 +88,11 @@ DIED = Failure(Fault.JOB_DIED, "the job has died without a goodbye", 0.0)
 
 
 @pytest.mark.parametrize("leaving", [TRANSFERRING, AWAITING])
-@pytest.mark.parametrize("comes", [True, False])
+@pytest.mark.parametrize(
+    ("comes", "until"), [(True, 30.0), (False, 30.0), (True, 60.0), (False, 10.0)]
+)
 async def test_whoever_an_agent_has_left_its_caller_to_is_waited_for(
-    monkeypatch: pytest.MonkeyPatch, leaving: str, comes: bool
+    monkeypatch: pytest.MonkeyPatch, leaving: str, comes: bool, until: float
 ) -> None:
     rescuer, line, _ = rescuing(monkeypatch)
     colleague = caller(LineState.RINGING, "sip_2")
@@ -100,18 +102,21 @@ async def test_whoever_an_agent_has_left_its_caller_to_is_waited_for(
         AWAITING: call_of(caller(LineState.ACTIVE, "sip_2"), caller()),
     }
 
+    takes = until - 8.0
+
     async def somebody_comes() -> None:
-        await asyncio.sleep(20.0)
+        await asyncio.sleep(takes)
         if comes:
             line.call = after[leaving]
 
     coming = asyncio.create_task(somebody_comes())
     began = asyncio.get_running_loop().time()
-    await rescuer.rescue(ACTS, DIED, intruder=False, leaving=leaving)
+    news = Beat(0.0, leaving, left_until=began + until)
+    await rescuer.rescue(ACTS, DIED, intruder=False, news=news)
     took = asyncio.get_running_loop().time() - began
     await coming
     assert line.asked == ([] if comes else ["say", "delete"])
-    assert took == pytest.approx(20.0 if comes else 30.0, abs=1.0)
+    assert took == pytest.approx(takes if comes else until, abs=1.0)
 
 
 async def test_a_phone_that_rings_beside_the_caller_of_a_killed_job_is_no_company(

@@ -22,7 +22,7 @@ from onhook.watchdog.daemon.job_table import JobTable
 from onhook.watchdog.daemon.liveness import BEAT
 from onhook.watchdog.daemon.watched_job import Job
 from onhook.watchdog.protocol.job_policy import JobPolicy
-from onhook.watchdog.protocol.messages import Beat, Hello
+from onhook.watchdog.protocol.messages import NO_NEWS, Beat, Hello
 from tests.fakes import call_of, caller
 from tests.rescue.telling import closed, opened
 
@@ -62,7 +62,7 @@ class Recorder(JobRescuer):
             raise
 
     async def rescue(
-        self, job: Hello, failure: Failure, *, intruder: bool, leaving: str = ""
+        self, job: Hello, failure: Failure, *, intruder: bool, news: Beat = NO_NEWS
     ) -> Outcome | None:
         self.note("rescue")
         self.failures.append(failure)

@@ -26,7 +26,7 @@ from onhook.sentinel.signals.signed_bodies import SignedBodies
 from onhook.watchdog.daemon.job_table import JobTable
 from onhook.watchdog.daemon.lease import PERIOD, TTL, LeaseSender, calls_of
 from onhook.watchdog.daemon.signed_post import SignedPost
-from onhook.watchdog.protocol.messages import Bye
+from onhook.watchdog.protocol.messages import NO_NEWS, Bye
 from tests.fakes import ROOM, call_of, caller
 from tests.http_server import http_server
 from tests.jobguard.fakes import FakeJob
@@ -249,7 +249,7 @@ async def test_a_release_reaches_the_sentinel_by_the_lease(
         for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "ONHOOK_RUNTIME_DIR"):
             monkeypatch.setenv(name, host.env[name])
         monkeypatch.setenv("ONHOOK_WATCHDOG", "external")
-        ring2 = WatchdogClient(FakeJob().ctx, Policy(), lambda: ("", 0.0))
+        ring2 = WatchdogClient(FakeJob().ctx, Policy(), lambda: NO_NEWS)
         try:
             await host.watchdog()
             await ring2.start("agent-1")

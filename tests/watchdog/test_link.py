@@ -53,7 +53,7 @@ async def test_a_change_of_what_the_agent_does_is_told_with_the_next_beat(
         await writer.wait_closed()
         gone.set()
 
-    news = [("speaking", 0.0)]
+    news = [Beat(0.0, "speaking")]
     server = await asyncio.start_unix_server(listen, sock=bind(files.socket))
     link = Link(HELLO, CREDENTIALS, mode="external", files=files, news=lambda: news[0])
     async with server, asyncio.timeout(DEADLINE):
@@ -61,10 +61,10 @@ async def test_a_change_of_what_the_agent_does_is_told_with_the_next_beat(
         link.up()
         while (await told.get()).state != "speaking":
             pass
-        news[0] = ("listening", 12.5)
+        news[0] = Beat(0.0, "listening", 12.5, 40.0)
         while (beat := await told.get()).state != "listening":
             pass
-        assert beat.audible_until == 12.5
+        assert (beat.audible_until, beat.left_until) == (12.5, 40.0)
         await link.aclose()
         await gone.wait()
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import msgspec
 from livekit.agents import AgentSession, JobContext, tts
 
 from onhook.call import Call
@@ -47,6 +48,7 @@ from onhook.policy import Policy
 from onhook.sinks import Observer
 from onhook.sinks.journal import Journal
 from onhook.tasks import end
+from onhook.watchdog.protocol.messages import TRANSFERRING, Beat
 
 __all__ = ["GuardedJob"]
 
@@ -110,10 +112,14 @@ class GuardedJob:
         )
         self._limit = CallLimit(ctx.room, policy.max_call, clock)
 
-    def _news(self) -> tuple[str, float]:
-        """Return what the agent does, and until when it could be heard, for the watchdog."""
-        state, heard_until = self.sessions.news()
-        return self.rescuer.leaving or state, heard_until
+    def _news(self) -> Beat:
+        """Return what the agent does, for the watchdog."""
+        news, (state, until) = self.sessions.news(), self.rescuer.leaving
+        if not state and (until := self._transfers.until) > self.clock():
+            state = TRANSFERRING
+        if not state:
+            return news
+        return msgspec.structs.replace(news, state=state, left_until=until)
 
     @property
     def observes(self) -> bool:

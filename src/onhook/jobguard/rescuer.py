@@ -25,7 +25,7 @@ from onhook.rescue.engine import Engine
 from onhook.rescue.events import Closed, Ring, Sink, emit
 from onhook.sinks import Observer, ObserverSink
 from onhook.tasks import end
-from onhook.watchdog.protocol.messages import AWAITING, LEFT_TO, TRANSFERRING
+from onhook.watchdog.protocol.messages import AWAITING, TRANSFERRING
 
 __all__ = ["Rescuer"]
 
@@ -33,6 +33,9 @@ logger = logging.getLogger("onhook")
 
 _LEAVES = (Fault.AGENT_SHUTDOWN, Fault.SESSION_ENDED)
 """Faults of an agent that leaves its caller on purpose, maybe to somebody who is on their way."""
+_TO_NOBODY = "", 0.0
+_DIALS = 30.0
+"""Seconds for a phone that is dialled to be answered, as for a transfer that names no time."""
 _LOOK = 1.0
 """Seconds for the first picture of a call; the rescue goes on without it."""
 
@@ -78,8 +81,8 @@ class Rescuer:
         self._soft: asyncio.Task[None] | None = None
         self._returning: asyncio.Task[bool] | None = None
         """Ends when the agent is heard again after soft words."""
-        self.leaving = ""
-        """To what the agent leaves its caller, as its beats tell the watchdog."""
+        self.leaving = _TO_NOBODY
+        """To what the agent leaves its caller, and until when; its beats tell it the watchdog."""
         self.state = JobState()
         """Where the job stands."""
         self.outcome: Outcome | None = None
@@ -254,9 +257,9 @@ class Rescuer:
 
         The agent left its caller to the transfer: when that fails, they get words.
         """
-        self.leaving = TRANSFERRING
+        self.leaving = TRANSFERRING, transfer.until
         why = await self._transfers.ends(line, transfer, ask=self._mode == "act")
-        self.leaving = ""
+        self.leaving = _TO_NOBODY
         return in_vain(failure, "transfer", why)
 
     async def _await_arrival(
@@ -265,10 +268,11 @@ class Rescuer:
         """Wait for somebody whom the agent has sent for; see `_see_through`."""
         look, room = functools.partial(self.look, line), self._ctx.room
         mine = self._ctx.job.dispatch_id
-        arrivals = Arrivals(line, look, patience=LEFT_TO, mine=mine, room=room, clock=self._clock)
-        self.leaving = AWAITING
+        until = self._clock() + _DIALS
+        arrivals = Arrivals(line, look, until=until, mine=mine, room=room, clock=self._clock)
+        self.leaving = AWAITING, until
         call, why = await arrivals.wait(call)
-        self.leaving = ""
+        self.leaving = _TO_NOBODY
         return call, in_vain(failure, "arrival", why)
 
     def _engine(self, line: Line) -> Engine:

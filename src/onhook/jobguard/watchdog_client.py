@@ -18,7 +18,7 @@ from onhook.rescue.events import Sink
 from onhook.tasks import end
 from onhook.watchdog import Link, Mode
 from onhook.watchdog.protocol.job_policy import JobPolicy
-from onhook.watchdog.protocol.messages import Hello
+from onhook.watchdog.protocol.messages import Beat, Hello
 
 __all__ = ["WatchdogClient"]
 
@@ -31,7 +31,7 @@ class WatchdogClient:
     Args:
         ctx: The job.
         policy: What the watchdog is to do in the job's place.
-        news: Returns what the agent does, and until when it could be heard.
+        news: Returns what the agent does, as its beats tell it.
         mode: Whether the watchdog acts in its place, or only records.
     """
 
@@ -39,7 +39,7 @@ class WatchdogClient:
         self,
         ctx: JobContext,
         policy: Policy,
-        news: Callable[[], tuple[str, float]],
+        news: Callable[[], Beat],
         mode: GuardMode = "act",
     ) -> None:
         self._ctx = ctx

@@ -72,7 +72,8 @@ class Arrivals:
     Args:
         line: The call's line.
         look: Looks anew who is on the call.
-        patience: Seconds in which a phone that is dialled is answered, or a transfer succeeds.
+        until: When a phone that is dialled has not been answered, or a transfer has failed, in
+            seconds of the clock.
         mine: Id of the dispatch that the job came by; empty where it is not known.
         room: The job's room; `None` outside the job.
         clock: Seconds of a monotonic clock.
@@ -84,7 +85,7 @@ class Arrivals:
         line: Line,
         look: Callable[[], Awaitable[Call]],
         *,
-        patience: float,
+        until: float,
         mine: str = "",
         room: rtc.Room | None = None,
         clock: Callable[[], float],
@@ -92,7 +93,7 @@ class Arrivals:
     ) -> None:
         self._line = line
         self._look = look
-        self._patience = patience
+        self._until = until
         self._mine = mine
         self._room = room
         self._clock = clock
@@ -123,12 +124,12 @@ class Arrivals:
         Returns:
             The call as it is then, and why they are still there; empty where they are not.
         """
-        call = await self._until(_settled, call, self._patience)
+        call = await self._looks(_settled, call, self._until)
         return call, "" if _settled(call) else "the transfer has not succeeded in time"
 
     async def _answer(self, phone: Leg, call: Call) -> tuple[Call, str]:
         logger.info("the phone of %s is dialled: waiting for its answer", phone.identity)
-        call = await self._until(lambda now: awaited_phone(now) is None, call, self._patience)
+        call = await self._looks(lambda now: awaited_phone(now) is None, call, self._until)
         return call, "" if _settled(call) else f"the phone of {phone.identity} was not answered"
 
     async def _coming(self, sent: Dispatch, call: Call) -> tuple[Call, str]:
@@ -140,15 +141,14 @@ class Arrivals:
             return _settled(now) or any(leg.identity not in others for leg in now.other_agents)
 
         left = min(_COMES, _COMES - (self._wall() - sent.created_at))
-        call = await self._until(here, call, left)
+        call = await self._looks(here, call, self._clock() + left)
         if not here(call):
             return call, f"the agent {name!r}, which was sent for, has not come"
-        call = await self._until(_settled, call, _STARTS)
+        call = await self._looks(_settled, call, self._clock() + _STARTS)
         return call, "" if _settled(call) else f"the agent {name!r} has come, and cannot be heard"
 
-    async def _until(self, over: Callable[[Call], bool], call: Call, seconds: float) -> Call:
-        """Look until something is so, or for some seconds; return the call as it is then."""
-        until = self._clock() + seconds
+    async def _looks(self, over: Callable[[Call], bool], call: Call, until: float) -> Call:
+        """Look until something is so, or until a moment; return the call as it is then."""
         with Changes(self._room) as changes:
             while not over(call) and (left := until - self._clock()) > 0:
                 await changes.wait(min(_LOOK, left))

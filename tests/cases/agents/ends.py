@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+from datetime import timedelta
 
 from livekit import api
 from livekit.agents import (
@@ -132,30 +134,53 @@ async def has_the_end_call_tool(ctx: JobContext) -> None:
     await talking(ctx, tools=[EndCallTool()])
 
 
-@agent
-@onhook.guard
-async def refers_and_leaves(ctx: JobContext) -> None:
-    """Send the caller elsewhere, do not wait for the outcome for long, and leave."""
+async def refer(ctx: JobContext, *, rings: float | None = None) -> None:
+    """Send the caller elsewhere, and do not wait for the outcome for long.
+
+    Args:
+        rings: Seconds that the transfer may take; the server's own time when omitted.
+    """
     told = go(ctx)
     made = session()
     await made.start(Desk(), room=ctx.room)
     await greet(made)
     await told.wait()
     caller = next(iter(ctx.room.remote_participants.values()))
+    request = api.TransferSIPParticipantRequest(
+        participant_identity=caller.identity,
+        room_name=ctx.room.name,
+        transfer_to="tel:+15550188",
+    )
+    if rings is not None:
+        request.ringing_timeout.FromTimedelta(timedelta(seconds=rings))
     mark("referring")
     try:
         async with asyncio.timeout(5):
-            await ctx.api.sip.transfer_sip_participant(
-                api.TransferSIPParticipantRequest(
-                    participant_identity=caller.identity,
-                    room_name=ctx.room.name,
-                    transfer_to="tel:+15550188",
-                )
-            )
+            await ctx.api.sip.transfer_sip_participant(request)
     except Exception as error:  # as agents do: whatever it was, the call is no longer theirs
         mark("transfer_error", error=repr(error))
     mark("struck")
+
+
+@agent
+@onhook.guard
+async def refers_and_leaves(ctx: JobContext) -> None:
+    await refer(ctx)
     ctx.shutdown("transferred")
+
+
+@agent
+@onhook.guard
+async def refers_for_a_minute_and_leaves(ctx: JobContext) -> None:
+    await refer(ctx, rings=60.0)
+    ctx.shutdown("transferred")
+
+
+@agent
+@onhook.guard
+async def refers_and_is_killed(ctx: JobContext) -> None:
+    await refer(ctx)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def send_for(ctx: JobContext, name: str) -> None:

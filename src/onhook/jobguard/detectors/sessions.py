@@ -26,6 +26,7 @@ from onhook.livekit.framework.session_internals import is_closing
 from onhook.livekit.picture import from_room
 from onhook.livekit.room_changes import Changes
 from onhook.policy import Policy
+from onhook.watchdog.protocol.messages import NO_NEWS, Beat
 
 __all__ = ["Sessions"]
 
@@ -92,12 +93,12 @@ class Sessions:
         """Whether a session runs: from then on what is owed is judged, not what is published."""
         return any(session.agent_state != "initializing" for session, _ in self._followed)
 
-    def news(self) -> tuple[str, float]:
+    def news(self) -> Beat:
         """Return what the agent does, and until when it could be heard; nothing without one."""
         if not self._followed:
-            return "", 0.0
+            return NO_NEWS
         session, watch = self._followed[-1]
-        return session.agent_state, watch.conversation.audio.heard_until
+        return Beat(0.0, session.agent_state, watch.conversation.audio.heard_until)
 
     def explain(self) -> str:
         """Tell how each session that is followed and the caller stand with each other."""

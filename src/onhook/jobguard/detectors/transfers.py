@@ -71,6 +71,11 @@ class Transfers:
             self._look()
             await asyncio.sleep(_LOOK)
 
+    @property
+    def until(self) -> float:
+        """Until when the latest of them may still succeed; 0 where there is none."""
+        return max((transfer.until for transfer in self._asked.values()), default=0.0)
+
     def under_way(self, call: Call) -> Transfer | None:
         """Return a caller's transfer that may still succeed, or `None`.
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
+import msgspec
+
 from onhook import settings
 from onhook.errors import ConfigurationError
 from onhook.faults import Severity
@@ -21,7 +23,7 @@ from onhook.watchdog.client.connection import Wire
 from onhook.watchdog.client.spawn import start
 from onhook.watchdog.daemon.liveness import BEAT
 from onhook.watchdog.protocol.frames import PULSE, ProtocolError, encode
-from onhook.watchdog.protocol.messages import TEXT, Beat, Bye, Hello, Message, Welcome
+from onhook.watchdog.protocol.messages import NO_NEWS, TEXT, Beat, Bye, Hello, Message, Welcome
 from onhook.watchdog.runtime_dir import RuntimeDir, WatchdogFiles
 
 __all__ = ["Link", "Mode"]
@@ -55,7 +57,7 @@ class Link:
         credentials: Server and key, which the job's watchdog shares.
         mode: `"auto"` starts a watchdog where none runs, `"external"` waits for one, `"off"` is
             without. `ONHOOK_WATCHDOG` in the environment has the last word.
-        news: Returns what the agent does, and until when it could be heard by `clock`.
+        news: Returns what the agent does; its moments are by `clock`.
         files: Where the watchdog is; in this user's runtime folder when omitted.
         clock: Seconds of the host's monotonic clock.
     """
@@ -66,7 +68,7 @@ class Link:
         credentials: Credentials,
         *,
         mode: Mode = "auto",
-        news: Callable[[], tuple[str, float]] = lambda: ("", 0.0),
+        news: Callable[[], Beat] = lambda: NO_NEWS,
         files: WatchdogFiles | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -115,8 +117,9 @@ class Link:
         self._report(self._now(0.0))
 
     def _now(self, lag: float) -> Beat:
-        state, audible_until = self._news()
-        return Beat(lag, (state or "up")[:TEXT] if self._up else "", audible_until)
+        news = self._news()
+        state = (news.state or "up")[:TEXT] if self._up else ""
+        return msgspec.structs.replace(news, lag=lag, state=state)
 
     def _report(self, beat: Beat) -> None:
         self._told_at, self._told_state = self._clock(), beat.state

@@ -25,7 +25,7 @@ from onhook.rungs import Keep, Say
 from onhook.sinks import Observer
 from onhook.sinks.journal import Journal
 from onhook.watchdog.protocol.job_policy import JobPolicy
-from onhook.watchdog.protocol.messages import LEFT_TO, TRANSFERRING, Hello
+from onhook.watchdog.protocol.messages import NO_NEWS, TRANSFERRING, Beat, Hello
 
 __all__ = ["JobRescuer"]
 
@@ -74,7 +74,7 @@ class JobRescuer:
         await self._outside.prepare()
 
     async def rescue(
-        self, job: Hello, failure: Failure, *, intruder: bool, leaving: str = ""
+        self, job: Hello, failure: Failure, *, intruder: bool, news: Beat = NO_NEWS
     ) -> Outcome | None:
         """Rescue the call of a job, if anybody is on its line.
 
@@ -82,7 +82,7 @@ class JobRescuer:
             job: The job.
             failure: What happened to it.
             intruder: Whether its process may still wake: then its participant is removed first.
-            leaving: To what its agent had left its caller, see `AWAITING` and `TRANSFERRING`.
+            news: What its agent did: it may have left its caller to somebody.
 
         Returns:
             The outcome, or `None` where no caller was on the line.
@@ -91,8 +91,8 @@ class JobRescuer:
             call = await self._look(line, job)
             if call.complete and not call.callers:
                 call = await self._late_caller(line, call, job.policy.late_caller)
-            if leaving and call.callers and not call.company:
-                call, failure = await self._left_to(line, job, leaving, call, failure)
+            if news.leaves and call.callers and not call.company:
+                call, failure = await self._left_to(line, job, news, call, failure)
             if call.complete and not call.callers:
                 logger.info("%s (room %s): no caller was on the line", failure.detail, job.room)
                 return None
@@ -129,14 +129,14 @@ class JobRescuer:
             return await self._engine(line, job).resume(events, reason)
 
     async def _left_to(
-        self, line: Line, job: Hello, leaving: str, call: Call, failure: Failure
+        self, line: Line, job: Hello, news: Beat, call: Call, failure: Failure
     ) -> tuple[Call, Failure]:
         """Wait for somebody to whom the agent had left its caller: its job did not live to."""
         from onhook.livekit.arrivals import Arrivals, in_vain  # noqa: PLC0415 - see `prepare`
 
         look = functools.partial(self._look, line, job)
-        arrivals = Arrivals(line, look, patience=LEFT_TO, clock=self._clock)
-        wait = arrivals.referred if leaving == TRANSFERRING else arrivals.wait
+        arrivals = Arrivals(line, look, until=news.left_until, clock=self._clock)
+        wait = arrivals.referred if news.state == TRANSFERRING else arrivals.wait
         call, why = await wait(call)
         return call, in_vain(failure, "arrival", why)
 

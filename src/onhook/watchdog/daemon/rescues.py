@@ -14,7 +14,7 @@ from onhook.ladder import Ladder
 from onhook.watchdog.daemon.guard_rescue import GuardRescue
 from onhook.watchdog.daemon.job_rescuer import JobRescuer
 from onhook.watchdog.daemon.watched_job import Job
-from onhook.watchdog.protocol.messages import AWAITING, LEFT_TO, TRANSFERRING, Hello
+from onhook.watchdog.protocol.messages import Hello
 
 __all__ = ["Rescues"]
 
@@ -80,9 +80,9 @@ class Rescues:
     def rescue(self, job: Job, failure: Failure, *, intruder: bool) -> None:
         """Give a job's call its ladder. See `JobRescuer.rescue`."""
         ladder = job.hello.policy.ladder_for(failure.fault)
-        leaving = job.news.state if job.news.state in (AWAITING, TRANSFERRING) else ""
-        work = self._rescue(job, failure, intruder=intruder, leaving=leaving)
-        self._take(job, ladder, work, patience=LEFT_TO if leaving else 0.0)
+        left = job.news.left_until - self._clock() if job.news.leaves else 0.0
+        work = self._rescue(job, failure, intruder=intruder)
+        self._take(job, ladder, work, patience=max(0.0, left))
 
     def resume(self, job: Job, recorded: GuardRescue, why: str, *, intruder: bool) -> None:
         """Go on with what the job's guard had begun. See `JobRescuer.resume`."""
@@ -105,9 +105,9 @@ class Rescues:
         self._rescues[task] = (job.hello, until)
         task.add_done_callback(self._rescues.pop)
 
-    async def _rescue(self, job: Job, failure: Failure, *, intruder: bool, leaving: str) -> None:
+    async def _rescue(self, job: Job, failure: Failure, *, intruder: bool) -> None:
         await self._hush(job)
-        outcome = await self._rescuer.rescue(job.hello, failure, intruder=intruder, leaving=leaving)
+        outcome = await self._rescuer.rescue(job.hello, failure, intruder=intruder, news=job.news)
         if outcome is not None:
             self.done += 1
 

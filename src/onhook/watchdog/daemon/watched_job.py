@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 
 from onhook.watchdog.daemon.guard_rescue import GuardRescue
 from onhook.watchdog.daemon.liveness import Pulse
-from onhook.watchdog.protocol.messages import Beat, Hello
+from onhook.watchdog.protocol.messages import NO_NEWS, Beat, Hello
 from onhook.watchdog.protocol.peer import Process
 
 __all__ = ["Job", "evidence"]
-
-_NOTHING = Beat(0.0, "")
 
 
 @dataclass(eq=False, slots=True)
@@ -36,7 +34,7 @@ class Job:
     hello: Hello
     process: Process
     pulse: Pulse
-    news: Beat = _NOTHING
+    news: Beat = NO_NEWS
     told_at: float = 0.0
     linked: bool = True
     left_at: float | None = None

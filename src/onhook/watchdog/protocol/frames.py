@@ -17,7 +17,7 @@ from onhook.watchdog.protocol.messages import Message
 
 __all__ = ["HEADER", "LIMIT", "PULSE", "VERSION", "Frames", "ProtocolError", "decode", "encode"]
 
-VERSION = 5
+VERSION = 6
 """Part of the socket's name: who speaks another version has another watchdog."""
 LIMIT = 128 * 1024
 """Bytes of one frame's JSON."""

@@ -12,7 +12,7 @@ from onhook.watchdog.protocol.job_policy import JobPolicy
 
 __all__ = [
     "AWAITING",
-    "LEFT_TO",
+    "NO_NEWS",
     "TEXT",
     "TRANSFERRING",
     "Answer",
@@ -29,9 +29,6 @@ TEXT = 4000
 TRANSFERRING, AWAITING = "transferring", "awaiting"
 """What an agent does, in a `Beat`, that leaves its caller to a transfer that still rings, or to
 somebody who was sent for."""
-LEFT_TO = 30.0
-"""Seconds for which their caller waits, at most: what livekit-server gives a transfer that names no
-time (`pkg/service/sip.go`)."""
 _Pid: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 
 
@@ -71,11 +68,23 @@ class Beat(_Message, frozen=True):
         state: What the agent does; empty while it is being set up.
         audible_until: Until when it could be heard, in seconds of the host's monotonic clock; 0
             where that is not known.
+        left_until: Until when a caller who is left to somebody waits for them, likewise; 0 where
+            none is.
     """
 
     lag: Seconds
     state: str
     audible_until: Seconds = 0.0
+    left_until: Seconds = 0.0
+
+    @property
+    def leaves(self) -> bool:
+        """Whether the caller is left to somebody who is on their way."""
+        return self.state in (AWAITING, TRANSFERRING)
+
+
+NO_NEWS = Beat(0.0, "")
+"""Nothing is known of what an agent does."""
 
 
 class Bye(_Message, frozen=True):
