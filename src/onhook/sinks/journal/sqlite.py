@@ -15,7 +15,7 @@ from typing import Any
 from onhook import settings
 from onhook.errors import JournalError, PolicyError
 from onhook.rescue.events import RescueEvent
-from onhook.sinks.journal.entries import Entry, Step
+from onhook.sinks.journal.entries import Entry, Opening, Step
 from onhook.sinks.journal.rows import from_row, to_row
 from onhook.sinks.journal.schema import JOURNAL
 from onhook.sinks.sqlite_file import HeldError
@@ -39,6 +39,7 @@ _RETRIED = 5.0
 """Seconds for which they are; the end of the process waits as long."""
 _RETRY = 0.1
 
+_REHEARSED = Entry("", Step.OPENED, 0.0, "", opening=Opening(""))
 _INSERT = """
 INSERT INTO entry (incident, step, at, subject, result, detail, wall, ring, opening)
 VALUES ((SELECT n FROM incident WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?)
@@ -130,7 +131,7 @@ class SqliteJournal:
         return self._path
 
     def prepare(self) -> None:
-        """Open the file and tidy it up, while there is time: milliseconds, once a call.
+        """Open the file, tidy it up and try a write while there is time: milliseconds, once a call.
 
         It may run in a thread. Without it the first event opens the file, and waits for the disk.
         """
@@ -138,6 +139,10 @@ class SqliteJournal:
             db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             # the first write after that begins the log anew, and waits for the disk
             db.execute(f"PRAGMA user_version = {JOURNAL.version}")
+            db.execute("BEGIN IMMEDIATE")
+            self._forget(db)
+            _write(db, _REHEARSED)
+            db.execute("ROLLBACK")
 
     def handle(self, event: RescueEvent) -> None:
         """See `Journal.handle`."""
