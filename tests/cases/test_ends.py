@@ -199,11 +199,11 @@ async def test_agent_that_rings_a_colleague_and_leaves(s: Scene) -> None:
     s.see("that the colleague stays", theirs.is_up)
 
 
-@case("rings_a_colleague_and_leaves", words(43, released=49))
+@case("rings_a_colleague_and_leaves", words(31, released=37))
 async def test_agent_that_rings_a_colleague_who_never_answers(s: Scene) -> None:
     ann = await s.phone(rings=100, number="+15550779")
     await tells(s, callee=ann.number, trunk=await s.trunk(ann))
-    await s.stays(55)
+    await s.stays(42)
 
 
 @case("plain_desk", words(2, released=8))

@@ -43,6 +43,7 @@ async def exits_when_told(ctx: JobContext) -> None:
 
 class Unstartable(openai.LLM):
     def prewarm(self, **_: Any) -> None:
+        mark("struck")
         raise RuntimeError("the model could not be loaded")
 
 
@@ -50,7 +51,6 @@ class Unstartable(openai.LLM):
 @onhook.guard
 async def fails_to_start_its_session(ctx: JobContext) -> None:
     await ctx.connect()
-    mark("struck")
     model = Unstartable(base_url=metadata["provider"], api_key="k")
     await session().start(Desk(llm=model), room=ctx.room)
 
