@@ -149,7 +149,10 @@ IN_TIME = 30.0
 """Seconds that a transfer may take by default: where nobody can ask for its outcome, they tell."""
 
 
-@case("refers_and_leaves", words(IN_TIME if OBSERVED else 15.5, released=IN_TIME))
+IN_VAIN = words(IN_TIME, released=IN_TIME) if OBSERVED else words(15.5, released=28)
+
+
+@case("refers_and_leaves", IN_VAIN)
 async def test_transfer_that_fails_when_the_job_has_ended(s: Scene) -> None:
     """The far end does not answer: the caller is then left with nobody."""
     await is_referred(s, 100, 180, 486)
