@@ -80,9 +80,9 @@ class Rescues:
     def rescue(self, job: Job, failure: Failure, *, intruder: bool) -> None:
         """Give a job's call its ladder. See `JobRescuer.rescue`."""
         ladder = job.hello.policy.ladder_for(failure.fault)
-        left = job.news.left_until - self._clock() if job.news.leaves else 0.0
         work = self._rescue(job, failure, intruder=intruder)
-        self._take(job, ladder, work, patience=max(0.0, left))
+        patience = max(0.0, job.news.left_until - self._clock())
+        self._take(job, ladder, work, patience=patience)
 
     def resume(self, job: Job, recorded: GuardRescue, why: str, *, intruder: bool) -> None:
         """Go on with what the job's guard had begun. See `JobRescuer.resume`."""
