@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 from livekit import api
 from livekit.protocol.models import ParticipantInfo, ParticipantPermission
@@ -61,6 +62,11 @@ async def allow(
         )
 
 
+async def deafen(s: Scene) -> None:
+    """Keep the caller from hearing anybody."""
+    await allow(s, await s.person(ParticipantInfo.Kind.SIP), can_subscribe=False)
+
+
 async def mute(s: Scene) -> None:
     """Mute the agent by the server's API, as a dashboard does."""
     agent = await s.person(ParticipantInfo.Kind.AGENT)
@@ -93,7 +99,7 @@ async def test_agent_that_may_not_publish_any_more(s: Scene) -> None:
 async def test_leg_that_may_not_subscribe_any_more(s: Scene) -> None:
     await s.dial()
     await s.greeted()
-    await allow(s, await s.person(ParticipantInfo.Kind.SIP), can_subscribe=False)
+    await deafen(s)
     await speaks_into_silence(s)
 
 
@@ -101,41 +107,37 @@ async def test_leg_that_may_not_subscribe_any_more(s: Scene) -> None:
 async def test_leg_that_may_not_subscribe_for_a_moment(s: Scene) -> None:
     await s.dial()
     await s.greeted()
-    caller = await s.person(ParticipantInfo.Kind.SIP)
-    await allow(s, caller, can_subscribe=False)
+    await deafen(s)
     s.struck = await s.says()
     await asyncio.sleep(4)
-    await allow(s, caller)
+    await allow(s, await s.person(ParticipantInfo.Kind.SIP))
     if await s.stays(5):
         asked = await s.says(AGAIN)
         await s.hears("the answer", 12, after=asked)
         await s.stays(5)
 
 
-@case("plain_desk", NOTHING)
-async def test_supervisor_who_keeps_the_caller_from_hearing(s: Scene) -> None:
+async def is_taken_over(s: Scene, parts: Callable[[Scene], Awaitable[None]]) -> None:
+    """Let a supervisor join, and part the agent from its caller."""
     await s.dial()
     await s.greeted()
     s.struck = time.monotonic()
     await speaks_up(await s.join("supervisor"))
-    await allow(s, await s.person(ParticipantInfo.Kind.SIP), can_subscribe=False)
+    await parts(s)
     await s.says()
     if await s.stays(9):
         await s.says(AGAIN)
         await s.stays(12)
+
+
+@case("plain_desk", NOTHING)
+async def test_supervisor_who_keeps_the_caller_from_hearing(s: Scene) -> None:
+    await is_taken_over(s, deafen)
 
 
 @case("plain_desk", NOTHING)
 async def test_supervisor_who_mutes_the_agent_and_takes_over(s: Scene) -> None:
-    await s.dial()
-    await s.greeted()
-    s.struck = time.monotonic()
-    await speaks_up(await s.join("supervisor"))
-    await mute(s)
-    await s.says()
-    if await s.stays(9):
-        await s.says(AGAIN)
-        await s.stays(12)
+    await is_taken_over(s, mute)
 
 
 @case("plain_desk", released(26), unsolved="no event and no statistic tells of an unsubscription")
