@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-import msgspec
-from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import Message
 from livekit.protocol.models import TrackInfo, TrackType
 from livekit.protocol.webhook import WebhookEvent
@@ -30,6 +28,7 @@ from onhook.sentinel.signals.from_protobuf import member_from, room_from
 from onhook.sentinel.signals.refusals import Reason, RefusedError
 from onhook.sentinel.signals.seen_ids import SeenIds
 from onhook.sentinel.signals.signed_bodies import SignedBodies, Token
+from onhook.sentinel.signals.webhook_bodies import event_from
 
 __all__ = ["LONGEST_BODY", "Webhook", "Webhooks", "sightings_of"]
 
@@ -39,8 +38,6 @@ KiB of attributes (`config.go`): a genuine webhook can have 1.1 MiB, and JSON's 
 body is read only from who has shown a good token, so the bound need not be tight."""
 
 _MOST_IDS = 100_000
-_READ = ("id", "event", "createdAt", "created_at", "room", "participant", "track", "job")
-"""The fields of `WebhookEvent` that are read, by both names that protobuf's JSON allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +110,7 @@ class Webhooks:
         if len(body) > self.longest:
             raise RefusedError(Reason.OVERSIZED, f"its body is longer than {self.longest} bytes")
         self._signed.check(token, body)
-        event = _parsed(body)
+        event = event_from(body, _EVENTS)
         now = self._clock()
         self._check_age(event.created_at, now)
         sightings = sightings_of(event)
@@ -154,21 +151,6 @@ def sightings_of(event: WebhookEvent) -> tuple[Sighting, ...]:
     """
     read = _EVENTS.get(event.event)
     return () if read is None else read(event)
-
-
-def _parsed(body: bytes) -> WebhookEvent:
-    try:
-        whole = msgspec.json.decode(body, type=dict[str, Any])
-        if whole.get("event") not in _EVENTS:  # egress may bring much that nobody here reads
-            whole = {name: whole[name] for name in _READ[:4] if name in whole}
-        known = {name: whole[name] for name in _READ if name in whole}
-        # unknown fields, and unknown words of an enum, are a newer server's
-        return ParseDict(known, WebhookEvent(), ignore_unknown_fields=True, max_recursion_depth=20)
-    except (msgspec.MsgspecError, ParseError, ValueError, TypeError, RecursionError) as error:
-        # the body may hold what a caller said of themselves: not into the log
-        raise RefusedError(
-            Reason.MALFORMED, f"its body is no event of LiveKit's ({type(error).__name__})"
-        ) from error
 
 
 def _room_started(event: WebhookEvent) -> tuple[Sighting, ...]:
