@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 
+import msgspec
 import pytest
 
 from onhook.call import Call, Direction, Leg, LegKind, LineState
@@ -174,7 +175,9 @@ class Room:
             for leg in self.call.legs
             if leg.kind is LegKind.AGENT
         )
-        return replace(WAITS, call=self.call, agents=agents) if self.call.callers else None
+        if not self.call.callers:
+            return None
+        return msgspec.structs.replace(WAITS, call=self.call, agents=agents)
 
     def join(self, *legs: Leg) -> None:
         self.call = replace(self.call, legs=(*self.call.legs, *legs))

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from onhook.outages import number_key
 
 __all__ = ["CallKey", "Match", "tags_of"]
@@ -16,8 +18,7 @@ _LONGEST_METADATA = 65_536
 _MOST_TAGS = 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallKey:
+class CallKey(msgspec.Struct, frozen=True, kw_only=True):
     """By what a plan is chosen for a call.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -19,19 +18,20 @@ __all__ = ["picture_of", "view_of"]
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def picture_of(room: str, stays: Iterable[Stay]) -> Call:
+def picture_of(room: str, stays: Iterable[Stay], *, complete: bool) -> Call:
     """Return who is on a call, the answered legs first.
 
     Args:
         room: Room name.
         stays: Who is there.
+        complete: Whether everybody in the room has been listed.
     """
     ordered = sorted(stays, key=lambda stay: stay.order)
     legs = tuple(stay.member.leg for stay in ordered)
     agents = [leg for leg in legs if leg.kind is LegKind.AGENT]
     voices = agents if len(agents) == 1 else [leg for leg in agents if leg.audible]
     agent = voices[0].identity if len(voices) == 1 else ""
-    return Call(room, legs, agent, direction=_direction(ordered))
+    return Call(room, legs, agent, direction=_direction(ordered), complete=complete)
 
 
 def view_of(
@@ -65,15 +65,12 @@ def view_of(
     if lease is not None:
         job = lease.job
         agent = lease.agent if any(a.identity == lease.agent for a in agents) else agent
-    complete = call.listed is not None
-    if (agent, job, complete) != (picture.agent, picture.job, picture.complete):
-        picture = replace(picture, agent=agent, job=job, complete=complete)
     ended = None if lease is None else lease.ended
     visited = call.visited or bool(call.strangers) or lease is not None
     inbound = picture.direction is Direction.INBOUND
     known = [t for t in (call.rescue_until, rescue_until) if t is not None]
     return CallView(
-        call=picture,
+        call=call.answered_for(agent, job),
         sid=call.sid,
         metadata=call.metadata,
         caller=caller,

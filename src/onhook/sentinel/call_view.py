@@ -1,15 +1,22 @@
-"""A frozen picture of what a sentinel knows of one call, and since when."""
+"""A frozen picture of what a sentinel knows of one call, and since when.
+
+It is made anew for each look at a call, of thousands in a second: msgspec's structs are made in a
+fifth of the time of frozen dataclasses.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+
+import msgspec
 
 from onhook.call import Call
 
 __all__ = ["AgentView", "CallView", "JobHint", "Lease", "LeaseState", "ProbeResult"]
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class ProbeResult(StrEnum):
@@ -38,8 +45,7 @@ class LeaseState(StrEnum):
     NEVER = "never"
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True):
     """A watchdog's word for one call.
 
     Args:
@@ -68,8 +74,7 @@ class Lease:
         return LeaseState.COVERED if now < self.until else LeaseState.LAPSED
 
 
-@dataclass(frozen=True, slots=True)
-class JobHint:
+class JobHint(msgspec.Struct, frozen=True):
     """The server's latest word on the agent's job (Cloud), with `at` by the sentinel's clock."""
 
     job: str
@@ -79,8 +84,7 @@ class JobHint:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class AgentView:
+class AgentView(msgspec.Struct, frozen=True):
     """An agent in the room.
 
     Args:
@@ -101,7 +105,7 @@ class AgentView:
     sid: str
     since: float
     changed: float
-    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    attributes: Mapping[str, str] = _NOTHING
     asked: float | None = None
     answered: float | None = None
     unanswered: int = 0
@@ -110,8 +114,7 @@ class AgentView:
     absent: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallView:
+class CallView(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one call. All times are seconds of the sentinel's monotonic clock.
 
     Args:
@@ -152,7 +155,7 @@ class CallView:
     call: Call
     sid: str = ""
     metadata: str = ""
-    caller: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    caller: Mapping[str, str] = _NOTHING
     first_seen: float = 0.0
     began_after: float | None = None
     server_age_since: float | None = None

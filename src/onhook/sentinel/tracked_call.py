@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from onhook.call import Call, Leg, LegKind, LineState
 from onhook.livekit.attribute_names import LADDER, RELEASED, RESCUE, agent_name_of
 from onhook.sentinel.call_pictures import picture_of
@@ -30,6 +32,7 @@ class TrackedCall:
     """
 
     __slots__ = (
+        "_answered_for",
         "_call",
         "agent_left",
         "agent_left_by",
@@ -90,13 +93,30 @@ class TrackedCall:
         self.first_voice = self.rescue = self.rescue_by = ""
         self.rescue_until: float | None = None
         self._call: Call | None = None
+        self._answered_for: Call | None = None
 
     @property
     def call(self) -> Call:
         """The picture of the call, made anew after a change only."""
         if self._call is None:
-            self._call = picture_of(self.room, self.stays.values())
+            complete = self.listed is not None
+            self._call = picture_of(self.room, self.stays.values(), complete=complete)
         return self._call
+
+    def answered_for(self, agent: str, job: str) -> Call:
+        """Return the picture with the agent and the job for which its host answers.
+
+        Args:
+            agent: Identity of the agent.
+            job: LiveKit job id.
+        """
+        last = self._answered_for
+        if last is None or (last.agent, last.job) != (agent, job):
+            plain = self.call
+            same = (plain.agent, plain.job) == (agent, job)
+            last = plain if same else replace(plain, agent=agent, job=job)
+            self._answered_for = last
+        return last
 
     def seen_in_list(self, room: RoomSeen, asked: float, now: float) -> None:
         """Take that a list of rooms has this one.
@@ -217,7 +237,7 @@ class TrackedCall:
             now: Seconds of the sentinel's clock.
             listed: Whether everybody has just been listed.
         """
-        self._call = None
+        self._call = self._answered_for = None
         self.counts.changed(self.stays.values(), now)
         call = self.call
         there, agents = bool(call.callers), any(s.is_agent for s in self.stays.values())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from onhook.call import Call, Direction, Leg, LegKind, LineState
 from onhook.sentinel.call_view import AgentView, CallView

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import jwt
 import msgspec
+from jwt.utils import base64url_decode
 
 from onhook.errors import ConfigurationError
 from onhook.sentinel.signals.refusals import Reason, RefusedError
@@ -22,6 +23,8 @@ _LONGEST_TOKEN = 8_192
 _BEARER = "bearer "
 _ALGORITHMS = ["HS256"]
 """The only one that LiveKit signs with (livekit-protocol `auth/verifier.go`); never `none`."""
+_NO_TOKEN = (jwt.PyJWTError, msgspec.MsgspecError, ValueError, IndexError, RecursionError)
+"""Raised where something else is read as a token."""
 
 
 class _Claims(msgspec.Struct, frozen=True):
@@ -129,8 +132,9 @@ class SignedBodies:
 
     def _verified(self, raw: str) -> tuple[_Claims, bytes]:
         try:
-            # whose it is must be known to verify it; nothing else of this reading is used
-            issuer = _decoded(self._jws.decode(raw, options={"verify_signature": False})).iss
+            # whose it is must be known to verify it; nothing else of this reading is used. PyJWT's
+            # own, without a signature, takes almost as long as to verify it
+            issuer = _decoded(base64url_decode(raw.split(".")[1])).iss
             secret = self._secrets.get(issuer)
             if secret is None:
                 _refuse(
@@ -144,7 +148,7 @@ class SignedBodies:
             _refuse(Reason.FORGED, "its signature is not one of our API secret")
         except jwt.InvalidAlgorithmError:
             _refuse(Reason.FORGED, f"it is not signed by {_ALGORITHMS[0]}")
-        except (jwt.PyJWTError, msgspec.MsgspecError, ValueError, RecursionError) as error:
+        except _NO_TOKEN as error:
             raise RefusedError(Reason.MALFORMED, "its Authorization header is no JWT") from error
 
     def _check_times(self, expires: float, not_before: float | None, now: float) -> None:
