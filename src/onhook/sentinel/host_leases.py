@@ -98,6 +98,18 @@ class HostLeases:
         """Return whether any host has said anything of a room."""
         return room in self._by_room
 
+    def covers(self, room: str, now: float) -> bool:
+        """Return whether a host answers for a call: there is a living lease.
+
+        Args:
+            room: Room name.
+            now: Seconds of the sentinel's clock.
+        """
+        return any(
+            not word.past and word.ended is None and now < word.host.until
+            for word in self._by_room.get(room, ())
+        )
+
     def of(self, room: str, now: float) -> Lease | None:
         """Return the word on a call that counts: of several the one that protects it best.
 

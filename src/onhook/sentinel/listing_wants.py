@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from onhook.call import Direction
-from onhook.sentinel.call_view import LeaseState
 from onhook.sentinel.host_leases import HostLeases
 from onhook.sentinel.participant_counts import LAG
 from onhook.sentinel.stays import TRUNK
@@ -84,8 +83,7 @@ def wanted(
     told = _REFRESH_TOLD if events_flow else _REFRESH
     found: list[tuple[int, float, str]] = []
     for call in calls:
-        lease = leases.of(call.room, now)
-        covered = lease is not None and lease.state(now) is LeaseState.COVERED
+        covered = leases.covers(call.room, now)
         alone = call.alone_since
         overdue = call.rescue_until is not None and now >= call.rescue_until
         suspect = (alone is not None or overdue) and not covered and not call.released

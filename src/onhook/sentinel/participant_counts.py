@@ -28,7 +28,7 @@ class ParticipantCounts:
     """
 
     __slots__ = (
-        *("_explained", "_heard", "_least", "_most", "_since", "_voices"),
+        *("_explained", "_known", "_least", "_most", "_since", "_voices"),
         *("publishers", "told"),
     )
 
@@ -39,9 +39,11 @@ class ParticipantCounts:
         """Its count of those who have published something; `None` likewise."""
         self._explained: tuple[int | None, int | None] = (None, None)
         """Counts that a list has already explained."""
-        self._least = self._most = 0
-        self._heard = self._voices = 0
-        """Who can be heard as far as is known, and of them who must be counted by now."""
+        self._known = (0, 0, 0)
+        """The least and the most that the server can count of those who are known, and how many of
+        them can be heard."""
+        self._least = self._most = self._voices = 0
+        """The same where it may count as before: a wider range, and fewer voices."""
         self._since = now
 
     @property
@@ -61,21 +63,17 @@ class ParticipantCounts:
         """Whether somebody publishes whom the server does not count: most likely an agent."""
         return (self.publishers or 0) > (self.told or 0)
 
-    def tell(
-        self, count: int | None, publishers: int | None, stays: Iterable[Stay], now: float
-    ) -> None:
+    def tell(self, count: int | None, publishers: int | None, now: float) -> None:
         """Take the server's counts.
 
         Args:
             count: Of participants.
             publishers: Of those who have published something.
-            stays: Who is known.
             now: Seconds of the sentinel's clock.
         """
         self.told, self.publishers = count, publishers
         if now - self._since > LAG:
-            self._least, self._most, self._voices = _counts(stays)
-            self._heard = self._voices
+            self._least, self._most, self._voices = self._known
 
     def changed(self, stays: Iterable[Stay], now: float) -> None:
         """Take that others are known now: for a while the server may count as before.
@@ -84,12 +82,13 @@ class ParticipantCounts:
             stays: Who is known.
             now: Seconds of the sentinel's clock.
         """
-        before = self._least, self._most, self._heard
-        least, most, self._heard = _counts(stays)
-        self._least, self._most = min(least, before[0]), max(most, before[1])
-        self._voices = min(self._heard, self._voices)
-        if (self._least, self._most, self._heard) != before:
+        known = least, most, heard = _counts(stays)
+        wide = min(least, self._least), max(most, self._most)
+        if (*wide, heard) != (self._least, self._most, self._known[2]):
             self._since = now
+        self._known = known
+        self._least, self._most = wide
+        self._voices = min(heard, self._voices)
 
     def explain(self) -> None:
         """Take that everybody was listed."""

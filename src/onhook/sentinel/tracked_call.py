@@ -129,7 +129,7 @@ class TrackedCall:
         self.polled = asked
         self.missing_at = None
         self.seen = max(self.seen, asked)
-        self.counts.tell(room.members, room.publishers, self.stays.values(), now)
+        self.counts.tell(room.members, room.publishers, now)
 
     def describe(self, room: RoomSeen) -> None:
         """Take what an event or a list says of the room itself."""

@@ -38,9 +38,10 @@ logger = logging.getLogger("onhook")
 
 _TICK = 0.2
 """Seconds between two looks at the calls that nobody looks after."""
-_ROUND, _A_SECOND = 0.5, 10_000
-"""Seconds between two looks at all calls, and how many are looked at in a second at most: that is a
-quarter of a core. What waits for such a look are the lengths of calls, outages, and questions."""
+_ROUND, _SHARE = 0.5, 0.15
+"""Seconds between two looks at all calls, and the part of the time that these may take: 20,000
+calls on a slow machine are looked at every five seconds, and whom nobody looks after is judged in
+time. What waits for such a look are the lengths of calls, outages, and questions."""
 _SLICE = 200
 """Calls that are looked at before other work gets its turn."""
 _PROBES, _DISPATCHES = 64, 16
@@ -138,12 +139,12 @@ class Watch:
     async def rounds(self) -> None:
         """Look at all calls, for ever: how long they last, and whether their agents live."""
         while True:
-            began = self._clock()
+            began, worked = self._clock(), 0.0
             if self._leads():
-                await self._round()
+                worked = await self._round()
             else:
                 self.states = CallStates()  # that of the one who leads counts
-            period = max(_ROUND, len(self._table) / _A_SECOND)
+            period = max(_ROUND, worked / _SHARE)
             await self._sleep(max(period - (self._clock() - began), 0.05))
 
     async def aclose(self, seconds: float) -> None:
@@ -207,8 +208,10 @@ class Watch:
             plan = self._plans.plan(view)
             self._sending.start(view.room, partial(self._second.send, view, plan))
 
-    async def _round(self) -> None:
-        now = self._clock()
+    async def _round(self) -> float:
+        """Look at all calls once; return for how many seconds no other work had its turn."""
+        began = now = self._clock()
+        worked = 0.0
         views = self._table.views(now)
         suspected, probed, to_be_answered = [], [], []
         counted = CallStateCount(now)
@@ -228,7 +231,9 @@ class Watch:
                     rings = view.call.callers and view.answered_since is None
                     if rings and limits.max_call is not None:
                         to_be_answered.append(view.room)
+            worked += self._clock() - began
             await self._sleep(0)
+            began = self._clock()
         for found, view in suspected:
             if not self._attendance.is_kept(found, view):
                 counted.suspect(found)
@@ -236,6 +241,7 @@ class Watch:
         self._to_be_answered = to_be_answered
         self._attendance.consider(suspected)
         self._begin_probes(probed)
+        return worked
 
     def _begin_probes(self, views: Sequence[CallView]) -> None:
         free = _PROBES - len(self._probing)
