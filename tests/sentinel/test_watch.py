@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -13,8 +14,10 @@ from onhook.outages import Outage
 from onhook.rungs import Keep
 from onhook.sentinel.call_view import CallView, ProbeResult
 from onhook.sentinel.plans import Plan
-from onhook.sentinel.sightings import HostLease, LeasedJob
+from onhook.sentinel.sightings import HostLease, LeasedJob, RoomSeen
+from onhook.sentinel.watch import Watch
 from onhook.sinks.journal import Step
+from onhook.tasks import end
 from tests.sentinel.acting import Acting
 from tests.sentinel.world import SCANNER
 
@@ -459,3 +462,32 @@ async def test_a_sentinel_that_does_not_lead_looks_on_and_knows_since_when_when_
         assert "say a" in acting.books.done
         await acting.until(30.0)
     assert endings(acting) == {"released": 1}
+
+
+@pytest.mark.parametrize(("work", "pause"), [(0.0, 0.5), (0.3, 1.7), (60.0, 0.05)])
+async def test_looking_at_all_calls_takes_its_share_of_the_time(work: float, pause: float) -> None:
+    acting, now = Acting(), [100.0]
+    slept: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+    def look(_: CallView) -> None:
+        now[0] += work
+
+    async def sleep(seconds: float) -> None:
+        if seconds:
+            slept.set_result(seconds)
+            await asyncio.Event().wait()
+
+    acting.table.take(RoomSeen("a", "RM_a"), now[0])
+    watch = Watch(
+        *(acting.table, acting.plans, acting.attendance, acting.second, acting.scanners),
+        learn=look,
+        ask=acting._ask,
+        affordable=lambda: 0,
+        clock=lambda: now[0],
+        sleep=sleep,
+    )
+    rounds = asyncio.create_task(watch.rounds())
+    try:
+        assert await slept == pytest.approx(pause)
+    finally:
+        await end(rounds)

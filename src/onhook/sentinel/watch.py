@@ -38,10 +38,10 @@ logger = logging.getLogger("onhook")
 
 _TICK = 0.2
 """Seconds between two looks at the calls that nobody looks after."""
-_ROUND, _SHARE = 0.5, 0.15
-"""Seconds between two looks at all calls, and the part of the time that these may take: 20,000
-calls on a slow machine are looked at every five seconds, and whom nobody looks after is judged in
-time. What waits for such a look are the lengths of calls, outages, and questions."""
+_ROUND, _LONGEST_ROUND, _SHARE = 0.5, 5.0, 0.15
+"""Seconds between two looks at all calls, from and to, and the part of the time that these may take
+within: beside 20,000 calls on a slow core whom nobody looks after is judged in time. What waits for
+such a look are the lengths of calls, outages, and questions."""
 _SLICE = 200
 """Calls that are looked at before other work gets its turn."""
 _PROBES, _DISPATCHES = 64, 16
@@ -144,7 +144,8 @@ class Watch:
                 worked = await self._round()
             else:
                 self.states = CallStates()  # that of the one who leads counts
-            period = max(_ROUND, worked / _SHARE)
+            # a look that was held up, by SIGSTOP or a busy machine, is not the calls' own work
+            period = min(max(_ROUND, worked / _SHARE), _LONGEST_ROUND)
             await self._sleep(max(period - (self._clock() - began), 0.05))
 
     async def aclose(self, seconds: float) -> None:
